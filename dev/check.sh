@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check.sh: format, lints, documentation, dependencies, scripts, compose file. Goes through all, then says how many failed.
+# check.sh: checks format, lints, documentation, dependencies, scripts and the compose file. It runs every check even if
+# one fails, then reports how many failed.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
 MACHETE=0.9.2
@@ -21,8 +22,8 @@ compose() {
   local mode
   for mode in prod dev; do DB4SCI_MODE=$mode docker-compose -f docker-compose.yml config --quiet || return; done
 }
-# tool NAME VERSION [OPTION…]: the path of a cargo subcommand of this version, built once for all checkouts of this machine.
-# Built without optimisation: each runs for a second.
+# tool NAME VERSION [OPTION…]: prints the path of this version of a cargo subcommand. It is built once per machine, for
+# all checkouts, and without optimisation because each tool runs for about a second.
 tool() {
   local root=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/db4sci name=$1 version=$2
   shift 2
@@ -38,7 +39,7 @@ unused_dependencies() {
   machete=$(tool cargo-machete $MACHETE) || return
   "$machete" --skip-target-dir "$ROOT"
 }
-# The database of advisories is a repository; where it can't be fetched, the rest is checked all the same.
+# The advisory database is a Git repository. If it cannot be fetched, the other checks still run.
 licences_and_bans() {
   local deny
   deny=$(tool cargo-deny $DENY --no-default-features) || return

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clean.sh: removes what this checkout made, its databases included, so it asks first (YES=1 answers). Images stay
-# unless IMAGES=1: other checkouts use them too.
+# clean.sh: removes everything this checkout created, including its databases, so it asks first (YES=1 confirms). Images
+# stay unless IMAGES=1, because other checkouts use them too.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -27,7 +27,7 @@ remove_var() {
 }
 remove_images() { docker image ls -q --filter "label=$LABEL_IMAGE=true" | sort -u | xargs -r docker image rm -f; }
 [ "${IMAGES:-}" != 1 ] || step "images" remove_images
-# the log of this last step would lie in what it removes
+# not run as a step: its log would be in the directory that it removes
 remove_var
 rm -rf "$ROOT/target"
 say "done."

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # cow.sh up|down DIRECTORY: DIRECTORY/cow.img, a sparse XFS file that can share blocks between copies (reflink),
-# mounted at DIRECTORY/tiers/cow; DB4SCI_COW_IMAGE names another place for the file. Where that can't be made,
-# DIRECTORY/tiers/cow.unavailable says why, and that is no error.
+# mounted at DIRECTORY/tiers/cow; DB4SCI_COW_IMAGE sets another path for the file. If this is not possible,
+# DIRECTORY/tiers/cow.unavailable contains the reason, and the script still succeeds.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-SIZE=${DB4SCI_COW_SIZE:-8G}   # sparse: it takes what is written to it
+SIZE=${DB4SCI_COW_SIZE:-8G}   # sparse: uses only the space that is written
 [ $# = 2 ] || die "usage: cow.sh up|down DIRECTORY"
 mkdir -p "$2/tiers"
 dir=$(cd "$2" && pwd -P); img=${DB4SCI_COW_IMAGE:-$dir/cow.img} at=$dir/tiers/cow why=$dir/tiers/cow.unavailable
@@ -15,7 +15,7 @@ unavailable() {
   exit 0
 }
 
-# Runs each command; the first that fails gives the reason, in its own last line.
+# Runs the command. If it fails, the last line of its output becomes the reason.
 try() {
   local out
   out=$("$@" 2>&1) || unavailable "'$1' failed: $(tail -n1 <<<"$out")"
@@ -35,7 +35,7 @@ up() {
   [ -e /dev/loop-control ] || as_root modprobe loop 2>/dev/null || true
   try as_root mount -o loop,noatime "$img" "$at"
   [ -O "$at" ] || as_root chown "$(id -u):$(id -g)" "$at"
-  # the proof: two files that share their blocks
+  # proof that two files can share their blocks
   if ! { printf probe >"$at/.probe" && cp --reflink=always "$at/.probe" "$at/.probe2"; } 2>/dev/null; then
     as_root umount -d "$at"
     unavailable "files on this kernel's XFS can't share blocks"
@@ -45,7 +45,7 @@ up() {
 }
 
 down() {
-  # -d: the loop device is given back even if another mount of it is left behind
+  # -d frees the loop device even if another mount of it is left behind
   ! mountpoint -q "$at" || as_root umount -d "$at"
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# engine.sh: a container engine answers when this returns. Uses the one DOCKER_HOST names, or the one that runs;
-# else installs Debian's and starts it detached. It copes with what a killed engine left, and removes only that.
+# engine.sh: makes sure that a container engine is running. Uses the one that DOCKER_HOST names or one that is running;
+# otherwise installs Debian's and starts it detached. Cleans up what a killed engine left behind, and nothing else.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 LOG=/var/log/db4sci-dockerd.log
-WAIT=120   # an engine that was killed first ends the containers it had, 10 s or more
+WAIT=120   # after a kill, the engine first stops its old containers, which takes 10 s or more
 
 engine_answers && exit 0
 if [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != unix:///var/run/docker.sock ]; then
@@ -13,7 +13,7 @@ fi
 
 "$ROOT/dev/packages.sh" engine
 
-# A pid file whose process is gone, unburied, or by now some other program, keeps a new engine from starting.
+# A stale pid file (its process has exited, is a zombie or is now another program) keeps a new engine from starting.
 drop_stale_pid() { # FILE NAME
   local pid
   [ -e "$1" ] || return 0
@@ -26,7 +26,7 @@ clear_leftovers() {
   drop_stale_pid /var/run/docker.pid dockerd
   drop_stale_pid /var/run/docker/containerd/containerd.pid containerd
   drop_stale_pid /var/run/docker/containerd/docker-containerd.pid containerd
-  # sockets nobody listens on any more: dockerd would wait on them
+  # sockets without a listener: dockerd would wait for them
   if ! any_alive containerd; then
     rm -f /run/containerd/containerd.sock /run/containerd/containerd.sock.ttrpc /var/run/docker/containerd/containerd*.sock*
   fi
@@ -36,7 +36,7 @@ wait_for_engine() {
   local i
   for ((i = 0; i < WAIT * 5; i++)); do
     engine_answers && return 0
-    # ours ended by itself: no use waiting
+    # the engine started here has exited: stop waiting
     [ -z "${1:-}" ] || alive "$1" || break
     sleep 0.2
   done
@@ -62,7 +62,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 0
 fi
 
-# one at a time, also across checkouts
+# one start at a time, also across checkouts
 exec 9>/run/lock/db4sci-engine.lock
 flock -w $((WAIT * 2)) 9 || die "another start of the container engine is stuck (it holds /run/lock/db4sci-engine.lock)."
 step "container engine: starting" start_engine

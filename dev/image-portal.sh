@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# image-portal.sh [TAG [BINARY]]: the portal's image from a binary built on this machine, on the base images built here; for
-# where no registry can be reached. With one, `docker build -t db4sci .` does all of it in the image. A BINARY that is given
-# is taken as it is; else a release is built.
+# image-portal.sh [TAG [BINARY]]: builds the portal's image from a binary and base images built on this machine, for use
+# where no registry can be reached. With a registry, `docker build -t db4sci .` does everything in the image. A given
+# BINARY is used unchanged; otherwise a release is built.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 tag=${1:-db4sci:dev}
@@ -17,17 +17,18 @@ case $suite in bookworm | trixie) ;; *) suite=trixie ;; esac
 [ -n "${2:-}" ] || step "cargo build (release)" cargo build --locked --release --bin db4sci
 
 build() {
-  local old; old=$(image_id "$tag")
+  local rc=0 old; old=$(image_id "$tag")
   local base=db4sci-dev/base:$suite dirs=(dbconfig prod)
   [ ! -f dev/config.toml ] || dirs+=(dev/config.toml)
   [ ! -d dev/nginx ] || dirs+=(dev/nginx)
   local part; part=$(mktemp -d)
-  # Without what only a debugger reads.
-  strip --strip-debug -o "$part/db4sci" "$binary"
-  tar -c --exclude='ssl/*' --exclude='*.pem' --exclude='*.key' Dockerfile "${dirs[@]}" -C "$part" db4sci |
-    docker build --force-rm -t "$tag" --label "$LABEL_IMAGE=true" --build-arg BASE="$base" --build-arg BUILD_BASE="$base" -
+  # Without debug information. `step` turns errexit off, so a failure has to be returned explicitly.
+  strip --strip-debug -o "$part/db4sci" "$binary" &&
+    tar -c --exclude='ssl/*' --exclude='*.pem' --exclude='*.key' Dockerfile "${dirs[@]}" -C "$part" db4sci |
+    docker build --force-rm -t "$tag" --label "$LABEL_IMAGE=true" --build-arg BASE="$base" --build-arg BUILD_BASE="$base" - || rc=$?
   rm -rf "$part"
-  # what it replaces, and the stage that held the binary
+  [ $rc = 0 ] || return $rc
+  # Remove the replaced image and the build stage that held the binary.
   remove_replaced "$old" "$tag"
   docker image ls -q --filter dangling=true --filter label=db4sci.build-stage=true | xargs -r docker image rm || true
 }

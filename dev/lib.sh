@@ -3,10 +3,10 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-VAR=$ROOT/var                     # everything generated lies here, git-ignored
+VAR=$ROOT/var                     # all generated files, git-ignored
 LOGS=$VAR/log
 
-# Six hex digits of sha256(path of this checkout): what keeps two checkouts on one engine apart.
+# Six hex digits of sha256(path of this checkout): distinguishes the checkouts that share an engine.
 CHECKOUT_ID=$(printf %s "$ROOT" | sha256sum | cut -c1-6)
 INSTANCE=${DB4SCI__INSTANCE:-dev-$CHECKOUT_ID}
 TEST_PREFIX=test-$CHECKOUT_ID     # test portals are $TEST_PREFIX-<random>
@@ -15,7 +15,7 @@ LABEL_INSTANCE=db4sci.instance    # on every container and network of a portal
 LABEL_IMAGE=db4sci.dev-image      # on every image built here
 LABEL_CONTENT=db4sci.content      # what that image was built from, as sha256
 
-export DOCKER_BUILDKIT=0          # the classic builder is there in every engine; no plugin needed
+export DOCKER_BUILDKIT=0          # every engine has the classic builder; no plugin needed
 export DOCKER_CLI_HINTS=false
 
 say()  { printf '%s\n' "$*"; }
@@ -37,7 +37,7 @@ seconds_since() {
 }
 
 # step "title" command…: one line, title and seconds. The output goes to a log and is shown only on failure.
-# STEP_PARALLEL=1 writes the line at the end, whole, for steps that run side by side.
+# STEP_PARALLEL=1 prints the complete line at the end, for steps that run in parallel.
 step() {
   local title=$1 start=$EPOCHREALTIME rc=0 log; shift
   mkdir -p "$LOGS"
@@ -53,11 +53,11 @@ step() {
   return $rc
 }
 
-# Is an engine there? Half a second at most when it is; never hangs when it isn't.
+# Does a container engine answer? Takes at most half a second if it does, and never hangs if it does not.
 engine_answers() { have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# The portal that `make up` started. A process is known by its pid and the time it started: its command line changes
-# while the shell becomes the portal, and its pid may be another's later.
+# The portal that `make up` started. A process is identified by its pid and its start time: its command line changes
+# when the shell becomes the portal, and the pid may be reused later.
 PORTAL_PID=$VAR/dev/portal.pid
 started_at() { # PID: in ticks since the machine started; fails if there is no such process
   local stat
@@ -71,26 +71,27 @@ note_portal() { # PID
   mkdir -p "${PORTAL_PID%/*}"
   echo "$1 $at" >"$PORTAL_PID"
 }
-portal_pid() { # its pid, if it lives
+portal_pid() { # its pid, if it is running
   local pid at
   read -r pid at 2>/dev/null <"$PORTAL_PID" && alive "$pid" && [ "$(started_at "$pid")" = "$at" ] && echo "$pid"
 }
 
-# alive PID [NAME]: that process lives (one that only waits to be buried does not), and has this name
+# alive PID [NAME]: this process is running (a zombie is not) and has this name
 alive() {
   local stat
   [ -n "${1:-}" ] && stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   case ${stat##*) } in Z* | X*) return 1 ;; esac
   [ -z "${2:-}" ] || [[ $stat == *"($2)"* ]]
 }
-# any_alive NAME: such a process lives
+# any_alive NAME: a process of this name is running
 any_alive() {
   local pid
   for pid in $(pgrep -x "$1"); do ! alive "$pid" || return 0; done
   return 1
 }
 
-# image_id TAG: its id, or nothing
+# image_id TAG: prints its id, or nothing
 image_id() { docker image inspect -f '{{.Id}}' "$1" 2>/dev/null || true; }
-# remove_replaced ID TAG: the image that had this name before, if a new one has it now and no container uses the old
+# remove_replaced ID TAG: removes the image that had this tag before, if the tag now names another one and no container
+# uses the old one
 remove_replaced() { if [ -n "$1" ] && [ "$1" != "$(image_id "$2")" ]; then docker image rm "$1" || true; fi; }

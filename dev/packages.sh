@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# packages.sh GROUP…: installs the Debian packages of these groups that are missing. Prints nothing when none is.
+# packages.sh GROUP…: installs the Debian packages of these groups that are missing. Prints nothing if none is missing.
 . "$(dirname "$0")/lib.sh"
 
 group() {
   case $1 in
-    build)  echo build-essential pkg-config git curl ca-certificates ;;
+    build)  echo build-essential pkg-config libzstd-dev git curl ca-certificates ;;
     engine) if ! engine_answers && ! PATH=$PATH:/usr/sbin:/sbin have dockerd; then echo docker.io; fi ;;
-    images) echo debootstrap debian-archive-keyring python3-pip maven default-jdk-headless; have npm || echo nodejs npm ;;
+    images) echo debootstrap debian-archive-keyring ;;
+    fetch)  echo python3-pip maven default-jdk-headless; have npm || echo nodejs npm ;;
     cow)    echo xfsprogs ;;
     test)   echo chromium chromium-driver postgresql-client mariadb-client-core python3 python3-venv python3-psycopg python3-psycopg2 python3-sqlalchemy \
                  r-cran-dbi r-cran-rpostgresql r-cran-rmysql r-cran-httr r-cran-jsonlite libpostgresql-jdbc-java default-jdk-headless maven openssl xz-utils zstd age; have aws || echo awscli ;;
     check)  echo docker-compose shellcheck ;;
-    *)      die "packages.sh: there is no group '$1' (build engine images cow test check rust)" ;;
+    *)      die "packages.sh: there is no group '$1' (build engine images fetch cow test check rust)" ;;
   esac
 }
 

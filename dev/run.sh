@@ -1,43 +1,62 @@
 #!/usr/bin/env bash
 # run.sh [--prepare]: sets up the machine, builds, and runs the portal (dev mode, https://localhost:8443).
-# --prepare stops after the build; `dev/up.sh` runs the portal in the background. CARGO_PROFILE=release builds what is deployed.
+# --prepare stops after the build; `dev/up.sh` runs the portal in the background. CARGO_PROFILE=release builds what is
+# deployed.
 #
-# The tests' profile: whoever runs the portal has built most of what `make test` needs, and nobody waits for optimised code
-# that a first look does not need.
+# The profile `quick` compiles dependencies without optimisation: nobody waits for optimised code that a first look does
+# not need. `make test` has a profile of its own, because tests spend much of their time in dependencies.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin
-profile=${CARGO_PROFILE:-dev}
+profile=${CARGO_PROFILE:-quick}
 target=${CARGO_TARGET_DIR:-$ROOT/target}
 binary=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")/db4sci
+# Debian's library instead of 20 s of compiling it. Releases contain their own.
+[ "$profile" != quick ] || export ZSTD_SYS_USE_PKG_CONFIG=1
 images_log=$LOGS/images-beside-the-portal.log
 
-# The portal starts with the first image; the others are offered as they come.
-wait_for_first_image() {
-  local tag
-  for ((;;)); do
-    tag=$(docker image inspect -f ok db4sci-dev/postgres:17 2>/dev/null) || true
-    [ "$tag" != ok ] || return 0
-    alive "$1" || { wait "$1"; return; }
-    sleep 0.5
-  done
+# The image of mydb_admin and of the first database; the portal starts with it.
+first=postgres:17
+
+# The other images are built after the portal, because two cores are all that a first build has.
+build_other_images() {
+  setsid nohup "$ROOT/dev/images/build.sh" >"$images_log" 2>&1 </dev/null &
+  disown
+}
+
+engine_and_first_image() {
+  "$ROOT/dev/engine.sh"
+  "$ROOT/dev/cow.sh" up "$VAR/dev"
+  timeout 900 "$ROOT/dev/images/build.sh" "$first"
+}
+
+# One of the two has failed. The build shows its own output.
+failed() {
+  if ! kill -0 "$image" 2>/dev/null && ! wait "$image"; then
+    { say "the container engine or the image $first could not be set up:"; tail -n 40 "$images_log" | sed 's/^/  | /'; } >&2
+  fi
+  exit 1
 }
 
 if [ "${1:-}" != --run ]; then
   "$ROOT/dev/packages.sh" build rust
-  "$ROOT/dev/engine.sh"
   mkdir -p "$LOGS"
-  # Beside the compiler: images wait for downloads most of the time.
-  "$ROOT/dev/images/build.sh" >"$images_log" 2>&1 </dev/null & images=$!
-  "$ROOT/dev/cow.sh" up "$VAR/dev"
-  cd "$ROOT"
-  [ -x "$binary" ] || say "the first build takes about 5 minutes on two cores; the database images are built at the same time"
-  step "cargo build ($profile)" cargo build --locked --profile "$profile" --bin db4sci
-  if [ "${1:-}" = --prepare ]; then
-    step "database images" wait "$images" || { tail -n 40 "$images_log" >&2; exit 1; }
-    exit 0
+  # In parallel with the compiler: packages and image builds mostly wait for downloads.
+  engine_and_first_image >"$images_log" 2>&1 </dev/null & image=$!
+  cd "$ROOT" || exit
+  [ -x "$binary" ] || say "the first build takes about 6 minutes on two cores; the container engine and the first database image are set up at the same time"
+  STEP_PARALLEL=1 step "cargo build ($profile)" cargo build --locked --profile "$profile" --bin db4sci & build=$!
+  # Whatever fails first ends the other one: nobody should wait minutes to learn that there is no container engine.
+  trap 'kill "$build" "$image" 2>/dev/null || true' EXIT
+  wait -n "$build" "$image" || failed
+  kill -0 "$build" 2>/dev/null || step "engine and image $first" tail --pid="$image" -f /dev/null
+  wait "$build" || failed
+  wait "$image" || failed
+  trap - EXIT
+  if ! "$ROOT/dev/images/build.sh" --ready; then
+    say "the other images are built in the background and become available one by one (${images_log#"$ROOT"/})"
+    build_other_images
   fi
-  step "image postgres:17" wait_for_first_image "$images" || { tail -n 40 "$images_log" >&2; exit 1; }
-  ! alive "$images" || say "the other images are built in the background and become available one by one (${images_log#"$ROOT"/})"
+  [ "${1:-}" != --prepare ] || exit 0
 fi
 
 cd "$ROOT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [GROUP…]: all that a portal needs on this machine, in order; nothing that is there already is done again.
+# setup.sh [GROUP…]: prepares this machine for a portal, in order; skips whatever is done already.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$LOGS"
 "$ROOT/dev/packages.sh" build rust "$@"

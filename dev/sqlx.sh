@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# sqlx.sh: writes .sqlx anew: what a PostgreSQL with the tables of migrations/ says of each statement that the compiler
-# checks. Run it after a change of a statement or a migration, and commit what it wrote.
+# sqlx.sh: regenerates .sqlx, the description of every statement that the compiler checks, from a PostgreSQL that has
+# the tables of migrations/. Run it after changing a statement or a migration, and commit the result.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 cd "$ROOT"
@@ -18,12 +18,12 @@ clear_up() {
 trap clear_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# For as long as this runs: in memory, and for nobody but this machine. By its label the tests' sweep finds one that is left.
+# A temporary server, in memory and reachable from this machine only. Its label lets the tests' sweep find a leftover.
 server=$(docker run -d --label "$LABEL_INSTANCE=$TEST_PREFIX-sqlx" -p 127.0.0.1::5432 --tmpfs /var/lib/postgresql/data \
   -e POSTGRES_PASSWORD=tables db4sci-dev/postgres:17 postgres -c fsync=off)
 make_tables() {
   local i migration
-  # Over TCP: the server that the image sets itself up with answers on a socket only.
+  # Over TCP: the temporary server of the initialisation answers on a socket only.
   for ((i = 0; i < 300; i++)); do
     ! docker exec -e PGPASSWORD=tables "$server" psql -h 127.0.0.1 -U postgres -qc 'SELECT 1' >/dev/null 2>&1 || break
     sleep 0.2
@@ -33,7 +33,7 @@ make_tables() {
   done
 }
 describe() {
-  # cargo knows nothing of the database that the macros ask.
+  # cargo does not know that the macros depend on a database, so force a new check.
   touch src/lib.rs
   SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$new DATABASE_URL=postgres://postgres:tables@$(docker port "$server" 5432/tcp | head -n 1)/postgres \
     cargo check --locked --lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# sweep.sh test|INSTANCE…: removes what these instances left: portals still running, containers and networks by label,
-# and for `test` (every test portal of this checkout) its mounts and directories. Refuses instances of others.
+# sweep.sh test|INSTANCE…: removes what these instances left behind: running portals, containers and networks by label,
+# and for `test` (every test portal of this checkout) also mounts and directories. Refuses instances of other checkouts.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -36,35 +36,37 @@ stop_portals() {
   done
 }
 
-# What is listed with a label asked for is removed by its id. Twice, as one may go, or come, in between.
+# Removes by id everything that has a wanted label. Repeats, because objects may disappear or appear in between.
 remove() { # container|network, then options of ls -- options of rm
   local kind=$1 id label ids round list=() opts=(); shift
   while [ "$1" != -- ]; do list+=("$1"); shift; done; shift; opts=("$@")
-  for round in 1 2 3; do
+  for round in 1 2 3 last; do
     ids=()
     while IFS='|' read -r id label; do
       if wanted "$label"; then ids+=("$id"); fi
     done < <(docker "$kind" ls "${list[@]}" --no-trunc --filter "label=$LABEL_INSTANCE" --format "{{.ID}}|{{.Label \"$LABEL_INSTANCE\"}}")
     [ ${#ids[@]} -gt 0 ] || return 0
+    # the last round only checks what the third one left
+    [ "$round" != last ] || break
     [ "$round" != 1 ] || say "removing ${#ids[@]} ${kind}s"
     docker "$kind" rm "${opts[@]}" "${ids[@]}" >/dev/null 2>"$VAR/sweep.err" || true
   done
   if [ "$kind" = network ]; then
-    # An engine may go on counting an endpoint whose container is gone, until it is started again. That keeps nobody up.
+    # Until it is restarted, an engine may still count an endpoint whose container was removed. That blocks nothing.
     say "these networks cannot be removed now: ${ids[*]}: $(cat "$VAR/sweep.err")"
     return 0
   fi
   die "these ${kind}s cannot be removed: ${ids[*]}: $(cat "$VAR/sweep.err")"
 }
 
-# Portals that a test ran by compose, each a project of its instance's name
+# Portals that a test ran with compose; each is a project named after its instance
 composed() {
   local id project
   while IFS='|' read -r id project; do
     ! wanted "$project" || docker rm -f -v "$id" >/dev/null
   done < <(docker ps -a --no-trunc --filter label=com.docker.compose.project --format '{{.ID}}|{{.Label "com.docker.compose.project"}}')
 }
-# Rules in the firewall that a portal set for these instances; their comment names the instance
+# Firewall rules that a portal set for these instances; the comment of a rule names the instance
 remove_rules() {
   local program chain rule args
   for program in iptables ip6tables; do

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# test.sh [ARGUMENT…]: all tests, with all they need; arguments go to cargo test. Leaves nothing behind, also on failure.
-# BENCH=1 runs the benches in the same surroundings.
+# test.sh [ARGUMENT…]: runs all tests, after installing what they need; arguments go to cargo test. Cleans up even after
+# a failure. BENCH=1 runs the benchmarks in the same environment.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
 cd "$ROOT"
 
 "$ROOT/dev/setup.sh" test check
-# one run of a checkout at a time: the sweep takes every test portal of it
+# one run per checkout at a time: the sweep removes every test portal of the checkout
 exec 9>"$VAR/test.lock"
 flock -n 9 || die "another 'make test' or 'make bench' of this checkout is running."
 "$ROOT/dev/sweep.sh" test
 trap '"$ROOT/dev/sweep.sh" test' EXIT
 trap 'exit 130' INT TERM HUP
 
-# Tests make and remove tens of thousands of small files, so they get a disk of their own that is dropped as a whole: an XFS
-# file that can't share blocks, as most disks can't. Where that can't be made, they work on the checkout's own.
+# Tests create and remove tens of thousands of small files, so they get a disk of their own that is discarded at once:
+# an XFS image that cannot share blocks, like most disks. If it cannot be mounted, they use the disk of the checkout.
 own_disk() {
   truncate -s 40G "$VAR/test.img" && mkfs.xfs -q -f -m reflink=0 "$VAR/test.img" && mkdir -p "$VAR/test" \
     && as_root mount -o loop,noatime "$VAR/test.img" "$VAR/test" && as_root chown "$(id -u):$(id -g)" "$VAR/test"
@@ -25,12 +25,12 @@ if [ -z "${BENCH:-}" ] && "$ROOT/dev/packages.sh" cow; then
 fi
 DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
 
-# What tests rely on: their directory (each portal in its own below it), the prefix of their instances' names, and where
-# copies share blocks (unset where that can't be made).
+# What the tests read: their directory (each portal has its own below it), the prefix of their instance names, and the
+# tier that can share blocks (unset if there is none).
 export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
 [ -e "$VAR/test/tiers/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
 
-# Each image built here is checked once; two at a time, since they wait more than they compute.
+# Each image built here is checked once; two in parallel, because the checks wait more than they compute.
 check_images() {
   local n id folder left=() jobs=() rc=0 j
   for n in postgres:17 postgres:15 mariadb:11.8 mariadb:10.11 mongodb:6.0 neo4j:5.26; do
@@ -57,15 +57,19 @@ if [ -n "${BENCH:-}" ]; then
   step "building the benches" cargo bench --locked --no-run 9>&-
   cargo bench --locked "$@" 9>&-
 else
-  check_images
-  "$ROOT/dev/drivers/make.sh"
-  step "building the tests" cargo test --locked --all-targets --no-run 9>&-
+  # In parallel with the compiler: both wait most of the time.
+  { check_images && STEP_PARALLEL=1 "$ROOT/dev/drivers/make.sh"; } 9>&- & checks=$!
+  rc=0
+  STEP_PARALLEL=1 step "building the tests" cargo test --locked --all-targets --no-run 9>&- || rc=$?
+  wait "$checks" || rc=$?
+  [ $rc = 0 ] || exit $rc
   if [ $# -gt 0 ]; then
     cargo test --locked --all-targets "$@" 9>&-
   else
-    # The browser by itself: it drops its connections whenever a container starts on its machine, as others' do all the time.
+    # Browser tests run alone: the browser drops its connections whenever a container starts on the machine, and other
+    # tests start containers all the time.
     rc=0
-    # More at once than there are processors: most of the time they wait for servers.
+    # More threads than processors: the tests mostly wait for servers.
     cargo test --locked --all-targets 9>&- -- --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
     cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
     exit $rc

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# up.sh: the portal in the background. Returns when it is ready; `dev/down.sh` stops it.
+# up.sh: runs the portal in the background. Returns when it is ready; `dev/down.sh` stops it.
 . "$(dirname "$0")/lib.sh"
 LOG=$VAR/dev/portal.log
 listen=${DB4SCI__SERVER__LISTEN:-127.0.0.1:8443}

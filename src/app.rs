@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::objects::Stores;
 use crate::runtime::Runtime;
 use crate::runtime::activity::Activity;
-use crate::runtime::firewall::Egress;
+use crate::runtime::firewall_state::Egress;
 use crate::runtime::image_states::ImageStates;
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;

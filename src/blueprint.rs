@@ -11,6 +11,7 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{ByteSize, GIB, MilliCpus};
 use crate::engine::description::Engine;
@@ -35,6 +36,7 @@ pub enum BlueprintError {
 /// What a container is made from, read from its row.
 #[derive(Clone)]
 pub struct Blueprint {
+    id: Uuid,
     /// The container's image in the catalog.
     pub image: CatalogImage,
     /// The image reference to pass to the container engine.
@@ -57,6 +59,8 @@ pub struct Blueprint {
     fresh: bool,
     memory: ByteSize,
     cpus: MilliCpus,
+    /// The cores it is pinned to; empty for all.
+    pub cores: CpuSet,
 }
 
 impl Blueprint {
@@ -88,6 +92,7 @@ impl Blueprint {
         };
         let (dbname, dbuser) = names(c).map_err(|e| BlueprintError::Missing(e.to_string()))?;
         Ok(Self {
+            id: c.id,
             image: image.clone(),
             reference: app.config.image_reference(&c.image),
             tier: tier.clone(),
@@ -104,6 +109,7 @@ impl Blueprint {
             fresh: c.started_at.is_none(),
             memory: ByteSize(c.memory_bytes),
             cpus: MilliCpus(c.millicpus),
+            cores: c.cpuset_assigned.as_deref().and_then(|text| CpuSet::parse(text).ok()).unwrap_or_default(),
         })
     }
 
@@ -134,6 +140,7 @@ impl Blueprint {
             return Err(BlueprintError::Missing("The names in the manifest are invalid.".to_owned()));
         };
         Ok(Self {
+            id,
             image: image.clone(),
             reference: app.config.image_reference(&of.image),
             tier: tier.clone(),
@@ -150,6 +157,7 @@ impl Blueprint {
             fresh,
             memory: ByteSize(of.memory_bytes),
             cpus: MilliCpus(of.millicpus),
+            cores: CpuSet::default(),
         })
     }
 
@@ -169,6 +177,7 @@ impl Blueprint {
         let any = |e: NameError| BlueprintError::Missing(e.to_string());
         let (dbname, dbuser) = engine.fixed_names().map_or(("seed", "seed"), |f| (f.dbname, f.dbuser));
         Ok(Self {
+            id,
             image: image.clone(),
             reference: config.image_reference(&image.image),
             tier: tier.clone(),
@@ -185,12 +194,39 @@ impl Blueprint {
             fresh: true,
             memory: ByteSize(image.min_memory.0.max(GIB)),
             cpus: config.limits.cpus_default,
+            cores: CpuSet::default(),
         })
+    }
+
+    /// The same for a server started in advance on a copy of a seed, which accepts connections at these ports later.
+    #[must_use]
+    pub fn of_spare(
+        self,
+        config: &Config,
+        seed_password: SecretString,
+        ports: Vec<(String, u16)>,
+        (memory, cpus): (ByteSize, MilliCpus),
+        tools: Tools,
+    ) -> Self {
+        let seed_password = Some(seed_password);
+        // All databases share one host name here, so the name of the database does not matter.
+        let names = ServerNames::of(config, "", self.id);
+        Self { host: config.databases.host.clone(), names, seed_password, ports, memory, cpus, tools, ..self }
+    }
+
+    /// Published ports by purpose.
+    pub fn ports(&self) -> &[(String, u16)] {
+        &self.ports
     }
 
     /// Marks the data as a copy whose administrator has this password.
     pub fn begins_with(&mut self, password: SecretString) {
         (self.admin_password, self.fresh) = (password, false);
+    }
+
+    /// Records which programs are in the image, once they are known.
+    pub fn set_tools(&mut self, tools: Tools) {
+        self.tools = tools;
     }
 
     /// The administrator's password.
@@ -201,6 +237,7 @@ impl Blueprint {
     /// The input for the engine's description.
     pub fn plan(&self) -> ServerSpec<'_> {
         ServerSpec {
+            id: self.id,
             image: &self.image,
             memory: self.memory,
             cpus: self.cpus,
@@ -232,6 +269,8 @@ impl Blueprint {
             network,
             hosts: recipe.hosts.clone(),
             memory: self.memory.0,
+            reservation: app.config.databases.reservation(self.memory).map(|bytes| bytes.0),
+            cores: self.cores.clone(),
             millicpus: self.cpus.0,
             pids: app.config.limits.pids,
             shm: recipe.shm.0,

@@ -12,11 +12,13 @@ use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::admin_db::MIGRATOR;
 use crate::catalog::{Catalog, CatalogImage};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MilliCpus};
@@ -157,6 +159,7 @@ impl Bootstrap<'_> {
         // The engine reserves these names for this very database, so they are not parsed with the engine's rules.
         let rules = crate::domain::names::NameRules { max_bytes: 63, reserved: &[], reserved_prefixes: &[] };
         let plan = ServerSpec {
+            id: Uuid::nil(),
             image,
             memory: self.config.admin_db.memory,
             cpus: MilliCpus(1000),
@@ -190,10 +193,12 @@ impl Bootstrap<'_> {
             user: None,
             mounts: vec![Mount { source: self.dir().join("data"), target: image.volume.clone(), read_only: false }],
             publish: vec![Publish { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port, inside: 5432 }],
-            network: crate::domain::names::network_name(&self.config.instance),
+            network: crate::domain::names::admin_network_name(&self.config.instance),
             hosts: Vec::new(),
             memory: self.config.admin_db.memory.0,
             millicpus: 2000,
+            reservation: None,
+            cores: CpuSet::default(),
             pids: self.config.limits.pids,
             shm: ByteSize(64 * 1024 * 1024).0,
             capabilities: recipe.capabilities.iter().map(|c| (*c).to_owned()).collect(),

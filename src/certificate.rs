@@ -85,7 +85,7 @@ pub fn check_pair(cert: &Path, key: &Path) -> Result<(), String> {
         .and_then(Iterator::collect)
         .map_err(|e| format!("{} can't be read: {e}", cert.display()))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|e| format!("{} can't be read: {e}", key.display()))?;
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|b| b.with_no_client_auth().with_single_cert(chain, private))

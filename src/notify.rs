@@ -1,4 +1,4 @@
-//! Passes notices about failed backups to the configured program, as JSON on its standard input. The program runs in
+//! Passes notices to the configured program, as JSON on its standard input. The program runs in
 //! the background, without a shell and with a timeout.
 
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::admin_db::notices;
-use crate::admin_db::notices::Notice;
+use crate::admin_db::notices::{Notice, NoticeKind};
 use crate::app::App;
 use crate::config::Notify;
 use crate::process::Group;
@@ -27,7 +27,9 @@ const WORDS: u64 = 2000;
 struct NotifyMessage<'a> {
     id: uuid::Uuid,
     kind: &'a str,
+    /// Empty if it is about a template.
     database: &'a str,
+    template: Option<&'a str>,
     owner: &'a str,
     contact: &'a str,
     text: &'a str,
@@ -40,17 +42,25 @@ struct NotifyMessage<'a> {
 impl<'a> NotifyMessage<'a> {
     fn new(app: &'a App, n: &'a Notice) -> Self {
         let url = app.config.server.public_url.as_ref();
+        let subject = &n.subject;
+        let page = match n.kind.as_str() {
+            _ if n.is_about_template => format!("templates/{subject}"),
+            kind if kind == NoticeKind::ExpiresSoon.as_str() => format!("containers/{subject}/extend"),
+            _ if n.is_about_backups() => format!("containers/{subject}/backups"),
+            _ => format!("containers/{subject}/settings"),
+        };
         Self {
             id: n.id,
             kind: &n.kind,
-            database: &n.container,
+            database: if n.is_about_template { "" } else { subject },
+            template: n.is_about_template.then_some(subject),
             owner: &n.owner,
             contact: &n.contact,
             text: &n.text,
             at: n.at,
             backup: n.backup_id,
             instance: app.config.instance.as_str(),
-            url: url.map(|base| format!("{base}/containers/{}/backups", n.container)),
+            url: url.map(|base| format!("{base}/{page}")),
         }
     }
 }
@@ -89,7 +99,7 @@ async fn all(app: &App) -> anyhow::Result<()> {
             Ok(()) => notices::mark_reported(&mut db, &notice, app.clock.now()).await?,
             Err(e) => {
                 notices::put_back(&mut db, &notice, app.clock.now()).await?;
-                result = Err(e).with_context(|| format!("the notice {} of {}", notice.id, notice.container));
+                result = Err(e).with_context(|| format!("the notice {} of {}", notice.id, notice.subject));
             }
         }
     }

@@ -14,10 +14,11 @@ use crate::bootstrap::BootstrapParts;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{schedule, watchdog, workers};
+use crate::data_dir_lock::Presence;
+use crate::jobs::{memory_kills, portal_health, schedule, workers};
 use crate::lifecycle::Lifecycle;
 use crate::objects::Stores;
-use crate::presence::Presence;
+use crate::provision::freeze;
 use crate::runtime::Runtime;
 use crate::tasks;
 use crate::web::portal::{Portal, Shared};
@@ -34,6 +35,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 pub struct Listeners {
     portal: TcpListener,
     redirect: Option<TcpListener>,
+    myaas: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -44,6 +46,7 @@ impl Listeners {
         Ok(Self {
             portal: server::bind(config.server.listen).context("server.listen")?,
             redirect: redirect.map(server::bind).transpose().context("server.redirect_listen")?,
+            myaas: config.myaas.listen.map(server::bind).transpose().context("myaas.listen")?,
         })
     }
 }
@@ -54,6 +57,8 @@ pub struct Running {
     pub portal: Shared,
     /// The address it listens on.
     pub address: SocketAddr,
+    /// The address of the interface for databases from templates.
+    pub myaas: Option<SocketAddr>,
     lifecycle: Lifecycle,
     /// Shows other programs that the portal is running.
     _presence: Presence,
@@ -106,12 +111,16 @@ pub async fn start_on(
     admin_password: Option<SecretString>,
 ) -> anyhow::Result<Running> {
     // Fails only if an earlier portal in this process has already installed it.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let presence = Presence::serving(&parts.config)?;
     let (stores, store_servers) = Stores::open(&parts.config).await.context("a backup target is unusable")?;
     let app = Box::pin(App::assemble(parts, stores)).await?;
     prepare_dev(&app)?;
     begin_tiers(&app).await?;
+    begin_dumps(&app);
+    if let Err(e) = freeze::thaw_all(&app).await {
+        tracing::warn!("Could not look for paused databases: {e}");
+    }
     first_admin::ensure(&app, admin_password).await.context("the first administrator cannot be created")?;
 
     let address = listeners.portal.local_addr()?;
@@ -125,9 +134,14 @@ pub async fn start_on(
     if let Some(listener) = listeners.redirect {
         lifecycle.spawn("redirect to HTTPS", server::redirect(portal.clone(), listener, address.port(), stop.clone()));
     }
+    let myaas = listeners.myaas.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let Some(listener) = listeners.myaas {
+        lifecycle.spawn("databases from templates", server::serve_myaas(portal.clone(), listener, stop.clone()));
+    }
     lifecycle.spawn("jobs", endless(workers::run(app.clone(), stop.clone())));
     lifecycle.spawn("schedule", endless(schedule::run(app.clone(), stop.clone())));
-    lifecycle.spawn("keeper", endless(watchdog::run(app, stop.clone())));
+    lifecycle.spawn("memory_kills", endless(memory_kills::run(app.clone(), stop.clone())));
+    lifecycle.spawn("portal_health", endless(portal_health::run(app, stop.clone())));
     let limits = portal.clone();
     lifecycle.spawn("sign-in limits", async move {
         while stop.run_until_cancelled(tokio::time::sleep(TIDY)).await.is_some() {
@@ -135,7 +149,7 @@ pub async fn start_on(
         }
         Ok(())
     });
-    Ok(Running { portal, address, lifecycle, _presence: presence })
+    Ok(Running { portal, address, myaas, lifecycle, _presence: presence })
 }
 
 async fn endless(work: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
@@ -160,6 +174,16 @@ fn prepare_dev(app: &App) -> anyhow::Result<()> {
             .context("the development certificate can't be made")?;
     }
     Ok(())
+}
+
+/// Creates the directory of dumps in the portal's own directory. One elsewhere may be on a disk that is not mounted.
+fn begin_dumps(app: &App) {
+    let dir = &app.config.templates.dumps;
+    if dir.starts_with(&app.config.data_dir)
+        && let Err(e) = std::fs::create_dir_all(dir)
+    {
+        tracing::warn!("Could not create the directory of dumps {}: {e}", dir.display());
+    }
 }
 
 /// Creates the directories of new tiers and logs which tiers are unavailable: a portal that lacks one of several tiers

@@ -1,4 +1,4 @@
-// Copy buttons: in the page but hidden, shown only where scripting is on.
+// Copy buttons: hidden in the page, shown by this script.
 "use strict";
 
 (() => {

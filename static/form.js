@@ -1,4 +1,5 @@
-// The words of the button follow the choice of the image, and a form is sent once.
+// Suggests the names of database and user, filters long lists of choices, updates the button's label when another image
+// is selected, and prevents a form from being sent twice.
 "use strict";
 
 (() => {
@@ -9,6 +10,37 @@
       const title = image.selectedOptions[0]?.dataset.title;
       if (title) button.textContent = `Create ${title} database`;
     });
+  }
+
+  // The same names as the portal derives from an empty field, as long as nobody typed others.
+  const name = document.querySelector("input[name=name]");
+  const list = (text) => (text || "").split(" ").filter(Boolean);
+  function derived(field) {
+    let text = name.value.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean).join("_");
+    if (/^[0-9]/.test(text)) text = `db_${text}`;
+    text = text.slice(0, Math.min(40, field.maxLength > 0 ? field.maxLength : 40)).replace(/_+$/, "");
+    const reserved = list(field.dataset.reserved).includes(text) || list(field.dataset.prefixes).some((p) => text.startsWith(p));
+    return text && reserved ? `db_${text}` : text;
+  }
+  for (const field of document.querySelectorAll("input[data-reserved]")) {
+    if (!name) break;
+    let last = field.value === derived(field) ? field.value : "";
+    name.addEventListener("input", () => {
+      if (field.value !== last) return;
+      last = derived(field);
+      field.value = last;
+    });
+  }
+
+  for (const filter of document.querySelectorAll("input[data-filter]")) {
+    const choices = filter.parentElement.querySelectorAll(".choice");
+    filter.hidden = false;
+    filter.addEventListener("input", () => {
+      const wanted = filter.value.trim().toLowerCase();
+      for (const choice of choices) choice.hidden = !choice.textContent.toLowerCase().includes(wanted);
+    });
+    // Enter would send the form.
+    filter.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   }
 
   for (const form of document.querySelectorAll("form[method=post]")) {

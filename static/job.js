@@ -1,5 +1,5 @@
-// Follows a job: replaces its steps as they happen, and goes on to the page
-// of the database when it is done. Without this file the page refreshes itself.
+// Follows a job: updates its steps, and opens the page of the database when it is done.
+// Without this script the page refreshes itself.
 "use strict";
 
 (() => {
@@ -34,7 +34,7 @@
     }
   };
 
-  // Refused for good, or cut off by something in between: ask again by reloading.
+  // Refused permanently, or interrupted by a proxy: reload the page.
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) setTimeout(() => window.location.reload(), 5000);
   };

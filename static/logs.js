@@ -1,5 +1,5 @@
-// Follows a log: appends lines as they come, keeps the newest in sight unless
-// one has scrolled up, and drops the oldest beyond a limit.
+// Follows a log: appends new lines, scrolls to the newest unless the reader has scrolled up,
+// and removes the oldest beyond a limit.
 "use strict";
 
 (() => {

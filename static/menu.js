@@ -1,4 +1,4 @@
-// Menus close by Escape and by a click elsewhere.
+// Closes menus on Escape and on a click elsewhere, and moves the focus to the search field on "/".
 "use strict";
 
 (() => {
@@ -10,6 +10,14 @@
     }
   });
   document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const search = document.querySelector("form[role=search] input[type=search]");
+    if (event.key === "/" && !typing && search && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+      return;
+    }
     if (event.key !== "Escape") return;
     for (const menu of open()) {
       if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();

@@ -9,8 +9,8 @@ use reqwest::Method;
 
 use crate::support::{Client, Options, Reply, TestPortal};
 
-/// What the owner and an admin are answered. Chosen so that walking changes nothing others rely on: the database is
-/// stopped, what would lose something is not confirmed, and forms that would change an account are empty.
+/// Expected statuses for the owner and an administrator. The requests change nothing that others rely on: the database
+/// is stopped, destructive actions are not confirmed, and forms that would change an account are empty.
 const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/healthz", 200, 200),
     ("GET", "/readyz", 200, 200),
@@ -28,17 +28,30 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/", 200, 200),
     ("GET", "/containers/new", 200, 200),
     ("GET", "/containers/new/from-dump", 200, 200),
-    // Not a form in parts.
+    // Not a multipart form.
     ("POST", "/containers/new/from-dump", 400, 400),
     ("POST", "/containers", 422, 422),
+    ("GET", "/templates", 200, 200),
+    ("POST", "/templates", 422, 422),
+    ("POST", "/templates/update", 403, 303),
+    // There is no template of this name.
+    ("GET", "/templates/from-dump", 403, 200),
+    ("POST", "/templates/from-dump", 403, 400),
+    ("GET", "/templates/{name}", 404, 404),
+    ("POST", "/templates/{name}", 404, 404),
+    ("POST", "/templates/{name}/clone", 404, 404),
+    ("POST", "/templates/{name}/refresh", 404, 404),
+    ("POST", "/templates/{name}/notices/{id}/seen", 403, 404),
+    ("GET", "/templates/{name}/delete", 404, 404),
+    ("POST", "/templates/{name}/delete", 404, 404),
     ("GET", "/account", 200, 200),
     ("POST", "/account/password", 422, 422),
     ("POST", "/account/tokens", 422, 422),
-    // The page is for one's own tokens: an admin has no say over another's here.
+    // This page covers only one's own tokens: an administrator cannot revoke another user's token here.
     ("POST", "/account/tokens/{id}/revoke", 303, 404),
     ("POST", "/account/sessions/end-others", 303, 303),
     ("GET", "/containers/{name}", 200, 200),
-    // The owner comes first and sees it; after that nobody does.
+    // The owner comes first and sees the password; after that it is not shown again.
     ("POST", "/containers/{name}/password", 200, 303),
     ("GET", "/containers/{name}/metrics", 200, 200),
     ("GET", "/containers/{name}/logs", 200, 200),
@@ -49,6 +62,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/start", 303, 303),
     ("POST", "/containers/{name}/stop", 303, 303),
     ("POST", "/containers/{name}/restart", 303, 303),
+    // Without a value it means the usual time to live, which is none here.
+    ("GET", "/containers/{name}/extend", 200, 200),
+    ("POST", "/containers/{name}/extend", 303, 303),
     ("GET", "/containers/{name}/rotate-password", 200, 200),
     ("POST", "/containers/{name}/rotate-password", 303, 303),
     ("GET", "/containers/{name}/delete", 200, 200),
@@ -57,18 +73,31 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}/purge", 200, 200),
     ("POST", "/containers/{name}/purge", 422, 422),
     ("GET", "/containers/{name}/backups", 200, 200),
-    // One is under way: sent back with a sentence.
+    // A backup is running: the request is redirected back with an error message.
     ("POST", "/containers/{name}/backup", 303, 303),
     ("POST", "/containers/{name}/backups/{id}/drill", 303, 303),
-    // Nothing went wrong with it.
+    // The database has no notices.
     ("POST", "/containers/{name}/notices/{id}/seen", 303, 303),
     ("GET", "/containers/{name}/backups/{id}/restore", 200, 200),
     ("POST", "/containers/{name}/backups/{id}/restore", 422, 422),
     ("GET", "/containers/{name}/backups/{id}/download", 200, 200),
     ("GET", "/containers/{name}/backups/{id}/in-place", 200, 200),
-    // Nothing is set aside of it, and it is of the latest version.
+    // There is no previous data, and the database has the latest version.
     ("GET", "/containers/{name}/snapshots/{id}/restore", 404, 404),
     ("POST", "/containers/{name}/snapshots/{id}/restore", 404, 404),
+    ("GET", "/containers/{name}/snapshots", 200, 200),
+    ("POST", "/containers/{name}/snapshot", 303, 303),
+    ("GET", "/containers/{name}/snapshots/{id}/delete", 404, 404),
+    ("POST", "/containers/{name}/snapshots/{id}/delete", 404, 404),
+    ("GET", "/containers/{name}/clone", 200, 200),
+    ("POST", "/containers/{name}/clone", 422, 422),
+    // It is not a clone.
+    ("GET", "/containers/{name}/reset", 409, 409),
+    ("POST", "/containers/{name}/reset", 303, 303),
+    ("GET", "/containers/{name}/refresh", 409, 409),
+    ("POST", "/containers/{name}/refresh", 303, 303),
+    ("GET", "/containers/{name}/promote", 409, 409),
+    ("POST", "/containers/{name}/promote", 303, 303),
     ("GET", "/containers/{name}/upgrade", 409, 409),
     ("POST", "/containers/{name}/upgrade", 422, 422),
     ("GET", "/backups", 200, 200),
@@ -106,6 +135,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/admin/users/{id}/role", 403, 400),
     ("POST", "/admin/users/{id}/password", 403, 422),
     ("POST", "/admin/users/{id}/limits", 403, 303),
+    ("GET", "/api/openapi.json", 200, 200),
     ("GET", "/api/v1/catalog", 200, 200),
     ("GET", "/api/v1/containers", 200, 200),
     ("POST", "/api/v1/containers", 422, 422),
@@ -117,21 +147,37 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/api/v1/containers/{name}/stop", 409, 409),
     ("POST", "/api/v1/containers/{name}/restart", 409, 409),
     ("POST", "/api/v1/containers/{name}/undelete", 409, 409),
+    ("POST", "/api/v1/containers/{name}/extend", 200, 200),
     ("POST", "/api/v1/containers/{name}/backup", 409, 409),
     ("POST", "/api/v1/containers/{name}/upgrade", 422, 422),
     ("GET", "/api/v1/containers/{name}/snapshots", 200, 200),
+    ("POST", "/api/v1/containers/{name}/snapshots", 202, 202),
     ("POST", "/api/v1/containers/{name}/snapshots/{id}/restore", 404, 404),
+    ("DELETE", "/api/v1/containers/{name}/snapshots/{id}", 404, 404),
+    ("POST", "/api/v1/containers/{name}/clone", 422, 422),
+    ("POST", "/api/v1/containers/{name}/reset", 409, 409),
+    ("POST", "/api/v1/containers/{name}/refresh", 409, 409),
+    ("POST", "/api/v1/containers/{name}/promote", 409, 409),
     ("GET", "/api/v1/containers/{name}/notices", 200, 200),
-    // Nothing went wrong with it.
+    // The database has no notices.
     ("POST", "/api/v1/containers/{name}/notices/{id}/seen", 404, 404),
     ("GET", "/api/v1/backups", 200, 200),
     ("GET", "/api/v1/backups/{id}/download", 200, 200),
     ("POST", "/api/v1/backups/{id}/restore", 422, 422),
+    ("GET", "/api/v1/templates", 200, 200),
+    ("POST", "/api/v1/templates", 422, 422),
+    ("POST", "/api/v1/templates/from-dump", 403, 415),
+    ("POST", "/api/v1/templates/update", 403, 200),
+    ("GET", "/api/v1/templates/{name}", 404, 404),
+    ("PATCH", "/api/v1/templates/{name}", 404, 404),
+    ("DELETE", "/api/v1/templates/{name}", 404, 404),
+    ("POST", "/api/v1/templates/{name}/refresh", 404, 404),
+    ("POST", "/api/v1/templates/{name}/clone", 404, 404),
     ("GET", "/api/v1/jobs/{id}", 200, 200),
     ("POST", "/api/v1/jobs/{id}/cancel", 409, 409),
 ];
 
-/// Somebody with a browser and a token.
+/// A user with a browser and a token.
 struct Person {
     name: &'static str,
     password: &'static str,
@@ -144,7 +190,7 @@ struct World {
     stranger: Person,
     owner: Person,
     admin: Person,
-    /// Beginnings of paths with an `{id}`, and the id that is put there.
+    /// Prefixes of paths with an `{id}`, and the id to insert.
     ids: BTreeMap<&'static str, String>,
 }
 
@@ -168,7 +214,7 @@ impl World {
         let backup = crate::backups::back_up(&portal, &owner.page, "lab").await;
         owner.page.post("/containers/lab/stop", &[]).await.expect(303);
         owner.page.wait_for("lab", "stopped").await;
-        // As if one were under way: a new one would come between the answers.
+        // As if a backup were running: a new one would interfere with the responses.
         portal.sql(
             "insert into backup_log (id, container_id, kind, reason, status, started_at, target)
              select gen_random_uuid(), id, 'backup', 'manual', 'running', now(), 'local' from container where name = 'lab'",
@@ -176,6 +222,7 @@ impl World {
         let ids = BTreeMap::from([
             ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
             ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
+            ("/templates/", backup.clone()),
             ("/containers/lab/backups/", backup.clone()),
             ("/containers/lab/notices/", backup.clone()),
             ("/containers/lab/snapshots/", backup.clone()),
@@ -190,7 +237,7 @@ impl World {
         Self { portal, stranger, owner, admin, ids }
     }
 
-    /// Somebody not signed in, who could sign in as `guinea`.
+    /// A visitor who is not signed in but could sign in as `guinea`.
     fn guest(&self) -> Person {
         Person { name: "guinea", password: "researcher-1", page: self.portal.nobody(), api: self.portal.nobody() }
     }
@@ -201,9 +248,9 @@ impl World {
             route.path.replace("{name}", "lab").replace("{*file}", "style.css").replace("{page}", "first-steps");
         if path.contains("{id}") {
             let id = self.ids.iter().find(|(beginning, _)| path.starts_with(*beginning)).map(|(_, id)| id);
-            path = path.replace("{id}", id.unwrap_or_else(|| panic!("an id for {path}")));
+            path = path.replace("{id}", id.unwrap_or_else(|| panic!("no id for {path}")));
         }
-        assert!(!path.contains('{'), "{path} is filled in");
+        assert!(!path.contains('{'), "{path} still has a placeholder");
         path
     }
 
@@ -222,12 +269,16 @@ impl World {
         }
     }
 
-    /// Waits until no job works on the database, so that each `start` finds it free.
+    /// Waits until no job is open, so that each `start` finds the database free.
     async fn settle(&self) {
-        while self.portal.sql("select count(*) from job where status in ('queued', 'running')") != "0" {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        let open = "select count(*) from job where status in ('queued', 'running')";
+        self.portal.until(open, |said| said == "0").await;
     }
+}
+
+/// Whether the route enqueues a snapshot, which keeps the database busy for a moment.
+fn takes_snapshot(route: &Route) -> bool {
+    route.method == Method::POST && (route.path.ends_with("/snapshot") || route.path.ends_with("/snapshots"))
 }
 
 fn case(route: &Route) -> Option<(u16, u16)> {
@@ -235,11 +286,11 @@ fn case(route: &Route) -> Option<(u16, u16)> {
     found.map(|(_, _, owner, admin)| (*owner, *admin))
 }
 
-/// Nobody passes where everybody may, and is sent to sign in everywhere else.
+/// Checks that an anonymous visitor may use public routes and is sent to the sign-in page everywhere else.
 fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply) {
     let (what, status) = (format!("nobody: {} {path}", route.method), reply.status.as_u16());
     if route.access == Access::Public {
-        // Who is signed in already is led on from the form.
+        // The form redirects users who are already signed in.
         let expected = if path == "/login" && route.method == Method::GET { 200 } else { owner };
         assert_eq!(status, expected, "{what}: {}", reply.text());
         assert!(!reply.location.starts_with("/login?next"), "{what}: {}", reply.location);
@@ -252,7 +303,7 @@ fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply
         assert_eq!(status, 303, "{what}");
         let next = reply.location.strip_prefix("/login?next=").unwrap_or_else(|| panic!("{what}: {}", reply.location));
         let next = percent_encoding::percent_decode_str(next).decode_utf8_lossy().into_owned();
-        // What can't be opened again by its address leads to the front page after signing in.
+        // A request that cannot be repeated by its URL leads to the front page after signing in.
         assert_eq!(next, if route.method == Method::GET { path } else { "/" }, "{what}");
     }
 }
@@ -260,14 +311,17 @@ fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_nobody_a_stranger_the_owner_and_an_admin_as_its_level_says() {
     for (method, path, ..) in CASES {
-        assert!(ROUTES.iter().any(|r| r.method.as_str() == *method && r.path == *path), "{method} {path} is no route");
+        assert!(
+            ROUTES.iter().any(|r| r.method.as_str() == *method && r.path == *path),
+            "{method} {path} is not a route"
+        );
     }
     let missing: Vec<_> =
         ROUTES.iter().filter(|r| case(r).is_none()).map(|r| format!("{} {}", r.method, r.path)).collect();
     assert!(missing.is_empty(), "these routes have no case in this test: {missing:#?}");
 
     let world = World::make().await;
-    // What starts the database comes after all that finds it stopped, and signing out at the very end.
+    // Routes that start the database come after those that expect it to be stopped, and signing out comes last.
     let late = |r: &&Route| if r.path == "/logout" { 2 } else { i32::from(r.path.ends_with("/start")) };
     let mut routes: Vec<_> = ROUTES.iter().collect();
     routes.sort_by_key(late);
@@ -282,13 +336,16 @@ async fn every_route_answers_nobody_a_stranger_the_owner_and_an_admin_as_its_lev
             Access::Public | Access::SignedIn => owner,
         };
         for (who, expected) in [(&world.stranger, stranger), (&world.owner, owner), (&world.admin, admin)] {
-            if route.path.ends_with("/start") {
+            if route.path.ends_with("/start") || takes_snapshot(route) {
                 world.settle().await;
             }
             let reply = world.ask(who, route, &path).await;
             let status = reply.status.as_u16();
             assert_eq!(status, expected, "{}: {} {path}: {}", who.name, route.method, reply.text());
             assert!(!reply.location.starts_with("/login?next"), "{}: {} {path}", who.name, route.method);
+        }
+        if takes_snapshot(route) {
+            world.settle().await;
         }
     }
     refusals_are_logged(&world.portal);
@@ -301,12 +358,16 @@ fn refusals_are_logged(portal: &TestPortal) {
         ))
     };
     let count = |access: Access| ROUTES.iter().filter(|r| r.access == access).count().to_string();
-    assert_eq!(refused("eve", "container_name = 'lab'"), count(Access::Owner), "each try at another's database");
+    assert_eq!(
+        refused("eve", "container_name = 'lab'"),
+        count(Access::Owner),
+        "each attempt on another user's database"
+    );
     for who in ["eve", "ada"] {
         assert_eq!(
             refused(who, "detail like '%administrators%'"),
             count(Access::Admin),
-            "each try of {who} at an admin's page"
+            "each attempt of {who} on an administrator's page"
         );
     }
 }

@@ -1,5 +1,5 @@
 //! Checks that everything the documentation names exists: files, Makefile targets, settings and commands of the
-//! program.
+//! program, and tests.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 /// Documents outside `docs/`.
 const AT_THE_ROOT: [&str; 4] = ["README.md", "CONTRIBUTING.md", "prod/ssl/README.md", "dev/images/README.md"];
 
-/// Folders whose files are checked where a document names them.
+/// Folders whose files must exist if a document names them.
 const FOLDERS: [&str; 8] = ["docs/", "dev/", "prod/", "dbconfig/", "tests/", "static/", "migrations/", "benches/"];
 
 /// Parts of paths that are created later and are missing from a fresh checkout.
@@ -141,4 +141,96 @@ fn every_command_in_the_documents_exists() {
     };
     let wrong: Vec<_> = commands.iter().filter(|(command, _)| fails(command)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The sources that may contain a test with this path: `engines::seeds::NAME` is in `tests/`, `domain::ttl::tests::NAME`
+/// in `src/`, beside the code or in a file of its own.
+fn sources_of(modules: &[&str]) -> Vec<PathBuf> {
+    let (folder, modules, own) = match modules {
+        [code @ .., "tests"] => ("src", code, true),
+        all => ("tests", all, false),
+    };
+    let base = root().join(folder).join(modules.join("/"));
+    let mut found = vec![base.with_extension("rs"), base.join("mod.rs")];
+    if own {
+        found.extend([base.join("tests.rs"), root().join(format!("src/{}_tests.rs", modules.join("/")))]);
+    }
+    found
+}
+
+/// The names of the tests in a source, including those that a macro makes of lines such as `NAME 0;`.
+fn tests_in(source: &str) -> BTreeSet<&str> {
+    let (mut found, mut is_test) = (BTreeSet::new(), false);
+    for line in source.lines().map(str::trim_start) {
+        let attribute = line.strip_prefix("$(").unwrap_or(line);
+        if attribute.starts_with("#[test]") || attribute.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((_, rest)) = line.split_once("fn ") {
+            found.extend(rest.split('(').next().filter(|_| is_test));
+            is_test = false;
+        }
+    }
+    if found.contains("$name") {
+        found.extend(source.lines().filter_map(|line| {
+            let (name, number) = line.trim().split_once(' ')?;
+            number.strip_suffix(';')?.parse::<u8>().is_ok().then_some(name)
+        }));
+    }
+    found
+}
+
+/// Whether a test with this path exists.
+fn is_a_test(path: &str) -> bool {
+    let modules: Vec<&str> = path.split("::").collect();
+    let Some((name, modules)) = modules.split_last().filter(|(_, modules)| !modules.is_empty()) else { return false };
+    let read = sources_of(modules).into_iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    read.into_iter().any(|source| tests_in(&source).contains(name))
+}
+
+#[test]
+fn every_feature_has_a_test_that_exists_or_says_why_not() {
+    let table = std::fs::read_to_string(root().join("docs/FEATURES.md")).expect("the table");
+    let (mut wrong, mut named) = (Vec::new(), 0);
+    let is_head = |row: &&str| row.starts_with("| feature ") || row.starts_with("| --- ");
+    for row in table.lines().filter(|line| line.starts_with('|')).filter(|row| !is_head(row)) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [feature, here, proof] = cells.as_slice() else {
+            wrong.push(format!("not three columns: {row}"));
+            continue;
+        };
+        let tests: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        let says_why = ["not yet", "not yet tested", "deliberately not"].contains(proof);
+        if feature.is_empty() || here.is_empty() || tests.is_empty() != says_why {
+            wrong.push(format!("neither a test nor the reason why there is none: {row}"));
+        }
+        named += tests.len();
+        wrong.extend(tests.into_iter().filter(|test| !is_a_test(test)).map(|test| format!("no such test: {test}")));
+    }
+    assert!(named > 100, "{named} tests are named");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn tests_are_found_where_their_paths_say() {
+    for path in [
+        "documents::tests_are_found_where_their_paths_say",
+        "engines::seeds::databases_of_every_engine_begin_with_prepared_data",
+        "engines::contract::mariadb_11_8_keeps_the_contract",
+        "config::tests::the_mode_must_be_named",
+        "domain::ttl::tests::any_text_is_read_or_refused_with_a_sentence",
+        "cli::tests::the_command_line_is_consistent",
+    ] {
+        assert!(is_a_test(path), "{path} is a test");
+    }
+    for path in [
+        "documents::is_a_test",
+        "documents::nothing",
+        "seeds::databases_of_every_engine_begin_with_prepared_data",
+        "domain::ttl::any_text_is_read_or_refused_with_a_sentence",
+        "engines::contract::contract",
+        "tests_are_found_where_their_paths_say",
+        "",
+    ] {
+        assert!(!is_a_test(path), "{path} is not a test");
+    }
 }

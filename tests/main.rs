@@ -11,12 +11,15 @@
 
 mod access;
 mod api;
+mod attacks;
 mod backups;
 mod browser;
+mod clones;
 mod documents;
 mod engines;
 mod fair;
 mod faults;
+mod lifetime;
 mod pages;
 mod screenshots;
 mod scripts;
@@ -25,5 +28,5 @@ mod statements;
 mod storage;
 mod structure;
 mod support;
-mod traps;
+mod templates;
 mod unprivileged;

@@ -9,7 +9,7 @@ use crate::browser::driver::{Browser, Wish};
 use crate::browser::tour::{PASSWORD, Tour};
 use crate::support::portal::environment;
 
-/// Taller than this is cut off: nobody looks at more.
+/// Maximum height; the rest of a page is cut off, because nobody looks at more.
 const TALLEST: u64 = 4000;
 
 async fn picture(browser: &Browser, file: &Path, (width, height): (u32, u32)) {
@@ -35,7 +35,7 @@ async fn screenshots() {
     let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish::default()).await;
     let (mut last, mut count) = ("", 0);
-    // Some only, if the environment names them.
+    // The environment may select some stops.
     let some = environment("DB4SCI_STOPS").unwrap_or_default();
     for stop in tour.stops.iter().filter(|s| some.is_empty() || some.split(',').any(|name| name == s.name)) {
         browser.resize(1280, 900).await;
@@ -63,7 +63,7 @@ async fn screenshots() {
     browser.resize(1280, 900).await;
     for (name, path) in [("list", "/"), ("database", "/containers/proteomics-atlas")] {
         browser.open(path).await;
-        // The name of a test's instance says nothing to a reader.
+        // The name of a test's instance means nothing to a reader.
         browser.script("document.querySelectorAll('.instance').forEach(e => e.remove())").await;
         part(&browser, &docs.join(format!("{name}.png")), (1280, 860)).await;
     }

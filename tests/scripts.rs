@@ -2,19 +2,19 @@
 
 use std::process::{Command, Output};
 
-/// Runs lines of a shell that has read `dev/lib.sh`, with its files in a directory of its own.
+/// Runs lines in a shell that has sourced `dev/lib.sh`, with its files in a separate directory.
 fn shell(name: &str, lines: &str) -> Output {
     let root = env!("CARGO_MANIFEST_DIR");
     let dir = std::env::temp_dir().join(format!("db4sci-scripts-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a directory");
     let script = format!(". dev/lib.sh\nset +e\nPORTAL_PID={}/portal.pid\n{lines}", dir.display());
     let done = Command::new("bash").args(["-c", &script]).current_dir(root).output().expect("bash");
-    std::fs::remove_dir_all(&dir).expect("the directory goes");
+    std::fs::remove_dir_all(&dir).expect("the directory is removed");
     done
 }
 
-/// `make up` looks for the portal from the instant it is forked: while the shell becomes `setsid`, `nohup`, the script and
-/// the portal, its command line is another each time.
+/// `make up` checks for the portal from the moment it is forked. Its command line changes while the shell becomes
+/// `setsid`, `nohup`, the script and finally the portal.
 #[test]
 fn a_portal_is_known_from_the_instant_it_is_forked_until_it_ends() {
     let done = shell(

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{Client, TestPortal};
 
-/// Everything a keyboard has that a shell, a URL, SQL or a connection string might take for itself.
+/// All characters of a keyboard that a shell, a URL, SQL or a connection string might interpret.
 const PASSWORD: &str = r#" p'a"s\s $HOME %41 w&o#r;d:/?@[x]{y}<z>|~`id`^*()!+=,.é ß💧 "#;
 
 const JAVA: &str = r#"
@@ -25,7 +25,7 @@ class Try {
 }
 "#;
 
-/// What a program printed, errors too.
+/// The output of a program, including errors.
 fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
     run_with(PASSWORD, program, arguments, folder)
 }
@@ -39,11 +39,11 @@ fn run_with(password: &str, program: &str, arguments: &[&str], folder: &Path) ->
         .env("LC_ALL", "C.UTF-8")
         .stdin(std::process::Stdio::null())
         .output()
-        .unwrap_or_else(|e| panic!("{program} is installed: {e}"));
+        .unwrap_or_else(|e| panic!("{program} could not be run: {e}"));
     format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
 }
 
-/// A file with this text.
+/// Creates a file with this text.
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let file = folder.join(name);
     std::fs::write(&file, text).expect("a file");
@@ -52,7 +52,7 @@ fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 async fn page(ada: &Client) -> impl Fn(&str) -> String {
     let page = ada.get("/containers/lab").await.expect(200);
-    move |id| page.all(&format!("#text-{id}")).pop().unwrap_or_else(|| panic!("the page offers {id}"))
+    move |id| page.all(&format!("#text-{id}")).pop().unwrap_or_else(|| panic!("the page does not offer {id}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,19 +71,21 @@ async fn every_snippet_works_as_it_stands_there() {
     };
 
     let ask = "select version()";
-    // Whoever pastes the line types the rest; here it is on standard input.
+    // A user would type the statement after pasting the line; here it comes from standard input.
     let psql = format!("{} <<< '{ask}'", snippet("psql"));
     check("psql", run("bash", &["-c", &psql], &folder));
     check("URL", run("psql", &[snippet("url").trim(), "-c", ask], &folder));
     let script = file(&folder, "with_psycopg.py", &snippet("python"));
     check("Python", run("/usr/bin/python3", &[&script.to_string_lossy()], &folder));
     let script = file(&folder, "with_sqlalchemy.py", &snippet("sqlalchemy"));
-    check("SQLAlchemy", run("/usr/bin/python3", &[&script.to_string_lossy()], &folder));
+    // Debian's SQLAlchemy is too old for psycopg 3.
+    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/var/tools/drivers/python/bin/python");
+    check("SQLAlchemy", run(python, &[&script.to_string_lossy()], &folder));
     let script = file(&folder, "try.R", &snippet("r"));
     check("R", run("Rscript", &["--vanilla", &script.to_string_lossy()], &folder));
 
-    // The driver for Java follows RFC 4013 to the letter, which knows no character younger than 2002 (Unicode 3.2):
-    // a password with an emoji is beyond it, on every server. The help page says so.
+    // The driver for Java follows RFC 4013 strictly, which allows no character added after Unicode 3.2 (2002). It
+    // cannot use a password with an emoji, on any server. The help page says so.
     let older = PASSWORD.replace('💧', "");
     let db = portal.connect("lab", PASSWORD).await.expect("the user signs in");
     db.batch_execute(&format!("alter role ada password '{}'", older.replace('\'', "''")))
@@ -94,14 +96,17 @@ async fn every_snippet_works_as_it_stands_there() {
     check("JDBC", run_with(&older, "java", &["-cp", path, "Try.java", snippet("jdbc").trim()], &folder));
     db.batch_execute(&format!("alter role ada password '{}'", PASSWORD.replace('\'', "''")))
         .await
-        .expect("the first again");
+        .expect("the first password again");
 
-    // With the portal's certificate the server's identity is checked too, and without it that fails.
-    let authority = portal.nobody().get("/ca.pem").await.expect(200).body;
-    let authority = file(&folder, "ca.pem", &authority);
-    let strict = |root: &str| psql.replace("sslmode=require", &format!("sslmode=verify-full sslrootcert={root}"));
-    check("psql with verify-full", run("bash", &["-c", &strict(&authority.to_string_lossy())], &folder));
-    let other = run("bash", &["-c", &strict("/etc/ssl/certs/ca-certificates.crt")], &folder);
-    assert!(other.contains("certificate verify failed"), "another authority is not believed: {other}");
+    // Without verification too; and with other authorities, verification fails.
+    let plain = format!("{} <<< '{ask}'", snippet("psql-unverified"));
+    check("psql, unverified", run("bash", &["-c", &plain], &folder));
+    for (id, program) in [("python-unverified", "/usr/bin/python3"), ("sqlalchemy-unverified", python)] {
+        let script = file(&folder, &format!("{id}.py"), &snippet(id));
+        check(id, run(program, &[&script.to_string_lossy()], &folder));
+    }
+    let psql = psql.replace("sslrootcert=ca.pem", "sslrootcert=/etc/ssl/certs/ca-certificates.crt");
+    let other = run("bash", &["-c", &psql], &folder);
+    assert!(other.contains("certificate verify failed"), "another authority must not be trusted: {other}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

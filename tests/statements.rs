@@ -1,5 +1,5 @@
-//! The statements checked at compile time: compares `.sqlx` with a fresh mydb_admin and with the sources. Missing
-//! entries already fail the build.
+//! The statements that are checked at compile time: compares `.sqlx` with a new mydb_admin and with the sources.
+//! Missing entries already fail the build.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,14 +11,14 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::{admin_db, portal};
 
-/// What to do about a difference.
-const HINT: &str = "`make sqlx` writes .sqlx anew";
+/// How to resolve a difference.
+const HINT: &str = "`make sqlx` regenerates .sqlx";
 
 /// A file of `.sqlx`.
 struct Known {
     file: String,
     statement: String,
-    /// Columns, with their types and origins, types of the parameters, and which columns may be null.
+    /// The columns with their types and origins, the types of the parameters, and which columns may be null.
     described: Value,
 }
 
@@ -29,17 +29,17 @@ fn known() -> Vec<Known> {
         let path = entry.expect("an entry").path();
         let file = path.file_name().expect("a name").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("a file of .sqlx");
-        let mut json: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file} is no JSON: {e}"));
-        let statement = json["query"].as_str().unwrap_or_else(|| panic!("{file} has a statement")).to_owned();
+        let mut json: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file} is not JSON: {e}"));
+        let statement = json["query"].as_str().unwrap_or_else(|| panic!("{file} has no statement")).to_owned();
         found.push(Known { file, statement, described: relied_on(json["describe"].take()) });
     }
-    assert!(found.len() > 150, "{} statements are known", found.len());
+    assert!(found.len() > 150, "only {} statements are known", found.len());
     found.sort_by(|a, b| a.file.cmp(&b.file));
     found
 }
 
-/// Whether a column may be null is what the server's plan makes of it. Where the statement says it itself, by a `!` or `?`
-/// at the column's name, that counts for nothing.
+/// Whether a column may be null follows from the server's plan. This is ignored for columns whose name declares it in
+/// the statement with `!` or `?`.
 fn relied_on(mut described: Value) -> Value {
     let says = |c: &Value| c["name"].as_str().is_some_and(|name| name.contains(['!', '?']));
     let columns: Vec<bool> = described["columns"].as_array().into_iter().flatten().map(says).collect();
@@ -55,9 +55,10 @@ fn relied_on(mut described: Value) -> Value {
 async fn what_the_compiler_knows_of_the_statements_is_so() {
     let url = admin_db::empty(&format!("{}-statements", portal::prefix()));
     let pool = pool(&url, 1).expect("a pool");
-    MIGRATOR.run(&pool).await.expect("the tables are made");
+    MIGRATOR.run(&pool).await.expect("the tables are created");
     let mut db = pool.acquire().await.expect("a connection");
-    // As the macros ask: the plan tells which side of a join may be missing, and a plan for nulls would tell nothing.
+    // As the macros do: the plan shows which side of a join may be missing. A plan for null parameters would not show
+    // it.
     db.execute("SET plan_cache_mode = force_generic_plan").await.expect("a setting");
     let mut wrong = Vec::new();
     for Known { file, statement, described } in known() {
@@ -79,10 +80,10 @@ fn every_known_statement_stands_in_the_sources() {
     let mut texts = BTreeSet::new();
     read_texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
     let left: Vec<_> = known().into_iter().filter(|k| !stands(&k.statement, &texts)).map(|k| k.file).collect();
-    assert!(left.is_empty(), "these files of .sqlx are of statements that are gone ({HINT}): {left:?}");
+    assert!(left.is_empty(), "these files of .sqlx belong to removed statements ({HINT}): {left:?}");
 }
 
-/// Whether a statement is a text of the sources, or put together of several, as macros do.
+/// Whether a statement is a string in the sources, or a concatenation of several, as macros produce.
 fn stands(statement: &str, texts: &BTreeSet<String>) -> bool {
     let (mut reached, mut seen) = (vec![0], BTreeSet::new());
     while let Some(at) = reached.pop() {
@@ -96,7 +97,7 @@ fn stands(statement: &str, texts: &BTreeSet<String>) -> bool {
     false
 }
 
-/// The texts between quotes of all sources, as the program has them; those too short to be a part of a statement aside.
+/// Collects the string literals of all sources, unescaped, except those too short to be a part of a statement.
 fn read_texts(at: &Path, into: &mut BTreeSet<String>) {
     for entry in fs::read_dir(at).expect("a folder of sources") {
         let path: PathBuf = entry.expect("an entry").path();
@@ -117,7 +118,7 @@ fn texts_of(source: &str) -> Vec<String> {
         let (quote, after) = rest[at..].split_at(1);
         rest = match quote {
             "/" if after.starts_with('/') => after.split_once('\n').map_or("", |(_, next)| next),
-            // A character, or a lifetime.
+            // The character `"`.
             "'" if after.starts_with("\"'") || after.starts_with("\\\"'") => {
                 after.split_once('\'').map_or("", |(_, next)| next)
             }

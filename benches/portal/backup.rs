@@ -1,8 +1,9 @@
-//! Backup and restore through the portal against the same by hand, in turns, into the same store: `pg_dump | zstd | put`
-//! and `get | zstd -d | pg_restore`. The portal is the real program in a process of its own; this one serves the store,
-//! so that nothing of that counts as the portal's.
+//! Compares backup and restore by the portal with the same work by hand, alternately and with the same store:
+//! `pg_dump | zstd | put` and `get | zstd -d | pg_restore`. The portal is the real program in a process of its own. The
+//! benchmark's process serves the store, so that the store's costs do not count as the portal's.
 //!
-//! `DB4SCI_BENCH_MB` is the size of a dump (1024), `DB4SCI_BENCH_STREAM_MB` that of the one which only passes (8192).
+//! `DB4SCI_BENCH_MB` is the size of a dump (1024), `DB4SCI_BENCH_STREAM_MB` the size of the dump that is only streamed
+//! (8192).
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,15 +18,15 @@ use super::process::{Peak, Process, Sweep, free_port, processor_seconds, residen
 use super::support::{self, Client, docker::docker};
 use super::table::{Bar, Table, quantile};
 
-/// Runs of each; the median counts.
+/// Number of runs of each; the median counts.
 const ROUNDS: usize = 3;
-/// Level and threads of compression, here and there.
+/// Level and threads of compression, for the portal and by hand.
 const LEVEL: &str = "3";
 const THREADS: &str = "2";
-/// Limits of every server measured, here and there.
+/// Limits of every measured server, for the portal and by hand.
 const MEMORY: &str = "1g";
 const CPUS: &str = "2";
-/// The longest that anything may take.
+/// The longest time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A size from the environment, in MiB.
@@ -33,7 +34,7 @@ fn size(name: &str, otherwise: u64) -> u64 {
     support::portal::environment(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// A portal in a process of its own with a store in this one.
+/// A portal in its own process, with a store in the benchmark's process.
 struct Place {
     process: Process,
     instance: String,
@@ -45,6 +46,12 @@ struct Place {
 }
 
 impl Place {
+    /// The engine's name for the container of a database.
+    async fn container(&self, name: &str) -> String {
+        let row = self.tables.query_one(&support::portal::container_of(name), &[]).await;
+        row.expect("mydb_admin answers").get(0)
+    }
+
     async fn open() -> Self {
         let (config, url) = support::portal::configuration(support::Tables::Shared);
         let sweep = Sweep(config.clone());
@@ -72,7 +79,7 @@ impl Place {
         let ada = Client::nobody(&base);
         ada.sign_in("ada", "researcher-1").await;
         let (tables, connection) =
-            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("the tables answer");
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("mydb_admin answers");
         tokio::spawn(connection);
         let instance = config.instance.to_string();
         Self { process, instance, target, tables, ada, _sweep: sweep, _serving: stop.drop_guard() }
@@ -88,7 +95,7 @@ impl Place {
         row.unwrap_or_default()
     }
 
-    /// Waits for the end of the newest job of a kind.
+    /// Waits until this many jobs of a kind have succeeded and none is left.
     async fn ended(&self, kind: &str, count: usize) {
         let begin = Instant::now();
         loop {
@@ -107,7 +114,7 @@ impl Place {
         }
     }
 
-    /// From the button until the backup is good: its seconds, and its key.
+    /// Backs up a database from the button to the completed backup; returns the seconds and the id of the backup.
     async fn back_up(&self, name: &str) -> (f64, String) {
         let jobs = "select count(*) from job where kind = 'backup'";
         let before: usize = self.ask(jobs).await.parse().expect("a number");
@@ -120,7 +127,7 @@ impl Place {
         (took, self.ask(newest).await)
     }
 
-    /// From the form until the new database is its owner's; then it is stopped.
+    /// Restores from the form to the finished new database, then stops it; returns the seconds of the restore.
     async fn restore(&self, name: &str, backup: &str, new: &str) -> f64 {
         let jobs = "select count(*) from job where kind = 'restore'";
         let before: usize = self.ask(jobs).await.parse().expect("a number");
@@ -133,7 +140,7 @@ impl Place {
         took
     }
 
-    /// Runs a pipe of commands as a person would, with the store's keys at hand; answers its seconds.
+    /// Runs a pipeline of commands as a person would, with the keys of the store; returns the seconds.
     async fn by_hand(&self, pipe: &str) -> f64 {
         let key = self.target.access_key_id.clone().expect("it has keys");
         let secret = self.target.secret_access_key.clone().expect("it has keys");
@@ -162,7 +169,7 @@ impl Place {
     }
 }
 
-/// A store of this process, and how the portal reaches it.
+/// A store in this process, and the target through which the portal reaches it.
 fn store(config: &Config) -> (Target, EmbeddedStore) {
     let dev = Config::load_mode(mydb::config::Mode::Dev, &config.home, &[]).expect("dev mode is sound");
     let mut target = dev.targets.into_iter().next().expect("dev mode has a target");
@@ -171,7 +178,7 @@ fn store(config: &Config) -> (Target, EmbeddedStore) {
     (target, server)
 }
 
-/// A directory with the settings that no variable can hold.
+/// A directory with the settings that cannot be set by environment variables.
 fn home(config: &Config, target: &Target) -> std::path::PathBuf {
     let home = config.data_dir.join("home");
     std::fs::create_dir_all(home.join("dev")).expect("a home");
@@ -190,14 +197,14 @@ fn home(config: &Config, target: &Target) -> std::path::PathBuf {
     home
 }
 
-/// What was measured of one engine's backups.
+/// Measures the backups of one engine; returns the id of the last backup.
 async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> String {
     let (name, label) = (kind.name(), kind.label());
     place
         .ada
         .create(name, &[("image", kind.image()), ("engine", kind.word()), ("memory", MEMORY), ("cpus", CPUS)])
         .await;
-    let container = format!("{}-{name}", place.instance);
+    let container = place.container(name).await;
     eprintln!("filling {label} with {mib} MiB …");
     backup_data::fill(&container, kind, mib);
     let id = place.process.id();
@@ -207,7 +214,12 @@ async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> Stri
     let peak = Peak::of(id);
     let (first, _) = place.back_up(name).await;
     let more = peak.done() - idle;
-    table.add(format!("{label}: first backup, with sums over the content for its drill"), first, "s", &Bar::None);
+    table.add(
+        format!("{label}: first backup, with checksums of the content for its test restore"),
+        first,
+        "s",
+        &Bar::None,
+    );
     place.ended("drill", if kind == Kind::Postgres { 1 } else { 2 }).await;
 
     let pipe = format!("{} | zstd -q -{LEVEL} -T{THREADS} | {}", kind.dump(&container), put("by-hand"));
@@ -225,26 +237,26 @@ async fn backups(table: &mut Table, place: &Place, kind: Kind, mib: u64) -> Stri
     let stored: f64 =
         place.ask(&format!("select bytes from backup_log where id = '{last}'")).await.parse().expect("a number");
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
-    table.add(format!("{label}: size of its dump"), raw / 1_048_576.0, "MiB", &Bar::None);
-    table.add(format!("{label}: that, against what is stored"), raw / stored, "", &Bar::None);
+    table.add(format!("{label}: size of the dump"), raw / 1_048_576.0, "MiB", &Bar::None);
+    table.add(format!("{label}: size of the dump / stored size"), raw / stored, "", &Bar::None);
     table.add(format!("{label}: dump | zstd | put by hand, median of {ROUNDS}"), theirs, "s", &Bar::None);
-    table.add(format!("{label}: backup by the portal, proven to level 2, median of {ROUNDS}"), ours, "s", &Bar::None);
+    table.add(format!("{label}: backup by the portal, verified to level 2, median of {ROUNDS}"), ours, "s", &Bar::None);
     table.add(format!("{label}: ratio of these"), ours / theirs, "", &Bar::Most(1.10));
-    table.add(format!("{label}: the portal's memory in the first backup, over idle"), more, "MiB", &Bar::Most(48.0));
+    table.add(format!("{label}: the portal's memory in the first backup, above idle"), more, "MiB", &Bar::Most(48.0));
     let per_gib = quantile(&mut processor, 0.5) / (raw / 1_073_741_824.0);
-    table.add(format!("{label}: processor seconds of the portal per GiB dumped"), per_gib, "s", &Bar::None);
+    table.add(format!("{label}: processor time of the portal per GiB of dump"), per_gib, "s", &Bar::None);
     last
 }
 
-/// Sends standard input to an object of this name.
+/// The command that stores standard input as an object of this name.
 fn put(object: &str) -> String {
     format!("aws --endpoint-url \"$ENDPOINT\" s3 cp --only-show-errors - \"s3://$BUCKET/{object}\"")
 }
 
-/// Restores into new containers, made by hand and by the portal.
+/// Measures restores into new containers, by hand and by the portal.
 async fn restores(table: &mut Table, place: &Place, kind: Kind, backup: &str) {
     let (name, label) = (kind.name(), kind.label());
-    let image = docker(&["inspect", "-f", "{{.Image}}", &format!("{}-{name}", place.instance)]);
+    let image = docker(&["inspect", "-f", "{{.Image}}", &place.container(name).await]);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let hand = format!("{}-hand-{name}-{round}", place.instance);
@@ -262,14 +274,14 @@ async fn restores(table: &mut Table, place: &Place, kind: Kind, backup: &str) {
     }
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
     table.add(format!("{label}: run | get | zstd -d | restore by hand, median of {ROUNDS}"), theirs, "s", &Bar::None);
-    table.add(format!("{label}: restore by the portal, compared, median of {ROUNDS}"), ours, "s", &Bar::None);
+    table.add(format!("{label}: restore by the portal, with comparison, median of {ROUNDS}"), ours, "s", &Bar::None);
     table.add(format!("{label}: ratio of these "), ours / theirs, "", &Bar::Most(1.10));
 }
 
-/// A dump that is long and takes little on disk: how much memory it takes to let it pass.
+/// Measures how much memory the portal needs to stream a large dump, from data that is small on disk.
 async fn stream(table: &mut Table, place: &Place, mib: u64) {
     place.ada.create("stream", &[("memory", MEMORY), ("cpus", CPUS)]).await;
-    backup_data::fill_wide(&format!("{}-stream", place.instance), mib);
+    backup_data::fill_wide(&place.container("stream").await, mib);
     let id = place.process.id();
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (idle, peak) = (resident(id), Peak::of(id));
@@ -279,7 +291,7 @@ async fn stream(table: &mut Table, place: &Place, mib: u64) {
         place.ask(&format!("select raw_bytes from backup_log where id = '{backup}'")).await.parse().expect("a number");
     table.add("long stream: size", raw / 1_048_576.0, "MiB", &Bar::None);
     table.add("long stream: backup by the portal", took, "s", &Bar::None);
-    table.add("long stream: the portal's memory in it, over idle", more, "MiB", &Bar::Most(48.0));
+    table.add("long stream: the portal's memory, above idle", more, "MiB", &Bar::Most(48.0));
 }
 
 pub async fn measure(table: &mut Table) {

@@ -1,10 +1,11 @@
-//! The lists of backups of a portal with a hundred and with a hundred thousand of them, asked in turns.
+//! The lists of backups of a portal with a hundred and of one with a hundred thousand backups, requested alternately.
 
 use super::pages::in_turns;
 use super::support::{Client, Options, TestPortal};
 use super::table::{Bar, Table, quantile};
 
-/// A portal with one database that has so many backups, its owner, that owner's programs, and an administrator.
+/// A portal with one database that has this many backups; clients of its owner, of the owner's API token and of an
+/// administrator.
 async fn portal(backups: u32) -> (TestPortal, [Client; 3]) {
     let portal = TestPortal::with(Options::default()).await;
     let (owner, admin) = (portal.user("ada").await, portal.admin().await);

@@ -1,20 +1,23 @@
-//! From the form to the user's own login, against `docker run` of the same image to the same login.
+//! Compares the time from the form to the user's own login with the time from `docker run` of the same image to the
+//! same login.
 
 use std::time::{Duration, Instant};
 
+use mydb::config::{Config, SpareRule};
 use mydb::domain::engine::EngineKind;
+use mydb::domain::quantity::{ByteSize, GIB};
 
 use super::drivers::{Place, sign_in};
-use super::support::{self, TestPortal, docker::docker};
+use super::support::{self, Options, TestPortal, docker::docker};
 use super::table::{Bar, Table, quantile};
 
-/// Runs of each; the median counts. Servers that take seconds are run less often.
+/// Number of runs of each; the median counts. Servers that take seconds are run less often.
 const ROUNDS: usize = 5;
 const FEW_ROUNDS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "correct-horse";
 
-/// What is measured: the engine, the form's image, the name in the table, and the bar that comes later.
+/// What is measured: the engine, the image in the form, the name in the table, and the limit for a later version.
 const IMAGES: [(EngineKind, &str, &str, f64); 6] = [
     (EngineKind::Postgres, "docker.io/library/postgres:17", "Postgres 17", 0.30),
     (EngineKind::Postgres, "docker.io/library/postgres:15", "Postgres 15", 0.30),
@@ -24,7 +27,7 @@ const IMAGES: [(EngineKind, &str, &str, f64); 6] = [
     (EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "Neo4j 5.26", 0.80),
 ];
 
-/// How one would run an image by hand: environment, ports inside, and the database and user that one signs in to.
+/// Options for running an image by hand: environment, ports in the container, and the database and user for the login.
 fn by_hand_options(
     engine: EngineKind,
 ) -> (&'static [&'static str], &'static [(&'static str, u16)], &'static str, &'static str) {
@@ -56,10 +59,10 @@ fn by_hand_options(
     }
 }
 
-/// Tries until the user's login works, as a person would who is in a hurry.
+/// Retries until the user's login works, like a person in a hurry; returns the seconds since `begin`.
 async fn login(place: impl Fn() -> Place, begin: Instant, state: impl Fn() -> String) -> f64 {
     while let Err(why) = sign_in(&place(), PASSWORD).await {
-        assert!(begin.elapsed() < PATIENCE, "the login works in time, not: {why}\n{}", state());
+        assert!(begin.elapsed() < PATIENCE, "the login does not work in time: {why}\n{}", state());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed().as_secs_f64()
@@ -74,7 +77,7 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
     }
     let begin = Instant::now();
     client.submit_create(name, &fields).await.expect(303);
-    // Looked up anew for each try: a port that another program holds is changed for another.
+    // Looked up for each try, because the portal replaces a port that another program uses.
     let place = || {
         let ports = portal.sql(&format!(
             "select string_agg(purpose || ' ' || port, ',' order by port) from port
@@ -94,7 +97,7 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
         ))
     };
     if engine == EngineKind::Neo4j {
-        // Wrong passwords lock the account for seconds, so nobody tries before the page says that it runs.
+        // Wrong passwords lock the account for seconds, so wait until the page shows that the database is running.
         client.wait_for(name, "running").await;
     }
     login(place, begin, state).await
@@ -127,23 +130,52 @@ async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) ->
     took
 }
 
+/// The images of which servers are started in advance: the newest of each engine.
+fn is_kept(image: &str) -> bool {
+    ["postgres:17", "mariadb:11.8", "mongo:6.0", "neo4j:5.26"].iter().any(|word| image.contains(word))
+}
+
+/// A portal that starts one server of each engine in advance, with the limits of the form that is sent here.
+async fn keeping() -> TestPortal {
+    let configure = Box::new(|config: &mut Config| {
+        let rules = ["postgres=1", "mariadb=1", "mongodb=1", "neo4j=1"];
+        config.databases.spares = rules.iter().map(|rule| SpareRule::parse(rule).expect("a rule")).collect();
+        config.databases.spares_memory = ByteSize(8 * GIB);
+        config.limits.memory_default = ByteSize(GIB);
+        config.storage.truncate(1);
+    });
+    TestPortal::with(Options { configure, ..Options::default() }).await
+}
+
+/// Waits until all servers are started, and nothing else is at work.
+async fn ready(portal: &TestPortal) {
+    let begin = Instant::now();
+    let open = "select count(*) from job where status in ('queued', 'running')";
+    while portal.sql("select count(made_at) from spare") != "4" || portal.sql(open) != "0" {
+        assert!(begin.elapsed() < 5 * PATIENCE, "{}", portal.sql("select * from spare"));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 pub async fn measure(table: &mut Table, wanted: &dyn Fn(&str) -> bool) {
     if !IMAGES.iter().any(|(_, _, label, _)| wanted(label)) {
         return;
     }
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
+    let keeping = keeping().await;
+    let eve = keeping.user("eve").await;
     for (n, (engine, image, label, bar)) in IMAGES.into_iter().enumerate() {
         if !wanted(label) {
             continue;
         }
         let reference = portal.config.image_reference(image);
         if docker(&["image", "inspect", "-f", "{{.Id}}", &reference]).is_empty() {
-            eprintln!("{reference} is not here; left out");
+            eprintln!("{reference} is not on this machine; skipped");
             continue;
         }
         let rounds = if matches!(engine, EngineKind::Postgres | EngineKind::Mariadb) { ROUNDS } else { FEW_ROUNDS };
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut spare) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..rounds {
             let name = format!("lab{n}-{round}");
             let hand = format!("{}-by-hand-{n}-{round}", portal.instance);
@@ -152,10 +184,25 @@ pub async fn measure(table: &mut Table, wanted: &dyn Fn(&str) -> bool) {
             ada.wait_for(&name, "running").await;
             ada.post(&format!("/containers/{name}/stop"), &[]).await;
             ada.wait_for(&name, "stopped").await;
+            if is_kept(image) {
+                ready(&keeping).await;
+                spare.push(by_portal(&keeping, &eve, engine, image, &name).await);
+                eve.wait_for(&name, "running").await;
+                let from = format!("select from_spare from container where name = '{name}'");
+                assert_eq!(keeping.sql(&from), "t", "{name} took a server that was started in advance");
+                eve.post(&format!("/containers/{name}/stop"), &[]).await;
+                eve.wait_for(&name, "stopped").await;
+            }
         }
         let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
         table.add(format!("{label}: docker run → login, median of {rounds}"), theirs, "s", &Bar::None);
         table.add(format!("{label}: form → login, median of {rounds}"), ours, "s", &Bar::None);
         table.add(format!("{label}: ratio of these"), ours / theirs, "", &Bar::Later(bar));
+        if !spare.is_empty() {
+            let spare = quantile(&mut spare, 0.5);
+            let bar = if matches!(engine, EngineKind::Postgres | EngineKind::Mariadb) { 0.06 } else { 0.10 };
+            table.add(format!("{label}: form → login from a server started in advance"), spare, "s", &Bar::None);
+            table.add(format!("{label}: ratio of that to docker run"), spare / theirs, "", &Bar::Later(bar));
+        }
     }
 }

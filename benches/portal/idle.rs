@@ -1,4 +1,4 @@
-//! The real program at rest: how soon it is ready, and what it takes.
+//! The real program when idle: how soon it is ready, and how much memory it needs.
 
 use std::time::Duration;
 
@@ -12,17 +12,22 @@ pub async fn measure(table: &mut Table) {
     let port = free_port();
 
     let (mut process, first) = start(&sweep.0, &tables, port, &[]).await;
-    table.add("ready, first start: makes tables, keys and certificates", first.as_secs_f64(), "s", &Bar::None);
+    table.add("ready, first start: creates tables, keys and certificates", first.as_secs_f64(), "s", &Bar::None);
     let mut again = Vec::new();
     for _ in 0..3 {
-        // One at a time: the port and the lease of the jobs are the same.
+        // One at a time, because they share the port and the lease of the jobs.
         drop(process);
         let took;
         (process, took) = start(&sweep.0, &tables, port, &[]).await;
         again.push(took.as_secs_f64());
     }
     let again = super::table::quantile(&mut again, 0.5);
-    table.add("ready after the start of the process, mydb_admin answering (median of 3)", again, "s", &Bar::Most(1.0));
+    table.add(
+        "ready after the start of the process, with mydb_admin running (median of 3)",
+        again,
+        "s",
+        &Bar::Most(1.0),
+    );
     tokio::time::sleep(Duration::from_secs(10)).await;
     table.add("idle portal, resident after 10 s", resident(process.id()), "MiB", &Bar::Most(64.0));
 }

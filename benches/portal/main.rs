@@ -1,12 +1,13 @@
-//! What `make bench` measures: bars as ratios within one run, and figures of this machine.
+//! The measurements of `make bench`: limits, mostly on ratios within one run, and absolute figures of this machine.
 //!
-//! Everything asked is asked of 127.0.0.1, and the whole run takes a while: what is asked for after `--` is less. Nothing else should be at work.
+//! All requests go to 127.0.0.1. A complete run takes a while; arguments after `--` select a part of it. Nothing else
+//! should be running on the machine.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a measurement that can't be made ends the run, as a test does"
+    reason = "a measurement that fails ends the run, like a test"
 )]
 
 #[path = "../../tests/support/mod.rs"]
@@ -20,8 +21,10 @@ mod drivers;
 mod backup;
 mod backup_data;
 mod backup_lists;
+mod clones;
 mod create;
 mod idle;
+mod idle_databases;
 mod pages;
 mod process;
 mod table;
@@ -29,13 +32,13 @@ mod table;
 use table::Table;
 
 fn main() {
-    // `cargo test --all-targets` runs this too, only to see that it compiles; `cargo bench` says what it is.
+    // `cargo test --all-targets` runs this too, only to check that it compiles; `cargo bench` adds `--bench`.
     if !std::env::args().any(|a| a == "--bench") {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
-    // Words after `--` choose what is measured: pages, idle, backup, backup-lists, create, or an image's label.
+    // Arguments after `--` select what is measured: pages, idle, idle-databases, backup, backup-lists, clones, create, or an image's label.
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| w == name);
     runtime.block_on(async {
@@ -51,6 +54,12 @@ fn main() {
         if wanted("backup") || wanted("backup-lists") {
             Box::pin(backup_lists::measure(&mut table)).await;
         }
+        if wanted("clones") {
+            Box::pin(clones::measure(&mut table)).await;
+        }
+        // Takes an hour and measures the whole host, so it is only run by name.
+        let idle = |label: &str| words.iter().any(|w| w == "idle-databases" || w == &format!("idle-databases-{label}"));
+        Box::pin(idle_databases::measure(&mut table, &idle)).await;
         Box::pin(create::measure(&mut table, &|label| wanted("create") || wanted(label))).await;
     });
     table.print();

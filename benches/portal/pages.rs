@@ -1,16 +1,17 @@
-//! Pages of a small portal, a usual one and a huge one, asked in turns over one kept connection each.
+//! Pages of a small, a typical and a huge portal, requested alternately over one persistent connection each.
 
 use std::time::{Duration, Instant};
 
 use super::support::{Client, Options, TestPortal};
 use super::table::{Bar, Table, quantile};
 
-/// Requests of each page to each portal.
+/// Number of requests for each page of each portal.
 const ROUNDS: usize = 300;
-/// A long time.
+/// An interval longer than any run.
 const NEVER: Duration = Duration::from_secs(86_400);
 
-/// A portal with this many databases of one owner, and this many rows in its log.
+/// A portal with this many databases of one owner, and this many rows in its log; clients of the owner and an
+/// administrator.
 async fn portal(containers: u32, log: u32) -> (TestPortal, Client, Client) {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         config.jobs.reconcile = NEVER;
@@ -20,12 +21,8 @@ async fn portal(containers: u32, log: u32) -> (TestPortal, Client, Client) {
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let owner = portal.user("ada").await;
     let admin = portal.admin().await;
-    while portal
-        .sql("select count(*) from schedule where name in ('reconcile', 'usage', 'survey') and result is not null")
-        != "3"
-    {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let done = "select count(*) from schedule where name in ('reconcile', 'usage', 'survey') and result is not null";
+    portal.until(done, |said| said == "3").await;
     portal.sql(&format!(
         "insert into container (id, name, engine, image, server_version, dbname, dbuser, account_id, description, storage,
                                 memory_bytes, millicpus, docker_name, size_bytes, created_by, created_at, started_at)
@@ -63,7 +60,7 @@ async fn time(client: &Client, path: &str) -> f64 {
     took.as_secs_f64() * 1000.0
 }
 
-/// The times of one page for two people in turns, so that what else the machine does falls on both.
+/// The times of one page for two clients alternately, so that other load on the machine affects both.
 pub async fn in_turns(small: &Client, huge: &Client, path: &str) -> (Vec<f64>, Vec<f64>) {
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS + 20 {
@@ -94,7 +91,7 @@ pub async fn measure(table: &mut Table) {
         table.add(format!("{path}: p99 with 10 databases, 100 log rows"), few, "ms", &Bar::None);
         table.add(format!("{path}: p99 with 10,000 databases, 1,000,000 log rows"), many, "ms", &Bar::None);
         table.add(format!("{path}: ratio of these"), many / few, "", &Bar::Most(2.0));
-        table.add(format!("{path}: the same ratio at p50"), middle, "", &Bar::None);
+        table.add(format!("{path}: ratio at p50"), middle, "", &Bar::None);
     }
 
     let pages = [

@@ -1,4 +1,4 @@
-//! The real program in a process of its own, with what the system tells about that.
+//! The real program in a process of its own, and the system's figures about it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use mydb::config::Config;
 
 use super::support::{self, Client};
 
-/// The portal's process, ended with this value.
+/// The portal's process, killed when this is dropped.
 pub struct Process(Child);
 
 impl Drop for Process {
@@ -17,7 +17,7 @@ impl Drop for Process {
     }
 }
 
-/// What is left of an instance, removed with this value.
+/// The containers and directories of an instance, removed when this is dropped.
 pub struct Sweep(pub Config);
 
 impl Drop for Sweep {
@@ -27,14 +27,14 @@ impl Drop for Sweep {
     }
 }
 
-/// A port that nobody has.
+/// A port that is not in use.
 pub fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("its number").port()
 }
 
-/// Starts the program beside a mydb_admin that answers, and waits until it says that it is ready. `more` are settings
-/// beside the usual ones, by their names in the environment.
+/// Starts the program with a running mydb_admin, and waits until it reports that it is ready. `more` are additional
+/// settings, by their names in the environment.
 pub async fn start(config: &Config, tables: &str, port: u16, more: &[(&str, String)]) -> (Process, Duration) {
     let data = config.data_dir.clone();
     let set = |key: &str| format!("DB4SCI__{key}");
@@ -51,6 +51,9 @@ pub async fn start(config: &Config, tables: &str, port: u16, more: &[(&str, Stri
         .env(set("SERVER__KEY"), data.join("ssl/privkey.pem"))
         .env(set("SECRETS__KEY_FILE"), data.join("seal.key"))
         .env(set("ADMIN_DB__URL"), tables)
+        // They would be counted as idle databases.
+        .env(set("DATABASES__SPARES"), "")
+        .env(set("MYAAS__LISTEN"), "")
         .env(set("LOG__LEVEL"), "warn")
         .envs(more.iter().map(|(name, value)| (*name, value)))
         .stdout(Stdio::null())
@@ -59,19 +62,19 @@ pub async fn start(config: &Config, tables: &str, port: u16, more: &[(&str, Stri
         .expect("the portal starts");
     let (process, begin) = (Process(child), Instant::now());
     loop {
-        // Connecting is tried, not counted upon: a refused connection is no answer yet.
+        // Check the connection first: the client would panic if it were refused.
         if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
             && Client::nobody(&format!("https://localhost:{port}")).get("/readyz").await.status == 200
         {
             return (process, begin.elapsed());
         }
-        assert!(begin.elapsed() < Duration::from_secs(60), "the portal gets ready");
+        assert!(begin.elapsed() < Duration::from_secs(60), "the portal becomes ready");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 impl Process {
-    /// Its number.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
@@ -84,24 +87,24 @@ pub fn resident(id: u32) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
 }
 
-/// Seconds of processor time that a process has taken.
+/// Processor time that a process has used, in seconds.
 pub fn processor_seconds(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("its state");
-    // What stands before may have blanks in it: the name.
+    // The name, before this, may contain blanks.
     let (_, rest) = stat.rsplit_once(')').expect("its name");
     let ticks = rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<f64>().expect("a number"));
-    // Linux counts hundredths here, whatever its own clock does.
+    // Linux counts in hundredths of a second here, whatever the frequency of its own clock.
     ticks.sum::<f64>() / 100.0
 }
 
-/// The most memory that a process has while this exists, in MiB.
+/// The peak of a process's resident memory while this exists, in MiB.
 pub struct Peak {
     highest: std::sync::Arc<std::sync::Mutex<f64>>,
     watching: tokio::task::JoinHandle<()>,
 }
 
 impl Peak {
-    /// Begins to look, fifty times a second.
+    /// Starts sampling, fifty times per second.
     pub fn of(id: u32) -> Self {
         let highest = std::sync::Arc::new(std::sync::Mutex::new(resident(id)));
         let seen = highest.clone();
@@ -116,7 +119,7 @@ impl Peak {
         Self { highest, watching }
     }
 
-    /// Ends it, and says what was the most.
+    /// Stops sampling and returns the peak.
     pub fn done(self) -> f64 {
         self.watching.abort();
         *self.highest.lock().expect("it is free")

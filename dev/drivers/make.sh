@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make.sh: the drivers for Python and Java that the tests run the pages' lines with, in $VAR/tools/drivers. Made once;
-# again when this folder changes. Prints nothing when they are there.
+# make.sh: installs the drivers for Python and Java with which tests run the pages' snippets, in $VAR/tools/drivers.
+# Installs them once, and again when this folder changes. Prints nothing if they are up to date.
 . "$(dirname "$0")/../lib.sh"
 HERE=$ROOT/dev/drivers
 AT=$VAR/tools/drivers

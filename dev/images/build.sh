@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# build.sh [NAME…]: the database images of dev mode (all, or the named ones such as postgres:17). Official images are
-# pulled where a registry answers; what can't be pulled is built here. Nothing is done for an image that is there and
-# up to date. REBUILD=1 builds anew (newer Debian packages), REGISTRY=no does not try to pull.
+# build.sh [NAME…]: provides the database images of dev mode (all, or those named, such as postgres:17). Pulls the
+# official images if a registry can be reached, and builds the others here. Skips images that are up to date. REBUILD=1
+# rebuilds (for newer Debian packages); REGISTRY=no does not try to pull. --ready only reports whether all are up to
+# date, by its exit status.
 . "$(dirname "$0")/../lib.sh"
 HERE=$ROOT/dev/images
+only_ask=''
+if [ "${1:-}" = --ready ]; then only_ask=1; shift; fi
 
 #     name           folder    debian    official reference
 LIST='postgres:17    postgres  trixie    docker.io/library/postgres:17
@@ -15,11 +18,11 @@ LIST='postgres:17    postgres  trixie    docker.io/library/postgres:17
 
 tag_of() { echo "db4sci-dev/$1"; }
 sha()    { sha256sum | cut -c1-64; }
-# What an image is made of: its recipe, and for all but the bases, the base's recipe.
+# The hash of what an image is built from: its own recipe and, except for base images, the recipe of its base.
 base_content()  { { echo "$1"; cat "$HERE/base.sh"; } | sha; }
 image_content() { { echo "$1"; base_content "$3"; cd "$HERE/$2" && find . -type f | LC_ALL=C sort | xargs sha256sum; } | sha; }
 
-# --- what is wanted, and what of it is there: one question to the engine
+# --- find out which images are wanted and which exist, with one request to the engine
 names=() tags=()
 declare -A folder suite official content state
 while read -r name dir debian ref; do
@@ -44,7 +47,9 @@ for n in "${names[@]}"; do
   [ -z "${REBUILD:-}" ] && { [ "${state[$n]:-}" = pulled ] || [ "${state[$n]:-}" = "${content[$n]}" ]; } || todo+=("$n")
 done
 
-# --- pull what can be pulled; whether a registry can be reached is asked once
+[ -z "$only_ask" ] || exit $((${#todo[@]} > 0))
+
+# --- pull what can be pulled; whether a registry can be reached is checked once
 pull() { timeout 600 docker pull -q "${official[$1]}" && docker tag "${official[$1]}" "$(tag_of "$1")"; }
 if [ ${#todo[@]} -gt 0 ] && [ "${REGISTRY:-}" != no ]; then
   if timeout 8 docker manifest inspect "${official[${todo[0]}]}" >/dev/null 2>&1; then
@@ -56,12 +61,12 @@ if [ ${#todo[@]} -gt 0 ] && [ "${REGISTRY:-}" != no ]; then
   fi
 fi
 
-# --- build the rest: each base, then the images on it; the chains of different bases run side by side
+# --- build the rest: each base, then the images on it; the chains of different bases run in parallel
 asked_bases=()
 for n in "$@"; do case $n in base:*) asked_bases+=("${n#base:}") ;; esac; done
-# A folder's fetch.sh downloads what Debian has no package of; its image gets that as fetched/ beside the folder's files.
-# It is kept for as long as fetch.sh and the files of the folder that it names stay the same, so that a rebuild downloads
-# nothing.
+# A folder's fetch.sh downloads what Debian does not package. The build gets the result as fetched/, next to the
+# folder's files. The download is kept until fetch.sh, or a file of the folder that it names, changes, so that a rebuild
+# downloads nothing.
 cache_of() {
   local f hash
   hash=$({ cd "$HERE/${folder[$1]}" && for f in *; do if [ "$f" = fetch.sh ] || grep -qwF -- "$f" fetch.sh; then sha256sum "$f"; fi; done; } | sha)
@@ -73,7 +78,7 @@ fetch() {
   mkdir -p "${cache%/*}"
   new=$(mktemp -d "${cache%/*}/.new.XXXXXX"); mkdir "$new/fetched"; chmod 755 "$new"
   "$HERE/${folder[$1]}/fetch.sh" "$new/fetched" "${1#*:}" || { rm -rf "$new"; return 1; }
-  # what is replaced goes; another build may have been faster
+  # remove replaced downloads; another build may have finished first
   rm -rf "${cache%/*}/$1"-*
   mv -T "$new" "$cache" || rm -rf "$new"
 }
@@ -83,19 +88,25 @@ context() {
   tar -c "${parts[@]}"
 }
 build_image() {
-  local id old
+  local id old rc=0
   id=$(mktemp)
   old=$(image_id "$(tag_of "$1")")
-  context "$1" | docker build --force-rm --iidfile "$id" ${REBUILD:+--no-cache} --label "$LABEL_IMAGE=true" \
-    --build-arg BASE="$(tag_of "base:${suite[$1]}")" --build-arg VERSION="${1#*:}" -
-  # what only the finished image knows, such as the exact version, becomes its environment; then it gets its name
-  { echo "FROM $(cat "$id")"
-    docker run --rm --network none --entrypoint cat "$(cat "$id")" /etc/db4sci-image.env | sed 's/^/ENV /'
-  } | docker build --force-rm -t "$(tag_of "$1")" --label "$LABEL_CONTENT=${content[$1]}" -
+  # `step` turns errexit off, so a failure has to be returned explicitly
+  build_and_tag "$1" "$id" || rc=$?
   rm -f "$id"
+  [ $rc = 0 ] || return $rc
   remove_replaced "$old" "$(tag_of "$1")"
 }
-chain() { # DEBIAN: the base, then what is to be built on it; downloads go on beside that
+build_and_tag() { # NAME FILE-FOR-ITS-ID
+  local values
+  context "$1" | docker build --force-rm --iidfile "$2" ${REBUILD:+--no-cache} --label "$LABEL_IMAGE=true" \
+    --build-arg BASE="$(tag_of "base:${suite[$1]}")" --build-arg VERSION="${1#*:}" - || return
+  # values known only after the build, such as the exact version, become environment variables; then the image is tagged
+  values=$(docker run --rm --network none --entrypoint cat "$(cat "$2")" /etc/db4sci-image.env) || return
+  { echo "FROM $(cat "$2")"; [ -z "$values" ] || sed 's/^/ENV /' <<<"$values"; } |
+    docker build --force-rm -t "$(tag_of "$1")" --label "$LABEL_CONTENT=${content[$1]}" -
+}
+chain() { # DEBIAN: the base, then the images built on it; downloads run in parallel
   local debian=$1 n want rc=0 mine=(); want=$(base_content "$1")
   local -A fetching
   for n in ${todo[@]+"${todo[@]}"}; do
@@ -107,7 +118,7 @@ chain() { # DEBIAN: the base, then what is to be built on it; downloads go on be
     step "image base:$debian: debootstrap" as_root "$HERE/base.sh" "$debian" "$(tag_of "base:$debian")" "$want" || { wait; return 1; }
   fi
   for n in ${mine[@]+"${mine[@]}"}; do
-    # a failure has been told by its step; the other images are built all the same
+    # the step has reported its failure; the other images are still built
     { [ -z "${fetching[$n]:-}" ] || wait "${fetching[$n]}"; } && step "image $n: building" build_image "$n" || rc=1
   done
   return $rc
@@ -120,7 +131,10 @@ for b in bookworm trixie; do
   [ -z "$need" ] || chains+=("$b")
 done
 [ ${#chains[@]} -gt 0 ] || exit 0
-"$ROOT/dev/packages.sh" images
+groups=images
+for n in ${todo[@]+"${todo[@]}"}; do if to_fetch "$n"; then groups='images fetch'; fi; done
+# shellcheck disable=SC2086
+"$ROOT/dev/packages.sh" $groups
 rc=0
 for b in "${chains[@]}"; do STEP_PARALLEL=1 chain "$b" & jobs+=($!); done
 for j in "${jobs[@]}"; do wait "$j" || rc=$?; done

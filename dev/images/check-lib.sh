@@ -20,7 +20,8 @@ is() { # "what" expected actual
   count=$((count + 1))
   [ "$2" = "$3" ] || { failed=$((failed + 1)); printf 'not ok: %s: expected "%s", got "%s"\n' "$1" "$2" "$3"; }
 }
-# start NAME ARG…: in the background, as the portal does: few capabilities, no new privileges. create, only made.
+# start NAME ARG…: runs a container in the background as the portal does, with few capabilities and no new privileges.
+# create NAME ARG…: the same, but does not start it.
 start()  { run_as_portal 'run -d' "$@"; }
 create() { run_as_portal create "$@"; }
 run_as_portal() {
@@ -31,7 +32,7 @@ run_as_portal() {
 }
 once()  { docker run --rm --label "$LABEL_INSTANCE=$id" "$@"; }
 in_it() { local name=$1; shift; docker exec "$id-$name" "$@"; }
-# becomes NAME COMMAND…: that command succeeds within half a minute; no longer asked of a container that has ended
+# becomes NAME COMMAND…: the command succeeds within half a minute; stops trying once the container has exited
 becomes() {
   local name=$1 i; shift
   for ((i = 0; i < 300; i++)); do
@@ -41,11 +42,11 @@ becomes() {
   done
   docker logs --tail 20 "$id-$name"; return 1
 }
-# of the image: what its configuration says
+# values from the configuration of an image
 of_image() { docker image inspect -f "{{$2}}" "$1"; }
 env_of() { docker image inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$1" | sed -n "s/^$2=//p"; }
 
-# check_all IMAGE…: runs check for each, and says how it went
+# check_all IMAGE…: runs check for each, and reports the result
 check_all() {
   local image
   for image; do check "$image"; done

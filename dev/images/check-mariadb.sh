@@ -2,7 +2,7 @@
 # check-mariadb.sh IMAGE…: proves, on real containers, that an image keeps the contract of the official mariadb image.
 . "$(dirname "$0")/check-lib.sh"
 
-# Over TCP, past the unix socket, which the temporary server has too
+# Over TCP: the temporary server of the initialisation answers on the unix socket too
 ready() { becomes "$1" in_it "$1" healthcheck.sh --connect --innodb_initialized; }
 query() { # NAME USER DB PASSWORD SQL [PORT]: over the container's network address
   docker exec -e MYSQL_PWD="$4" "$id-$1" sh -c 'mariadb --skip-ssl -BNh "$(hostname -i)" -u "$1" -D "$2" -e "$3" -P "$4"' - "$2" "$3" "$5" "${6:-3306}"
@@ -12,7 +12,7 @@ check() {
   local image=$1 version major
   version=$(env_of "$image" MARIADB_VERSION); version=${version#*:}; major=${version%%.*}
 
-  # what the image says of itself
+  # the metadata of the image
   is 'port' 'map[3306/tcp:{}]' "$(of_image "$image" .Config.ExposedPorts)"
   is 'volume' 'map[/var/lib/mysql:{}]' "$(of_image "$image" .Config.Volumes)"
   is 'command' '[mariadbd]' "$(of_image "$image" .Config.Cmd)"
@@ -39,7 +39,7 @@ check() {
     -e MARIADB_MYSQL_LOCALHOST_USER=1 -e MARIADB_MYSQL_LOCALHOST_GRANTS='RELOAD, PROCESS' \
     -v "$dir/root:/run/root:ro" -v "$dir/user:/run/user:ro" -v "$dir/init:/docker-entrypoint-initdb.d:ro" -v "$dir/data:/var/lib/mysql" \
     -v "$dir/conf/my.cnf:/etc/mysql/conf.d/my.cnf:ro" "$image" --port=3307 --character-set-server=latin1 --collation-server=latin1_swedish_ci
-  # ready asks the port that the healthcheck file names
+  # ready checks the port that the healthcheck file names
   ready a || { say 'not ok: it does not start'; exit 1; }
   as_root_at_a() { query a root 'my_db`' "$secret" "$1" 3307; }
   is 'init files ran in order' '1,2,3,4,5,6' "$(as_root_at_a 'SELECT GROUP_CONCAT(n) FROM one')"
@@ -65,7 +65,7 @@ check() {
   is 'data belongs to 999' 999 "$(stat -c %u "$dir/data/ibdata1")"
   is 'the version is noted' "${version%%[-+]*}-MariaDB" "$(cat "$dir"/data/m*_upgrade_info)"
 
-  # meanwhile: another user, hashes, older names, a random password, a broken init file
+  # in parallel: another user, hashes, older names, a random password, a broken init file
   install -d -o 1234 -g 1234 "$dir/theirs"
   local hash='*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19'   # of "password"
   start b --user 1234:1234 -e MYSQL_ROOT_PASSWORD=x -e MYSQL_USER=u -e MYSQL_PASSWORD=y -e MYSQL_DATABASE=d -e MARIADB_INITDB_SKIP_TZINFO=1 \
@@ -83,14 +83,14 @@ check() {
   docker kill "$id-a" >/dev/null; docker start "$id-a" >/dev/null; ok 'it recovers from SIGKILL' ready a
   docker rm -f "$id-a" >/dev/null
 
-  # of another version: upgraded on request
+  # data of another version is upgraded on request
   echo '10.2.0-MariaDB' | as_root tee "$dir"/data/m*_upgrade_info >/dev/null; rm -f "$dir/data/.my-healthcheck.cnf"
   start a -e MARIADB_AUTO_UPGRADE=1 -v "$dir/data:/var/lib/mysql" "$image"; ok 'MARIADB_AUTO_UPGRADE works' ready a
   is 'notes the version' "${version%%[-+]*}-MariaDB" "$(tr -d '\0' <"$(echo "$dir"/data/m*_upgrade_info)" | sed 's/^\([0-9.]*-MariaDB\).*/\1/')"
   ok 'and leaves a copy of the system tables' test -s "$dir/data/system_mysql_backup_10.2.0-MariaDB.sql.zst"
   is 'and the password' 6 "$(query a root 'my_db`' "$secret" 'SELECT COUNT(*) FROM one')"
 
-  # those that were started meanwhile
+  # the containers that were started in parallel
   ok 'an arbitrary user works, and the older names' ready b
   is 'it is that user' 1234 "$(in_it b stat -c %u /proc/1)"
   ok 'the user is there' query b u d y 'CREATE TABLE t (n int)'

@@ -3,16 +3,16 @@
 # shellcheck disable=SC2154
 . "$(dirname "$0")/check-lib.sh"
 
-# ask NAME PORT USER PASSWORD JAVASCRIPT: over the container's network address; without a user, nobody logs in
+# ask NAME PORT USER PASSWORD JAVASCRIPT: over the container's network address; an empty USER means no login
 ask() {
   docker exec -e U="$3" -e P="$4" "$id-$1" sh -c 'HOME=/tmp exec mongosh --quiet --norc --host "$(hostname -i)" --port "$1" ${U:+-u "$U" -p "$P"} --eval "$2"' - "$2" "$5"
 }
-# Over the network: the temporary server listens on 127.0.0.1. bash is quicker than mongosh.
+# Over the network, because the temporary server listens on 127.0.0.1 only. bash is faster than mongosh.
 ready() { becomes "$1" in_it "$1" bash -c ": </dev/tcp/\$(hostname -i)/${2:-27017}"; }
 
 check() {
   local image=$1 secret='it'\''s "a" $ecret \\ ünd' dir=$work/$count
-  # what the image says of itself
+  # the metadata of the image
   is 'port' 'map[27017/tcp:{}]' "$(of_image "$image" .Config.ExposedPorts)"
   is 'volumes' 'map[/data/configdb:{} /data/db:{}]' "$(of_image "$image" .Config.Volumes)"
   is 'command' '[mongod]' "$(of_image "$image" .Config.Cmd)"
@@ -22,7 +22,7 @@ check() {
   no 'a user without a password is refused' once -e MONGO_INITDB_ROOT_USERNAME=a "$image"
   no 'a password twice is refused' once -e MONGO_INITDB_ROOT_USERNAME=a -e MONGO_INITDB_ROOT_PASSWORD=a -e MONGO_INITDB_ROOT_PASSWORD_FILE=/etc/hostname "$image"
 
-  # a replica set with a key file, a port, init files, passwords from files, a data directory on the host: all in one go
+  # a replica set with a key file, a port, init files, passwords from files, a data directory on the host: all at once
   mkdir -p "$dir/init" "$dir/data"
   printf '%s\n' "$secret" >"$dir/password"; echo 'Åsa x' >"$dir/user"; chmod 644 "$dir/password" "$dir/user"
   echo 'db.one.insertOne({n: 1})' >"$dir/init/1.js"
@@ -33,7 +33,7 @@ check() {
     -v "$dir/user:/run/user:ro" -v "$dir/password:/run/password:ro" -v "$dir/init:/docker-entrypoint-initdb.d:ro" -v "$dir/data:/data/db" \
     "$image" --replSet rs0 --keyFile /etc/x --port 41234
   as_root docker cp -a -q "$dir/x" "$id-a:/etc/x"; docker start "$id-a" >/dev/null
-  # another user, a configuration file, another data directory, no password: meanwhile
+  # in parallel: another user, a configuration file, another data directory, no password
   install -d -o 1234 -g 1234 "$dir/theirs"
   printf 'storage: {dbPath: /srv/db}\nnet: {port: 27018, bindIp: 0.0.0.0}\nsystemLog: {destination: file, path: /srv/log}\nsecurity: {authorization: enabled}\n' >"$dir/conf"
   chmod 644 "$dir/conf"

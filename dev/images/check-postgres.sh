@@ -2,7 +2,7 @@
 # check-postgres.sh IMAGE…: proves, on real containers, that an image keeps the contract of the official postgres image.
 . "$(dirname "$0")/check-lib.sh"
 
-# Over TCP, past the unix socket, which the temporary server has too
+# Over TCP: the temporary server of the initialisation answers on the unix socket too
 ready() { becomes "$1" in_it "$1" pg_isready -q -h 127.0.0.1 -U postgres -d postgres; }
 query() { # NAME USER DB PASSWORD SQL: over the container's network address, so the password counts
   docker exec -e PGPASSWORD="$4" "$id-$1" sh -c 'psql -XtA -h "$(hostname -i)" -U "$1" -d "$2" -c "$3"' - "$2" "$3" "$5"
@@ -12,7 +12,7 @@ check() {
   local image=$1 major
   major=$(env_of "$image" PG_MAJOR)
 
-  # what the image says of itself
+  # the metadata of the image
   is 'stop signal' SIGINT "$(of_image "$image" .Config.StopSignal)"
   is 'port' 'map[5432/tcp:{}]' "$(of_image "$image" .Config.ExposedPorts)"
   is 'volume' 'map[/var/lib/postgresql/data:{}]' "$(of_image "$image" .Config.Volumes)"
@@ -56,7 +56,7 @@ check() {
   is 'stopping is clean' 0 "$(docker inspect -f '{{.State.ExitCode}}' "$id-a")"
   ok 'it starts again' docker start "$id-a"; ok 'and is ready' ready a
   is 'with its data, init files not run again' 7 "$(query a 'Åsa x' "my db'" "$secret" 'SELECT count(*) FROM one')"
-  docker kill -s TERM "$id-a" >/dev/null; is 'SIGTERM ends it cleanly' 0 "$(docker wait "$id-a")"
+  docker kill -s TERM "$id-a" >/dev/null; is 'SIGTERM ends it cleanly' 0 "$(timeout 60 docker wait "$id-a")"
   docker start "$id-a" >/dev/null; ok 'and starts' ready a; docker kill "$id-a" >/dev/null
   docker start "$id-a" >/dev/null; ok 'it recovers from SIGKILL' ready a
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::plain;
+use super::storable_text;
 use crate::manifest::dump::{Dump, Format, LoadReport, Packing};
 
 /// An uploaded dump.
@@ -99,8 +99,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewDump<'_>, now: DateTime<Utc>
         new.source,
         new.account,
         new.dump.version.map(Json) as _,
-        plain::json(&new.dump.databases)? as _,
-        plain::json(&new.dump.told)? as _,
+        storable_text::json(&new.dump.databases)? as _,
+        storable_text::json(&new.dump.told)? as _,
         new.everything
     )
     .execute(db)
@@ -148,7 +148,7 @@ pub async fn again(db: &mut PgConnection, container: Uuid) -> Result<(), sqlx::E
 
 /// Records the result of loading.
 pub async fn set_report(db: &mut PgConnection, id: Uuid, report: &LoadReport) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE dump_upload SET report = $2 WHERE id = $1", id, plain::json(report)? as _)
+    sqlx::query!("UPDATE dump_upload SET report = $2 WHERE id = $1", id, storable_text::json(report)? as _)
         .execute(db)
         .await
         .map(|_| ())

@@ -10,9 +10,11 @@ pub mod jobs;
 pub mod log;
 pub mod notices;
 pub mod people;
-pub mod plain;
 pub mod seeds;
+pub mod spares;
+pub mod storable_text;
 pub mod switches;
+pub mod templates;
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Table `notice`: notices to the owner of a database and to administrators, shown until they are dismissed or
-//! resolved.
+//! Table `notice`: notices about a database to its owner and to administrators, and about a template to administrators,
+//! shown until they are dismissed or resolved.
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
@@ -18,11 +18,33 @@ pub enum NoticeKind {
     BackupMissed,
     /// A restored database differs from its backup.
     RestoreDiffers,
+    /// The kernel ended a process of the server that exceeded the memory limit.
+    OutOfMemory,
+    /// The server could not have the cores it is pinned to.
+    CoresChanged,
+    /// A database ends soon.
+    ExpiresSoon,
+    /// A template could not be imported.
+    ImportFailed,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::DrillFailed, Self::BackupFailed, Self::BackupMissed, Self::RestoreDiffers];
+    pub const ALL: [Self; 8] = [
+        Self::DrillFailed,
+        Self::BackupFailed,
+        Self::BackupMissed,
+        Self::RestoreDiffers,
+        Self::OutOfMemory,
+        Self::CoresChanged,
+        Self::ExpiresSoon,
+        Self::ImportFailed,
+    ];
+
+    /// Whether it is about a problem. The end of a database is none.
+    pub fn is_problem(self) -> bool {
+        self != Self::ExpiresSoon
+    }
 
     /// Its word.
     pub fn as_str(self) -> &'static str {
@@ -31,7 +53,16 @@ impl NoticeKind {
             Self::BackupFailed => "backup_failed",
             Self::BackupMissed => "backup_missed",
             Self::RestoreDiffers => "restore_differs",
+            Self::OutOfMemory => "out_of_memory",
+            Self::CoresChanged => "cores_changed",
+            Self::ExpiresSoon => "expires_soon",
+            Self::ImportFailed => "import_failed",
         }
+    }
+
+    /// Whether it is about backups.
+    pub fn is_about_backups(self) -> bool {
+        !matches!(self, Self::OutOfMemory | Self::CoresChanged | Self::ImportFailed)
     }
 }
 
@@ -40,13 +71,13 @@ impl NoticeKind {
 pub struct Notice {
     /// Id of the notice.
     pub id: Uuid,
-    /// The database concerned.
-    pub container_id: Uuid,
-    /// Name of the database.
-    pub container: String,
-    /// Account of the owner.
-    pub account_id: Uuid,
-    /// User name of the owner.
+    /// Whether it is about a template.
+    pub is_about_template: bool,
+    /// Name of the database or template.
+    pub subject: String,
+    /// Account of the database's owner.
+    pub account_id: Option<Uuid>,
+    /// User name of the database's owner, or of who created the template.
     pub owner: String,
     /// Contact for questions about the database.
     pub contact: String,
@@ -64,38 +95,68 @@ pub struct Notice {
     pub admin_seen_at: Option<DateTime<Utc>>,
 }
 
+impl Notice {
+    /// Whether it is about backups. One of a kind that only another version of the portal knows counts as such.
+    pub fn is_about_backups(&self) -> bool {
+        NoticeKind::ALL.iter().find(|kind| kind.as_str() == self.kind).is_none_or(|kind| kind.is_about_backups())
+    }
+}
+
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             Notice,
-            "SELECT n.id, n.container_id, c.name AS container, c.account_id, a.username AS owner, c.contact, n.kind, n.backup_id
-                  , n.text, n.at, n.owner_seen_at, n.admin_seen_at
+            r#"SELECT n.id, n.template_id IS NOT NULL AS "is_about_template!", coalesce(c.name, t.name) AS "subject!"
+                  , c.account_id AS "account_id?", coalesce(a.username, t.created_by) AS "owner!"
+                  , coalesce(c.contact, '') AS "contact!", n.kind, n.backup_id, n.text, n.at, n.owner_seen_at, n.admin_seen_at
                FROM notice n
-               JOIN container c ON c.id = n.container_id
-               JOIN account a ON a.id = c.account_id
-               -- What lies in the trash needs no backup.
-               JOIN state s ON s.container_id = c.id AND s.state NOT IN ('deleting', 'trashed')
-              WHERE n.ended_at IS NULL "
+               LEFT JOIN container c ON c.id = n.container_id
+               LEFT JOIN account a ON a.id = c.account_id
+               LEFT JOIN state s ON s.container_id = c.id
+               LEFT JOIN template t ON t.id = n.template_id
+              -- What lies in the trash needs no backup.
+              WHERE n.ended_at IS NULL AND (t.id IS NOT NULL OR s.state NOT IN ('deleting', 'trashed')) "#
                 + $rest
             $(, $arg)*
         )
     };
 }
 
-/// Raises a notice and returns whether it is new. A test restore that fails again, or a restore that differs again,
-/// raises it again; for backups that keep failing or keep being missed, one notice is enough.
+/// Raises a notice about a database and returns whether it is new. A test restore that fails again, or a restore that differs again,
+/// raises it again, and so does the second warning before an end; for backups that keep failing or keep being missed, one notice is enough.
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
     kind: NoticeKind,
+    about: (Option<Uuid>, &str),
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    raise_about(db, (Some(container), None), kind, about, now).await
+}
+
+/// Raises a notice that a template could not be imported, again if that failed before.
+pub async fn import_failed(
+    db: &mut PgConnection,
+    template: Uuid,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    raise_about(db, (None, Some(template)), NoticeKind::ImportFailed, (None, text), now).await
+}
+
+async fn raise_about(
+    db: &mut PgConnection,
+    (container, template): (Option<Uuid>, Option<Uuid>),
+    kind: NoticeKind,
     (backup, text): (Option<Uuid>, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let again = matches!(kind, NoticeKind::DrillFailed | NoticeKind::RestoreDiffers);
+    let again = !matches!(kind, NoticeKind::BackupFailed | NoticeKind::BackupMissed | NoticeKind::CoresChanged);
     // xmax is 0 only for rows inserted by this statement.
     sqlx::query_scalar!(
-        r#"INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after) VALUES ($1, $2, $3, $4, $5, $6, $6)
-         ON CONFLICT (container_id, kind) WHERE ended_at IS NULL DO UPDATE
+        r#"INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after, template_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $8)
+         ON CONFLICT (coalesce(container_id, template_id), kind) WHERE ended_at IS NULL DO UPDATE
             SET text = excluded.text
               , backup_id = excluded.backup_id
               , at = CASE WHEN $7 THEN excluded.at ELSE n.at END
@@ -111,7 +172,8 @@ pub async fn raise(
         backup,
         text,
         now,
-        again
+        again,
+        template
     )
     .fetch_one(db)
     .await
@@ -173,11 +235,54 @@ pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<U
     .map(|_| ())
 }
 
+/// Raises a notice that a database exceeded its memory limit, unless there is one that is younger than an hour: a server in
+/// which this happens all the time must not fill its owner's pages. Returns whether it was raised.
+pub async fn out_of_memory(
+    db: &mut PgConnection,
+    container: Uuid,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let kind = NoticeKind::OutOfMemory;
+    let open: Option<DateTime<Utc>> = sqlx::query_scalar!(
+        "SELECT at FROM notice WHERE container_id = $1 AND kind = $2 AND ended_at IS NULL",
+        container,
+        kind.as_str()
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    if open.is_some_and(|at| now - at < Duration::hours(1) && at <= now) {
+        return Ok(false);
+    }
+    raise(db, container, kind, (None, text), now).await.map(|_| true)
+}
+
+/// Resolves notices of one kind about a database or template.
+pub async fn end(
+    db: &mut PgConnection,
+    subject: Uuid,
+    kind: NoticeKind,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE notice SET ended_at = $3
+          WHERE coalesce(container_id, template_id) = $1 AND kind = $2 AND ended_at IS NULL",
+        subject,
+        kind.as_str(),
+        now
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
 /// Databases that have an open notice of a missed backup.
 pub async fn missing(db: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT container_id FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL")
-        .fetch_all(db)
-        .await
+    sqlx::query_scalar!(
+        r#"SELECT container_id AS "container_id!" FROM notice WHERE kind = 'backup_missed' AND ended_at IS NULL"#
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// Resolves notices of missed backups, except for these databases.
@@ -199,9 +304,11 @@ pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice
         .await
 }
 
-/// Notices not yet dismissed by an administrator, the newest first.
+/// Notices not yet dismissed by an administrator, the newest first. When a database ends is the business of its owner.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
-    select!("AND n.admin_seen_at IS NULL ORDER BY n.at DESC, n.id LIMIT 50").fetch_all(db).await
+    select!("AND n.admin_seen_at IS NULL AND n.kind <> 'expires_soon' ORDER BY n.at DESC, n.id LIMIT 50")
+        .fetch_all(db)
+        .await
 }
 
 /// Unresolved notices of a database.
@@ -209,10 +316,10 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<
     select!("AND n.container_id = $1 ORDER BY n.at DESC, n.id", container).fetch_all(db).await
 }
 
-/// Records who dismissed it. `false`: the database has no such notice.
+/// Records who dismissed it. `false`: the database or template has no such notice.
 pub async fn see(
     db: &mut PgConnection,
-    (id, container): (Uuid, Uuid),
+    (id, subject): (Uuid, Uuid),
     (owner, admin): (bool, bool),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
@@ -220,9 +327,9 @@ pub async fn see(
         "UPDATE notice
             SET owner_seen_at = CASE WHEN $3 THEN coalesce(owner_seen_at, $5) ELSE owner_seen_at END
               , admin_seen_at = CASE WHEN $4 THEN coalesce(admin_seen_at, $5) ELSE admin_seen_at END
-          WHERE id = $1 AND container_id = $2",
+          WHERE id = $1 AND coalesce(container_id, template_id) = $2",
         id,
-        container,
+        subject,
         owner,
         admin,
         now

@@ -10,17 +10,17 @@ use uuid::Uuid;
 
 use crate::admin_db::backups::audit_facts::StoredBackup;
 use crate::admin_db::backups::{BackupStatus, audit_facts};
+use crate::audit::admin_backups;
+use crate::audit::content;
 use crate::audit::content::{is_own, named};
-use crate::audit::{content, own};
 use crate::backup::restore::source;
 use crate::backup::sign;
-use crate::bootstrap;
 use crate::domain::audit::{AuditedTarget, Finding, FindingKind};
+use crate::domain::object_keys;
 use crate::domain::quantity::ByteSize;
 use crate::manifest::{BY_HAND, FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
-use crate::trash::tombstone;
 
 /// Backups compared at once.
 const BATCH: usize = 200;
@@ -51,7 +51,7 @@ pub(super) async fn compare(
     seen: &mut BucketScan<'_>,
 ) -> Result<AuditedTarget, sqlx::Error> {
     let mut place = AuditedTarget { target: store.name().to_owned(), objects: 0, bytes: 0, error: None };
-    let beginning = format!("{instance}/");
+    let beginning = object_keys::of_instance(instance);
     let mut pages = store.pages(&beginning);
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let (mut there, mut unsigned) = (HashSet::new(), 0);
@@ -72,7 +72,7 @@ pub(super) async fn compare(
         for object in page {
             place.objects += 1;
             place.bytes = place.bytes.saturating_add(object.bytes);
-            let (location, file) = split(&object.key);
+            let (location, file) = object_keys::split(&object.key);
             groups.entry(location.to_owned()).or_default().insert(file.to_owned(), object.bytes);
         }
         // The last group may continue on the next page.
@@ -88,14 +88,6 @@ pub(super) async fn compare(
     Ok(place)
 }
 
-/// Splits an object key into the backup's key prefix and the name of the object.
-fn split(key: &str) -> (&str, &str) {
-    match key.match_indices('/').nth(2) {
-        Some((at, _)) => (&key[..at], &key[at + 1..]),
-        None => key.rsplit_once('/').unwrap_or(("", key)),
-    }
-}
-
 async fn check(
     db: &mut PgConnection,
     store: &Store,
@@ -104,23 +96,22 @@ async fn check(
     seen: &mut BucketScan<'_>,
     there: &mut HashSet<Uuid>,
 ) -> Result<usize, sqlx::Error> {
-    let id_of = |location: &str| location.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
-    let ids: Vec<Uuid> = groups.keys().filter_map(|l| id_of(l)).collect();
+    let ids: Vec<Uuid> = groups.keys().filter_map(|l| object_keys::backup_id(l)).collect();
     let rows = audit_facts::stored(db, store.name(), &ids).await?;
     // Backups of mydb_admin have no rows: these would be in mydb_admin itself.
     let (own, of_databases): (Vec<_>, Vec<_>) = groups
         .iter()
         .filter(|(location, group)| !is_mark(location, group))
-        .partition(|(location, _)| location.split('/').nth(1) == Some(bootstrap::NAME));
+        .partition(|(location, _)| object_keys::is_of_admin(location));
     for (location, group) in own {
-        let mut more = group.iter().filter(|(file, _)| !own::is_ours(location, file)).peekable();
+        let mut more = group.iter().filter(|(file, _)| !admin_backups::is_ours(location, file)).peekable();
         if more.peek().is_some() {
             seen.findings.push(unknown(store, location, more));
         }
     }
     let mut whole = Vec::new();
     for (location, group) in of_databases {
-        let row = id_of(location).and_then(|id| rows.iter().find(|r| r.id == id));
+        let row = object_keys::backup_id(location).and_then(|id| rows.iter().find(|r| r.id == id));
         let fits = |r: &&StoredBackup| {
             (is_own(r, store.name()) || r.copy.is_some()) && r.location.as_ref().is_none_or(|l| l == location)
         };
@@ -144,8 +135,7 @@ async fn check(
 
 /// Whether it is the record of a deletion, stored next to the backups of the database.
 fn is_mark(location: &str, group: &Group) -> bool {
-    let of_database = location.split_once('/').is_some_and(|(_, id)| id.parse::<Uuid>().is_ok());
-    of_database && group.keys().all(|file| file == tombstone::FILE)
+    object_keys::is_of_container(location) && group.keys().all(|file| file == object_keys::TOMBSTONE)
 }
 
 enum State {
@@ -244,7 +234,7 @@ async fn missing_altogether(
             let away = if location.starts_with(beginning) {
                 Some("all of its objects are missing".to_owned())
             } else {
-                match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+                match store.read(&object_keys::file(&location, FILE), LONGEST).await {
                     Ok(text) => source::altered(&text, row.sha256.as_deref()).map(|why| format!("{FILE} {why}")),
                     Err(ObjectError::NotFound { .. }) => Some(format!("{FILE} is missing")),
                     Err(e) => Some(e.to_string()),
@@ -264,14 +254,6 @@ async fn missing_altogether(
 mod tests {
     use crate::admin_db::backups::BackupStatus as S;
     use crate::audit::bucket::*;
-
-    #[test]
-    fn keys_are_split_at_the_backup() {
-        assert_eq!(split("i/c/b/manifest.json"), ("i/c/b", "manifest.json"));
-        assert_eq!(split("i/c/b/more/deep"), ("i/c/b", "more/deep"));
-        assert_eq!(split("i/check-1/probe"), ("i/check-1", "probe"));
-        assert_eq!(split("i/stray"), ("i", "stray"));
-    }
 
     #[test]
     fn what_moves_while_it_is_looked_at_is_left_for_the_next_time() {

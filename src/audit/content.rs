@@ -7,6 +7,7 @@ use crate::backup::restore::source::altered;
 use crate::backup::sign;
 use crate::backup::sign::{AcceptedSigners, Provenance};
 use crate::domain::audit::{Finding, FindingKind};
+use crate::domain::object_keys;
 use crate::manifest::{FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
@@ -60,7 +61,7 @@ pub(super) async fn compare(
 }
 
 async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str) -> CheckOutcome {
-    let text = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+    let text = match store.read(&object_keys::file(location, FILE), LONGEST).await {
         Ok(text) => text,
         Err(ObjectError::NotFound { .. }) => return CheckOutcome::Gone,
         Err(e) => return CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),

@@ -4,9 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::admin_db::backups::audit_facts::AuditedDatabase;
 use crate::domain::audit::{Finding, FindingKind};
-use crate::domain::policy::{Policy, Window};
+use crate::domain::backup_schedule::{Policy, Window};
 use crate::domain::quantity::ByteSize;
-use crate::domain::reason;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 
 /// Days after which a test restore is overdue. They are due every week.
@@ -43,7 +43,7 @@ fn stale(d: &AuditedDatabase, window: Window, now: DateTime<Utc>) -> Option<(Fin
         None => format!("{} has no backup, but one was due at {} ({promised}).", d.name, day(due)),
     };
     let why = match (&d.failed, d.state) {
-        (Some(error), _) => format!(" The last attempt failed: {}", reason::line(error)),
+        (Some(error), _) => format!(" The last attempt failed: {}", short_reason::line(error)),
         (None, ContainerState::Running) => String::new(),
         (None, state) => format!(" The database is {state}."),
     };
@@ -69,7 +69,7 @@ fn shrunk(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
 
 fn drill_failed(d: &AuditedDatabase) -> Option<(FindingKind, String)> {
     let (at, error) = (d.drill_failed_at?, d.drill_error.as_deref()?);
-    let text = format!("The last test restore of {} failed at {}: {}", d.name, day(at), reason::line(error));
+    let text = format!("The last test restore of {} failed at {}: {}", d.name, day(at), short_reason::line(error));
     Some((FindingKind::DrillFailed, text))
 }
 

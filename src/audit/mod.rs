@@ -1,10 +1,10 @@
 //! The audit: checks that each database has the backups required by its policy, and that the targets contain what the
 //! rows say. It only reads.
 
+pub(crate) mod admin_backups;
 pub(crate) mod bucket;
 pub(crate) mod content;
 pub(crate) mod databases;
-pub(crate) mod own;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::admin_db::backups::{audit_facts, audits, replicas};
 use crate::config::Config;
 use crate::domain::audit::{AuditReport, Finding, FindingKind};
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::encryption::Identities;
 use crate::objects::Stores;
 use crate::queue::context::StepContext;
@@ -63,7 +63,7 @@ pub async fn look(
         findings.extend(found.into_iter().filter(|f| drills_here || !matches!(f.kind, FindingKind::DrillOverdue)));
     }
     if let Some(store) = stores.first() {
-        findings.extend(own::judge(config, store, sealer, now).await);
+        findings.extend(admin_backups::judge(config, store, sealer, now).await);
     }
     let mut seen = bucket::BucketScan { findings, backups: 0, signer: sealer.manifests() };
     let mut places = Vec::new();

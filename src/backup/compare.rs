@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicU64;
 use super::definitions::{Closeness, differences};
 use crate::app::App;
 use crate::backup::pipeline::transfer;
-use crate::backup::server::ServerHandle;
+use crate::backup::server_handle::ServerHandle;
+use crate::engine::definition::Definition;
 use crate::engine::part::Count;
 use crate::manifest::Manifest;
 use crate::queue::step_error::StepError;
@@ -81,8 +82,8 @@ pub async fn compare(
     fingerprints: bool,
 ) -> Result<Comparison, StepError> {
     let mut counts = Vec::new();
-    for database in manifest.databases() {
-        let exec = server.engine.count(&server.spec, database, fingerprints && manifest.fingerprints);
+    let databases = manifest.databases();
+    for exec in server.engine.count_all(&server.spec, &databases, fingerprints && manifest.fingerprints) {
         counts.extend(transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
     }
     let content = content(manifest, &counts);
@@ -95,13 +96,12 @@ pub async fn compare(
     let closeness = if manifest.container.image == server.spec.image.image { Closeness::Text } else { Closeness::Name };
     let server_wide = manifest.wanted.is_none().then_some(None);
     let mut compared = 0;
-    // One database at a time, so that memory never holds the definitions of all of them.
-    for database in server_wide.into_iter().chain(manifest.databases().into_iter().map(Some)) {
-        let Some(exec) = server.engine.definitions(&server.spec, database) else { continue };
-        let split = server.engine.split(&server.spec, database);
-        let now = transfer::definitions(app.runtime.as_ref(), server.id, &exec, split).await?;
-        let then: Vec<_> =
-            manifest.definitions.iter().filter(|d| d.database == database.unwrap_or_default()).cloned().collect();
+    let all: Vec<_> = server_wide.into_iter().chain(databases.into_iter().map(Some)).collect();
+    // One command at a time, so that memory need not hold the definitions of all databases.
+    for command in server.engine.definitions_all(&server.spec, &all) {
+        let now = transfer::definitions(app.runtime.as_ref(), server.id, &command.exec, command.split).await?;
+        let of = |d: &&Definition| command.databases.iter().any(|name| d.database == name.unwrap_or_default());
+        let then: Vec<_> = manifest.definitions.iter().filter(of).cloned().collect();
         comparison.defined.extend(differences(&then, &now, closeness));
         compared += then.len();
     }

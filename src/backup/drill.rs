@@ -9,17 +9,18 @@ use uuid::Uuid;
 
 use super::compare::compare;
 use super::restore::{raise, sound};
-use super::{engine_backup, kept};
 use crate::admin_db::backups::{Backup, BackupStatus, NewBackup, retention};
 use crate::admin_db::log::Actor;
 use crate::admin_db::{backups, constraint, new_id, notices};
 use crate::app::App;
 use crate::backup::dump::context::row;
+use crate::backup::engine_backup;
+use crate::backup::restore::differences;
 use crate::backup::restore::source::{BackupSource, openable};
-use crate::backup::server::ServerHandle;
+use crate::backup::server_handle::ServerHandle;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::quantity::{ByteSize, MIB};
-use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::context::StepContext;
@@ -136,7 +137,7 @@ async fn prove(w: &StepContext) -> Result<(), StepError> {
         found.equal()?;
     } else {
         // Missing rows fail the test restore, whatever was attempted.
-        found.same_content().map_err(|e| kept::with_reasons(&source, e))?;
+        found.same_content().map_err(|e| differences::with_reasons(&source, e))?;
     }
     if engine.check_mode() == DumpMode::Stopped {
         sealed.stop(app).await?;

@@ -1,24 +1,24 @@
 //! Backups: dumped by a command in the database's own container, streamed through compression into an object store,
 //! verified there, and restored into new containers.
 
-pub mod assurance;
 pub mod compare;
 pub mod definitions;
 pub mod download;
 pub mod drill;
 pub mod dump;
-mod kept;
 pub mod pipeline;
+pub mod possible_loss;
 pub mod replicate;
 pub mod request;
-pub mod resign;
 pub mod restore;
 pub mod restore_script;
 pub mod retention;
 pub mod rights;
-pub mod server;
+pub mod server_handle;
 pub mod sign;
+pub mod sign_older;
 pub mod unregistered;
+pub mod verification;
 
 use crate::domain::engine::EngineKind;
 use crate::engine::EngineBackup;

@@ -1,25 +1,27 @@
 //! Writes the rows of a request for a backup or a restore to a new database, in one transaction with the job.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::dump::BACKUP;
 use crate::admin_db::backups::{Backup, NewBackup};
-use crate::admin_db::containers::{Container, states};
+use crate::admin_db::containers::{Container, copies, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::people::accounts;
 use crate::admin_db::{backups, constraint, new_id};
 use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::{RESTORE, offline, partial};
+use crate::domain::backup_schedule::Policy;
+use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
-use crate::domain::policy::Policy;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::engine::part::DumpMode;
 use crate::engine::partial::Selection;
-use crate::provision::request;
-use crate::provision::request::{CreateRequest, Created};
+use crate::provision::request::{CreateRequest, Created, make_in};
+use crate::provision::{lifetime, pinning};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
@@ -61,6 +63,19 @@ pub struct RestoreRequest {
     pub owner: Uuid,
     /// The part to restore; `None` for the whole backup.
     pub only: Option<Selection>,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a backup is restored for. This decides about the settings of the new container.
+#[derive(Debug)]
+pub enum Purpose {
+    /// To have the data again: the site's usual time to live and cores.
+    Restore,
+    /// To clone the backup, with this memory limit, if not that of the source, and this end, if ever.
+    Clone(Option<ByteSize>, Option<DateTime<Utc>>),
+    /// To recreate the database after everything was lost: everything as it was.
+    Rebuild,
 }
 
 /// Enqueues the restore of a backup into a new container.
@@ -85,6 +100,7 @@ pub async fn restore(
         partial::allowed(manifest.container.engine, only)?;
         manifest.clone().reduced(only).map_err(RequestError::NotAlone)?;
     }
+    let made_at = manifest.started_at;
     let of = manifest.container;
     let image = app.catalog.find(&of.image).ok_or_else(|| RequestError::NoImage(of.image.clone()))?;
     let engine = of.engine.engine();
@@ -95,6 +111,12 @@ pub async fn restore(
     let dbname = only.and_then(|o| DbName::parse(&o.database, &engine.database_rules()).ok()).unwrap_or(dbname);
     // The tier may no longer exist; the default one will do for a copy.
     let tier = app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?;
+    let (memory, cores, expires_at) = match wanted.purpose {
+        Purpose::Restore => (None, pinning::usual(app).await, lifetime::usual_end(app, owner.role, of.engine)),
+        Purpose::Clone(memory, end) => (memory, CpuRequest::stored(of.cpuset.as_deref()), end),
+        Purpose::Rebuild => (None, CpuRequest::stored(of.cpuset.as_deref()), of.expires_at),
+    };
+    let source = (of.id, made_at);
     let request = CreateRequest {
         image,
         name: wanted.name.clone(),
@@ -106,13 +128,21 @@ pub async fn restore(
         department: of.department,
         description: of.description,
         storage: tier.name.clone(),
-        memory: ByteSize(of.memory_bytes),
+        memory: memory.unwrap_or(ByteSize(of.memory_bytes)),
         cpus: MilliCpus(of.millicpus),
+        cores,
         extensions: Vec::new(),
         backup_freq: Policy::stored(&of.backup_freq),
+        expires_at,
     };
-    request::make_of(app, &request, actor, crate::backup::request::restore_flow(of.engine), Some((backup.id, only)))
-        .await
+    let mut tx = app.db.begin().await?;
+    let made = make_in(app, &mut tx, &request, actor, restore_flow(of.engine), Some((backup.id, only))).await?;
+    if wanted.only.is_none() && !matches!(wanted.purpose, Purpose::Rebuild) {
+        copies::set_source(&mut tx, made.id, source).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(made)
 }
 
 /// The flow that restores a backup into a new database of this engine.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::compare::limited;
 use super::definitions::{Closeness, differences};
-use super::server::ServerHandle;
+use super::server_handle::ServerHandle;
 use crate::app::App;
 use crate::backup::pipeline::transfer;
 use crate::manifest::Manifest;

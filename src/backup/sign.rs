@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::object_keys;
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
 
@@ -108,7 +109,7 @@ pub(crate) async fn put(
 ) -> Result<(), ObjectError> {
     let signature = Signature::of(&content(manifest), sealing, recovery);
     let text = serde_json::json!(File { schema: SCHEMA, signature }).to_string();
-    store.put(&format!("{location}/{FILE}"), Bytes::from(text), "application/json").await
+    store.put(&object_keys::file(location, FILE), Bytes::from(text), "application/json").await
 }
 
 /// Reads the signature below `location` and verifies `manifest` with it.
@@ -118,7 +119,7 @@ pub(crate) async fn look(
     manifest: &[u8],
     by: &[AcceptedSigners<'_>],
 ) -> Result<Provenance, ObjectError> {
-    match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+    match store.read(&object_keys::file(location, FILE), LONGEST).await {
         Ok(text) => Ok(judge(&text, manifest, by)),
         Err(ObjectError::NotFound { .. }) => Ok(Provenance::Not),
         Err(e) => Err(e),

@@ -13,7 +13,8 @@ use crate::admin_db::people::accounts;
 use crate::admin_db::{imports, log};
 use crate::backup::sign;
 use crate::backup::sign::{AcceptedSigners, Provenance};
-use crate::domain::names::{ContainerName, InstanceId};
+use crate::domain::names::ContainerName;
+use crate::domain::object_keys;
 use crate::manifest::{FILE, LONGEST, Manifest};
 use crate::objects::{ObjectError, Store};
 
@@ -55,12 +56,12 @@ pub async fn unknown(
     instance: &str,
     most: usize,
 ) -> Result<BucketSearch, ImportRefusal> {
-    let (containers, mut more) = store.folders(&format!("{instance}/"), most.saturating_mul(10)).await?;
+    let (containers, mut more) = store.folders(&object_keys::of_instance(instance), most.saturating_mul(10)).await?;
     let ids = containers.into_iter().filter(|c| c.parse::<Uuid>().is_ok());
     let backups: Vec<Vec<(String, Uuid)>> = futures::stream::iter(ids)
         .map(|container| async move {
-            let (names, _) = store.folders(&format!("{instance}/{container}/"), 10_000).await?;
-            let backup = |name: String| Some((format!("{instance}/{container}/{name}"), name.parse().ok()?));
+            let (names, _) = store.folders(&object_keys::of_container(instance, &container), 10_000).await?;
+            let backup = |name: String| Some((object_keys::backup(instance, &container, &name), name.parse().ok()?));
             Ok::<_, ObjectError>(names.into_iter().filter_map(backup).collect())
         })
         .buffered(AT_ONCE)
@@ -73,7 +74,7 @@ pub async fn unknown(
     more |= unknown.len() > most;
     unknown.truncate(most);
     let read = |(location, id): (String, Uuid)| async move {
-        let (manifest, signed) = match store.read(&format!("{location}/{FILE}"), LONGEST).await {
+        let (manifest, signed) = match store.read(&object_keys::file(&location, FILE), LONGEST).await {
             Ok(text) => match sign::look(store, &location, &text, by).await {
                 Ok(signed) => (Manifest::read(&text, id), signed),
                 Err(e) => (Err(e.to_string()), Provenance::Not),
@@ -114,15 +115,6 @@ pub enum ImportRefusal {
     Db(#[from] sqlx::Error),
 }
 
-/// The instance, database and backup in a key prefix.
-fn parse(location: &str) -> Option<(InstanceId, Uuid, Uuid)> {
-    let mut parts = location.split('/');
-    let (instance, container, backup) = (parts.next()?, parts.next()?, parts.next()?);
-    let id = |text: &str| text.parse::<Uuid>().ok().filter(|id| id.to_string() == text);
-    parts.next().is_none().then_some(())?;
-    Some((InstanceId::parse(instance).ok()?, id(container)?, id(backup)?))
-}
-
 /// How backups are registered.
 pub struct ImportOptions<'a> {
     /// Account for backups whose owner's name is not an account here.
@@ -151,13 +143,13 @@ pub async fn import(
     let &ImportOptions { otherwise, by, unsigned, actor, now } = taking;
     let unfit = |why: String| ImportRefusal::Unfit(why);
     let location = location.trim_matches('/');
-    let (instance, container, backup) = parse(location).ok_or_else(|| {
+    let (instance, container, backup) = object_keys::parse_backup(location).ok_or_else(|| {
         unfit(format!(
             "“{location}” is not a backup location. Locations have the form \
                                       PORTAL/DATABASE/BACKUP."
         ))
     })?;
-    let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+    let text = store.read(&object_keys::file(location, FILE), LONGEST).await?;
     let manifest = Manifest::read(&text, backup).map_err(ImportRefusal::Unfit)?;
     if manifest.container.id != container || manifest.instance != instance.as_str() {
         return Err(unfit(format!(
@@ -171,7 +163,7 @@ pub async fn import(
         return Err(ImportRefusal::Unsigned(doubt.to_owned()));
     }
     for object in &manifest.objects {
-        let key = format!("{location}/{}", object.file);
+        let key = object_keys::file(location, &object.file);
         match store.head(&key).await?.map(|o| o.bytes) {
             Some(bytes) if bytes == object.stored.bytes => {}
             Some(bytes) => {
@@ -217,27 +209,4 @@ fn fit(m: &Manifest) -> Result<(), String> {
         return Err("The manifest contains invalid times or sizes.".to_owned());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::backup::unregistered::*;
-
-    #[test]
-    fn only_a_backups_own_place_is_one() {
-        let (c, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let (instance, container, backup) = parse(&format!("lab/{c}/{b}")).unwrap();
-        assert_eq!((instance.as_str(), container, backup), ("lab", c, b));
-        for wrong in [
-            String::new(),
-            format!("lab/{c}"),
-            format!("lab/{c}/{b}/manifest.json"),
-            format!("../{c}/{b}"),
-            format!("lab/{}/{b}", c.simple()),
-            format!("lab/x/{b}"),
-            format!("/{c}/{b}"),
-        ] {
-            assert!(parse(&wrong).is_none(), "{wrong}");
-        }
-    }
 }

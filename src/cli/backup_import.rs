@@ -3,8 +3,9 @@
 use anyhow::{Context, ensure};
 
 use crate::backup::sign::{AcceptedSigners, Provenance};
+use crate::backup::sign_older;
+use crate::backup::unregistered;
 use crate::backup::unregistered::{BucketSearch, ImportOptions, ImportRefusal, LOCK_DAYS, UnregisteredBackup};
-use crate::backup::{resign, unregistered};
 use crate::cli::session::{CommandSession, note};
 use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, say};
@@ -124,7 +125,7 @@ async fn sign_in(
     let mut not = Vec::new();
     let stores = places.stores.all().iter().filter(|store| target.is_none_or(|name| name == store.name()));
     for store in stores {
-        let done = resign::all(&mut s.db, store, sealer.manifests(), recovery.as_ref(), s.now).await?;
+        let done = sign_older::all(&mut s.db, store, sealer.manifests(), recovery.as_ref(), s.now).await?;
         say(&format!("{} signed in {}.\n", done.signed, store.name()));
         not.extend(done.not);
     }

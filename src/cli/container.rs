@@ -9,8 +9,9 @@ use crate::admin_db::containers;
 use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::{Container, listing};
 use crate::cli::surroundings::{Surroundings, say};
-use crate::domain::policy::{Policy, Window};
+use crate::domain::backup_schedule::{Policy, Window};
 use crate::domain::quantity::{ByteSize, MilliCpus};
+use crate::web::views::Moment;
 
 /// Rows read per query.
 const PAGE: i64 = 500;
@@ -18,6 +19,7 @@ const PAGE: i64 = 500;
 #[derive(Debug, Subcommand)]
 pub(super) enum ContainerCommand {
     /// List all databases, including those in the trash
+    #[command(alias = "ls")]
     List,
     /// Show a database
     Show {
@@ -46,7 +48,7 @@ async fn list(s: &mut CommandSession) -> anyhow::Result<()> {
             break;
         }
     }
-    say(&table(&["name", "state", "image", "owner", "port", "size", "storage", "created"], &rows));
+    say(&table(&["name", "state", "image", "owner", "port", "size", "storage", "created", "expires"], &rows));
     Ok(())
 }
 
@@ -60,6 +62,7 @@ fn row(c: &Container) -> Vec<String> {
         c.size_bytes.map_or_else(|| "–".to_owned(), |n| ByteSize(n).to_string()),
         c.storage.clone(),
         moment(Some(c.created_at)),
+        c.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at))),
     ]
 }
 
@@ -91,12 +94,20 @@ async fn show(s: &mut CommandSession, name: &str, window: Window) -> anyhow::Res
         ("department", c.department.clone()),
         ("description", c.description.clone()),
         ("limits", format!("{}, {} CPUs", ByteSize(c.memory_bytes), MilliCpus(c.millicpus))),
+        ("cores", text(&c.cpuset_assigned.clone().or_else(|| c.cpuset.clone()))),
         ("storage", c.storage.clone()),
         ("size", c.size_bytes.map(|n| format!("{} at {}", ByteSize(n), moment(c.size_at))).unwrap_or_default()),
         ("backups", backups),
         ("id", c.id.to_string()),
         ("container", format!("{} {}", c.docker_name, text(&c.docker_id))),
         ("created", format!("{} by {}", moment(Some(c.created_at)), c.created_by)),
+        (
+            "expires",
+            c.expires_at.map_or_else(
+                || "never".to_owned(),
+                |at| format!("{}, at {}", Moment::new(at, s.now).ago, moment(Some(at))),
+            ),
+        ),
         ("delete after", c.purge_after.map(|at| moment(Some(at))).unwrap_or_default()),
     ];
     let known = facts.iter().filter(|(_, value)| !value.trim().is_empty());

@@ -61,7 +61,7 @@ fn exchange(mut stream: impl Read + Write, path: &str) -> anyhow::Result<u16> {
 }
 
 fn client() -> anyhow::Result<ClientConnection> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()

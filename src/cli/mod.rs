@@ -6,10 +6,12 @@ pub(crate) mod backup_import;
 mod check_config;
 mod container;
 mod doctor;
+mod enqueue;
 mod healthcheck;
 mod open_files;
 mod password;
 mod recovery;
+mod remote;
 mod secret_key;
 mod serve;
 mod session;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::surroundings::{Surroundings, end, failure, say};
-use crate::config::reference;
+use crate::config::settings_reference;
 
 /// A self-hosted database-as-a-service portal for researchers.
 #[derive(Debug, Parser)]
@@ -64,9 +66,19 @@ enum Command {
     /// List and show databases
     #[command(subcommand)]
     Container(container::ContainerCommand),
+    /// List, import and delete templates
+    #[command(subcommand)]
+    Template(enqueue::template::TemplateCommand),
+    /// Make, list and delete databases from templates of a portal, usually on another machine
+    #[command(subcommand)]
+    Db(remote::db::DbCommand),
+    /// Make a database from a template and forward a local port to it, for CI jobs
+    Proxy(remote::proxy::ProxyOptions),
     /// List, remove, audit, register, download and lock backups
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    /// Remove expired, dead or unhealthy databases; the running portal does the work. Exit code 0 if none failed
+    Reaper(enqueue::reaper::ReaperOptions),
     /// Manage backup targets
     #[command(subcommand)]
     Target(target::TargetCommand),
@@ -118,13 +130,17 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, at: &Surroundings) -> ExitCode {
     match command {
-        Command::Serve => serve::run(at).await,
+        Command::Serve => Box::pin(serve::run(at)).await,
         Command::CheckConfig => check_config::run(at),
         Command::Doctor { json } => doctor::run(at, json).await,
         Command::User(command) => end(user::run(command, at).await),
         Command::Token(command) => end(token::run(command, at).await),
         Command::Container(command) => end(container::run(command, at).await),
+        Command::Template(command) => Box::pin(enqueue::template::run(command, at)).await,
+        Command::Db(command) => end(remote::db::run(command, at).await),
+        Command::Proxy(options) => end(remote::proxy::run(options, at).await),
         Command::Backup(command) => backup::run(command, at).await,
+        Command::Reaper(options) => Box::pin(enqueue::reaper::run(options, at)).await,
         Command::Target(command) => end(target::run(command, at).await),
         Command::RecoveryKey { replace, register } => end(recovery::make_key(at, replace, register.as_deref())),
         Command::AdminDb(command) => end(recovery::admin_db(command, at).await),
@@ -132,7 +148,7 @@ async fn run(command: Command, at: &Surroundings) -> ExitCode {
         Command::SecretKey { file } => end(secret_key::run(&file)),
         Command::Healthcheck => healthcheck::run(at),
         Command::SettingsReference => {
-            say(&reference::markdown());
+            say(&settings_reference::markdown());
             ExitCode::SUCCESS
         }
     }

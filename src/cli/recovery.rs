@@ -15,12 +15,12 @@ use crate::bootstrap::BootstrapParts;
 use crate::catalog::Catalog;
 use crate::cli::surroundings::{Surroundings, say};
 use crate::clock::Clock;
+use crate::data_dir_lock::Presence;
 use crate::domain::quantity::ByteSize;
 use crate::lifecycle::Lifecycle;
 use crate::manifest::admin;
 use crate::manifest::admin::StoredAdminBackup;
 use crate::objects::{Store, Stores};
-use crate::presence::Presence;
 use crate::rebuild::report::{DatabaseLine, DatabaseOutcome};
 use crate::recovery::admin_backup::AdminBackupMaker;
 use crate::recovery::admin_restore;
@@ -127,7 +127,7 @@ pub(super) fn make_key(at: &Surroundings, replace: bool, register: Option<&Path>
 }
 
 /// The parts of a portal, without starting one.
-async fn parts(at: &Surroundings) -> anyhow::Result<BootstrapParts> {
+pub(super) async fn parts(at: &Surroundings) -> anyhow::Result<BootstrapParts> {
     let config = at.checked_config()?;
     let catalog = Catalog::load(&config.catalog)
         .map_err(|problems| anyhow::Error::from(crate::cli::surroundings::Problems(problems)))?;
@@ -146,7 +146,7 @@ fn chosen<'a>(stores: &'a Stores, target: Option<&str>) -> anyhow::Result<&'a Ar
 /// `db4sci admin-db …`
 pub(super) async fn admin_db(command: AdminDbCommand, at: &Surroundings) -> anyhow::Result<()> {
     // Fails only if a provider is already installed.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut parts = parts(at).await?;
     let (stores, servers) = Stores::open(&parts.config).await?;
     let mut lifecycle = Lifecycle::default();
@@ -223,12 +223,12 @@ async fn restore(parts: &mut BootstrapParts, store: &Arc<Store>, from: &BucketOp
 /// `db4sci rebuild`
 pub(super) async fn rebuild_all(from: BucketOptions, json: bool, at: &Surroundings) -> anyhow::Result<()> {
     // Fails only if a provider is already installed.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let key = from.key()?;
     let wanted = AdminRestoreRequest { at: from.at, key: key.as_ref(), unsigned: from.unsigned };
     let mut parts = parts(at).await?;
     from.unlock(&mut parts)?;
-    let report = rebuild::rebuild(parts, from.target.as_deref(), &wanted).await?;
+    let report = Box::pin(rebuild::rebuild(parts, from.target.as_deref(), &wanted)).await?;
     if json {
         say(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {

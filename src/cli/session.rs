@@ -59,7 +59,7 @@ pub(super) async fn note(
 
 /// A connection to mydb_admin, or `None` if it has never been set up.
 pub(super) async fn connect(config: &Config, random: &Random) -> anyhow::Result<Option<PgConnection>> {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let Some(url) = bootstrap::existing_url(config, random)? else { return Ok(None) };
     let connecting = PgConnection::connect(url.expose_secret());
     match tokio::time::timeout(CONNECT, connecting).await {

@@ -22,7 +22,7 @@ impl ConfiguredStores {
     /// Sets up the clients. Each process serves an embedded store itself: this one starts its own server on the same
     /// directory.
     pub(super) async fn open(at: &Surroundings) -> anyhow::Result<Self> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let config = at.checked_config()?;
         let (stores, servers) = Stores::open(&config).await?;
         let stop = CancellationToken::new();

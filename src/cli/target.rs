@@ -11,6 +11,7 @@ use super::table::table;
 use crate::admin_db::backups::retire;
 use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, say};
+use crate::domain::object_keys;
 use crate::objects::{Store, check};
 use crate::secrets::Random;
 
@@ -71,7 +72,7 @@ pub(super) async fn run(command: TargetCommand, at: &Surroundings) -> anyhow::Re
             Ok(())
         }
         TargetCommand::Check { name } => {
-            let beginning = format!("{}/check-{}", places.config.instance, hex::encode(Random::system().bytes::<4>()));
+            let beginning = object_keys::check(&places.config.instance, &hex::encode(Random::system().bytes::<4>()));
             let named = |store: &&Arc<Store>| name.as_deref().is_none_or(|name| name == store.name());
             let stores: Vec<_> = places.stores.all().iter().filter(named).collect();
             let (mut rows, mut failed) = (Vec::new(), 0);

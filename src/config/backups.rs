@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::domain::policy::Window;
+use crate::domain::backup_schedule::Window;
 use crate::domain::quantity::ByteSize;
 use crate::domain::retention::KeepCounts;
 use crate::encryption::{Identities, Recipients};

@@ -10,8 +10,14 @@ use super::{Config, Mode, load};
 use crate::config::load::Values;
 use crate::config::problem::Problem;
 use crate::config::reader::Reader;
-use crate::config::{AdminDb, Branding, Databases, Images, Jobs, Limits, Link, Log, Server, Tier, read_backups};
+use crate::config::templates::read;
+use crate::config::{
+    AdminDb, Branding, Databases, Images, Jobs, Limits, Link, Log, Server, SpareRule, Tier, TtlRule, TtlSettings,
+    read_backups,
+};
+use crate::domain::cpu_set::{CpuSet, topology};
 use crate::domain::engine::EngineKind;
+use crate::domain::expiry::ReaperFilter;
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 
@@ -56,6 +62,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
     }
     let catalog = r.path(&r.text("catalog"));
     let trash_days = r.number("trash.days");
+    let (templates, myaas) = (read::templates(&mut r, &data_dir), read::myaas(&mut r));
     match instance {
         Some(instance) if r.values.problems.is_empty() => Ok(Config {
             mode,
@@ -78,6 +85,8 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
             jobs,
             log: Log { json: log_format == "json", level: r.text("log.level") },
             branding,
+            templates,
+            myaas,
         }),
         _ => Err(r.values.problems),
     }
@@ -144,8 +153,45 @@ fn databases(r: &mut Reader<'_>) -> Databases {
         start_longest: r.seconds("databases.start_longest"),
         create_timeout: r.seconds("databases.create_timeout"),
         prepare: r.flag("databases.prepare"),
+        spares: spares(r),
+        spares_memory: ByteSize(r.number("databases.spares_memory")),
         firewall: r.flag("databases.firewall"),
+        pin_cores: small(r, "databases.pin_cores", 1024),
+        cpu_map: cpu_map(r),
+        system_dir: r.path(&r.text("databases.system_dir")),
+        memory_reservation: u8::try_from(small(r, "databases.memory_reservation", 100)).unwrap_or(0),
     }
+}
+
+/// A number from 0 to `most`.
+fn small(r: &mut Reader<'_>, key: &str, most: u16) -> u16 {
+    let found = u16::try_from(r.number(key)).ok().filter(|n| *n <= most);
+    if found.is_none() {
+        r.problem(key, format!("must be from 0 to {most}"));
+    }
+    found.unwrap_or(0)
+}
+
+fn cpu_map(r: &mut Reader<'_>) -> Option<Vec<CpuSet>> {
+    let text = r.optional("databases.cpu_map")?;
+    match topology::parse_map(&text) {
+        Ok(map) => Some(map),
+        Err(e) => {
+            r.problem("databases.cpu_map", e.to_string());
+            None
+        }
+    }
+}
+
+fn spares(r: &mut Reader<'_>) -> Vec<SpareRule> {
+    let mut rules = Vec::new();
+    for text in r.list("databases.spares") {
+        match SpareRule::parse(&text) {
+            Ok(rule) => rules.push(rule),
+            Err(why) => r.problem("databases.spares", why),
+        }
+    }
+    rules
 }
 
 pub(crate) fn host_name() -> String {
@@ -164,6 +210,7 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         loads_per_person: r.number("limits.loads_per_person"),
         memory_per_person: ByteSize(r.number("limits.memory_per_person")),
         cpus_per_person: cpus(r, "limits.cpus_per_person"),
+        ttl: ttl(r),
     };
     if limits.loads_per_person < 1 {
         r.problem("limits.loads_per_person", "must be at least 1");
@@ -178,6 +225,23 @@ fn limits(r: &mut Reader<'_>) -> Limits {
         r.problem("limits.pids", "must be at least 64, or servers will not start");
     }
     limits
+}
+
+fn ttl(r: &mut Reader<'_>) -> TtlSettings {
+    let mut settings = TtlSettings::default();
+    for (key, rules) in [("limits.ttl_max", &mut settings.longest), ("limits.ttl_default", &mut settings.default)] {
+        for text in r.list(key) {
+            match TtlRule::parse(&text) {
+                Ok(rule) if rules.add(rule) => {}
+                Ok(_) => r.problem(key, format!("“{text}” is the second entry for the same databases")),
+                Err(why) => r.problem(key, why),
+            }
+        }
+    }
+    if let Some(why) = settings.contradiction() {
+        r.problem("limits.ttl_default", why);
+    }
+    settings
 }
 
 fn storage(r: &mut Reader<'_>, mode: Mode) -> Vec<Tier> {
@@ -264,7 +328,21 @@ fn jobs(r: &mut Reader<'_>) -> Jobs {
         usage: r.seconds("jobs.usage_seconds"),
         survey: r.seconds("jobs.survey_seconds"),
         prepare: r.seconds("jobs.prepare_seconds"),
+        spares: r.seconds("jobs.spares_seconds"),
+        reaper_every: r.seconds("jobs.reaper_seconds"),
+        reaper: reaper(r),
     }
+}
+
+fn reaper(r: &mut Reader<'_>) -> Vec<ReaperFilter> {
+    let mut filters = Vec::new();
+    for word in r.list("jobs.reaper") {
+        match ReaperFilter::parse(&word) {
+            Some(filter) => filters.push(filter),
+            None => r.problem("jobs.reaper", format!("“{word}” is not one of expired, dead and unhealthy")),
+        }
+    }
+    filters
 }
 
 impl Config {

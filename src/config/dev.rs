@@ -8,9 +8,12 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("server.redirect_listen", "127.0.0.1:8080"),
     ("databases.host", "localhost"),
     ("databases.bind", "127.0.0.1"),
+    ("databases.spares", "postgres=1"),
     ("limits.memory_default", "512m"),
     ("limits.memory_max", "4g"),
     ("limits.cpus_max", "4"),
+    ("myaas.listen", "127.0.0.1:5001"),
+    ("myaas.tls", "false"),
     ("log.format", "text"),
 ];
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::setting::{Setting, ValueKind};
 use super::settings::TABLES;
-use super::{Mode, settings};
+use super::{Mode, myaas_env, settings};
+use crate::config::myaas_env::Meaning;
 use crate::config::problem::Problem;
 
 /// A value and its source.
@@ -66,6 +67,7 @@ pub fn gather(mode: Mode, file: &Path, env: &[(String, String)]) -> Values {
         }
     }
     read_file(&mut values, file);
+    read_myaas(&mut values, env);
     read_env(&mut values, env);
     values
 }
@@ -101,6 +103,26 @@ fn walk(values: &mut Values, source: &str, prefix: &str, table: &toml::Table) {
             walk(values, source, &path, inner);
         } else {
             values.problem(source, &path, unknown(&path));
+        }
+    }
+}
+
+/// Reads the variables of the predecessor. An unknown one is a problem, because its author expects an effect.
+fn read_myaas(values: &mut Values, env: &[(String, String)]) {
+    for (name, text) in env.iter().filter(|(name, _)| name.starts_with("MYAAS_")) {
+        let source = format!("environment variable {name}");
+        let set = |values: &mut Values, key: &str, text: &str| {
+            if let Some(setting) = settings::find(key) {
+                values.set_text(setting, text, &source);
+            }
+        };
+        match myaas_env::meaning(name) {
+            Some(Meaning::Setting(key)) => set(values, key, text),
+            Some(Meaning::Base(key)) => set(values, key, &format!("{}/dumps", text.trim_end_matches('/'))),
+            Some(Meaning::Debug) if text.eq_ignore_ascii_case("true") => set(values, "log.level", "debug"),
+            Some(Meaning::Debug) => {}
+            Some(Meaning::Nothing(why)) => tracing::warn!("{name} has no effect: {why}"),
+            None => values.problem(&source, name, "there is no such variable; for a list, see docs/OPERATIONS.md"),
         }
     }
 }

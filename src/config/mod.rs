@@ -3,33 +3,42 @@
 mod backup_settings;
 mod backups;
 pub mod build;
+mod databases;
 pub mod dev;
 pub mod effective;
 mod load;
+mod myaas_env;
 pub mod problem;
 pub mod prod;
 mod read_backups;
 mod reader;
-pub mod reference;
 pub mod setting;
 pub mod settings;
+pub mod settings_reference;
+mod spares;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod ttl;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::domain::expiry::ReaperFilter;
+use crate::domain::job_rules::Pool;
 use crate::domain::names::InstanceId;
 use crate::domain::quantity::{ByteSize, MilliCpus};
-use crate::domain::work::Pool;
 
 pub use crate::config::problem::Problem;
 pub use backups::{Backups, Notify, Target};
+pub use databases::Databases;
+pub use spares::{SpareCount, SpareRule};
+pub use templates::{Myaas, Templates};
+pub use ttl::{TtlRule, TtlRules, TtlSettings};
 
 /// The mode of the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,36 +127,6 @@ pub struct Server {
     pub waits_per_person: usize,
 }
 
-/// Network addresses and timeouts of database containers.
-#[derive(Debug, Clone)]
-pub struct Databases {
-    /// Host name that clients connect to.
-    pub host: String,
-    /// Whether each database has its own host name below that one.
-    pub own_names: bool,
-    /// Address on which the database ports are published.
-    pub bind: IpAddr,
-    /// Range of ports for databases.
-    pub ports: RangeInclusive<u16>,
-    /// Timeout for a started server to respond.
-    pub start_timeout: Duration,
-    /// Timeout for a server that is still working, for example recovering.
-    pub start_longest: Duration,
-    /// Timeout for a new server to initialise.
-    pub create_timeout: Duration,
-    /// Whether seeds (initialised data directories) are prepared.
-    pub prepare: bool,
-    /// Whether the portal manages rules in the host's firewall.
-    pub firewall: bool,
-}
-
-impl Databases {
-    /// The host name at which clients reach the database of this name.
-    pub fn host_of(&self, name: &str) -> String {
-        if self.own_names { format!("{name}.{}", self.host) } else { self.host.clone() }
-    }
-}
-
 /// Limits of database containers and users.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -169,6 +148,8 @@ pub struct Limits {
     pub memory_per_person: ByteSize,
     /// The same for CPUs.
     pub cpus_per_person: MilliCpus,
+    /// Longest and default times to live.
+    pub ttl: TtlSettings,
 }
 
 /// Connection and container of mydb_admin.
@@ -284,6 +265,12 @@ pub struct Jobs {
     pub survey: Duration,
     /// Interval between checks for missing seeds.
     pub prepare: Duration,
+    /// Interval between checks for missing servers started in advance.
+    pub spares: Duration,
+    /// Interval between runs of the reaper.
+    pub reaper_every: Duration,
+    /// The databases that the reaper removes.
+    pub reaper: Vec<ReaperFilter>,
 }
 
 impl Jobs {
@@ -345,6 +332,10 @@ pub struct Config {
     pub log: Log,
     /// Presentation.
     pub branding: Branding,
+    /// Templates.
+    pub templates: Templates,
+    /// The interface for databases from templates.
+    pub myaas: Myaas,
 }
 
 impl Config {

@@ -8,9 +8,9 @@ use secrecy::SecretString;
 
 use super::reader::Reader;
 use super::{Backups, Notify, Target};
+use crate::domain::backup_schedule::Window;
 use crate::domain::cron_line::read_zone;
 use crate::domain::names::InstanceId;
-use crate::domain::policy::Window;
 use crate::domain::quantity::ByteSize;
 use crate::domain::retention::KeepCounts;
 use crate::encryption;

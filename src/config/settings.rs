@@ -3,10 +3,11 @@
 
 use crate::config::backup_settings::BACKUPS;
 use crate::config::setting::{Setting, ValueKind, o, s};
+use crate::config::templates::settings::TEMPLATES;
 
 /// All settings, in the order of the reference.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    [BEFORE_BACKUPS, BACKUPS, AFTER_BACKUPS].into_iter().flatten()
+    [BEFORE_BACKUPS, BACKUPS, TEMPLATES, AFTER_BACKUPS].into_iter().flatten()
 }
 
 /// The settings before those of backups, in the order of the reference.
@@ -148,11 +149,53 @@ const BEFORE_BACKUPS: &[Setting] = &[
          within a second.",
     ),
     s(
+        "databases.spares",
+        ValueKind::List,
+        "",
+        "Servers to start in advance, so that a new database only needs its accounts: entries IMAGE=NUMBER, with an \
+         engine (its default image) or an image of the catalog. NUMBER auto: as many as databases were created from it \
+         per day lately, at most 3. They have the default limits, are paused, and use memory. Not with \
+         databases.own_names.",
+    ),
+    s(
+        "databases.spares_memory",
+        ValueKind::Memory,
+        "2g",
+        "Largest sum of the memory limits of servers started in advance.",
+    ),
+    s(
         "databases.firewall",
         ValueKind::Bool,
         "true",
         "Manage firewall rules (iptables) on the container engine's machine, so that databases cannot reach that \
          machine, each other or other networks. If false, manage such rules yourself.",
+    ),
+    s(
+        "databases.pin_cores",
+        ValueKind::Number,
+        "0",
+        "Number of cores to which a new database is pinned if its form is not changed; the portal chooses the least used \
+         ones of one NUMA node. At most as many as the largest node has. 0: databases are not pinned.",
+    ),
+    s(
+        "databases.cpu_map",
+        ValueKind::Text,
+        "",
+        "Groups of cores that belong together, instead of the NUMA nodes of the machine: sets of cores separated by \
+         colons, for example 2,14:4,16. Cores that are in no group are not chosen automatically.",
+    ),
+    s(
+        "databases.system_dir",
+        ValueKind::Path,
+        "/sys/devices/system",
+        "Directory from which the cores and NUMA nodes of the container engine's machine are read.",
+    ),
+    s(
+        "databases.memory_reservation",
+        ValueKind::Number,
+        "0",
+        "Percentage of its memory limit that the kernel leaves to each database when the machine runs short of memory. \
+         0: none. Applies when a container is created.",
     ),
     s("limits.memory_default", ValueKind::Memory, "1g", "Default memory of a new container."),
     s("limits.memory_max", ValueKind::Memory, "16g", "Maximum memory per container."),
@@ -183,6 +226,22 @@ const BEFORE_BACKUPS: &[Setting] = &[
         ValueKind::Number,
         "2",
         "Maximum number of dumps per person that are loaded at a time; further ones wait.",
+    ),
+    s(
+        "limits.ttl_max",
+        ValueKind::List,
+        "",
+        "Longest time to live of databases: entries TIME, ENGINE=TIME, ROLE=TIME or ROLE:ENGINE=TIME, for example 90d, \
+         neo4j=2w. TIME is a number with m, h, d or w, or never. The closest entry applies, a role before an engine. \
+         Where one applies, every new database has an end. Entries without a role do not apply to admins. Empty: no \
+         limit.",
+    ),
+    s(
+        "limits.ttl_default",
+        ValueKind::List,
+        "",
+        "Time to live suggested in forms and given to databases for which none is requested, in the same form. Empty: \
+         the longest one, or no end.",
     ),
     s("limits.load_hours", ValueKind::Number, "24", "Hours after which an unfinished load is terminated as failed."),
     Setting {
@@ -257,6 +316,21 @@ const AFTER_BACKUPS: &[Setting] = &[
         "60",
         "Seconds between checks for missing or unneeded initialised data of images.",
     ),
+    s(
+        "jobs.spares_seconds",
+        ValueKind::Number,
+        "10",
+        "Seconds between checks for missing or unneeded servers started in advance.",
+    ),
+    s(
+        "jobs.reaper",
+        ValueKind::List,
+        "expired",
+        "Databases that the reaper removes: expired (their time to live is over), dead (their container has exited), \
+         unhealthy (their server does not respond). The last two only affect databases with a time to live. Empty: \
+         none.",
+    ),
+    s("jobs.reaper_seconds", ValueKind::Number, "60", "Seconds between runs of the reaper."),
     s("log.format", ValueKind::Text, "json", "json or text."),
     s("log.level", ValueKind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,mydb=debug."),
     s("branding.name", ValueKind::Text, "DB4SCI", "Name shown on every page."),

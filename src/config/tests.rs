@@ -246,7 +246,7 @@ fn the_settings_reference_in_the_documents_is_the_code_s() {
     let (_, rest) = text.split_once("<!-- settings -->\n").expect("the first marker");
     let (written, _) = rest.split_once("<!-- /settings -->").expect("the second marker");
     assert!(
-        written.trim() == reference::markdown().trim(),
+        written.trim() == settings_reference::markdown().trim(),
         "docs/OPERATIONS.md is behind the code: put the output of `db4sci settings-reference` between its markers"
     );
 }
@@ -278,4 +278,83 @@ fn encryption_of_backups_is_checked() {
         rules(&problems).iter().any(|(k, r)| *k == "backups.identity_file" && r.contains("not in backups.recipients")),
         "{problems:?}"
     );
+}
+
+#[test]
+fn times_to_live_are_read_from_file_and_environment_and_checked() {
+    use crate::domain::engine::EngineKind;
+    use crate::domain::ttl::Lifetime;
+    use crate::domain::user::Role;
+
+    let home = Home::new("prod", &format!("[limits]\nttl_max = [\"30d\", \"neo4j=7d\"]\n{TIER}"));
+    let env = [PROD, ("DB4SCI__LIMITS__TTL_DEFAULT", "8h, user:postgres=1d"), ("DB4SCI__JOBS__REAPER", "expired,dead")];
+    let config = home.load(&env).unwrap();
+    let limits = |role, engine| {
+        let of = config.limits.ttl.of(role, engine);
+        (of.longest.map(Lifetime::exact), of.default.map(Lifetime::exact))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(limits(Role::User, EngineKind::Postgres), (some("30d"), some("1d")));
+    assert_eq!(limits(Role::User, EngineKind::Neo4j), (some("7d"), some("8h")));
+    assert_eq!(limits(Role::Admin, EngineKind::Neo4j), (None, None));
+    assert_eq!(config.jobs.reaper.len(), 2);
+
+    let home = Home::new("prod", &format!("[limits]\nttl_max = [\"1d\", \"1e3\", \"2d\"]\n{TIER}"));
+    let problems =
+        home.load(&[PROD, ("DB4SCI__LIMITS__TTL_DEFAULT", "3d"), ("DB4SCI__JOBS__REAPER", "all")]).unwrap_err();
+    let said = rules(&problems);
+    for (key, words) in [
+        ("limits.ttl_max", "“1e3”: “1e3” is not a whole number."),
+        ("limits.ttl_max", "“2d” is the second entry"),
+        ("limits.ttl_default", "3 days for user:postgres must not be above limits.ttl_max"),
+        ("jobs.reaper", "“all” is not one of expired, dead and unhealthy"),
+    ] {
+        assert!(said.iter().any(|(k, rule)| *k == key && rule.contains(words)), "{words}: {said:?}");
+    }
+}
+
+#[test]
+fn variables_of_the_predecessor_set_what_they_mean() {
+    let home = Home::new("dev", TIER);
+    let config = home
+        .load(&[
+            DEV,
+            ("MYAAS_HOSTNAME", "db.example.org"),
+            ("MYAAS_PREFIX", "myaas-"),
+            ("MYAAS_CONTAINER_TTL", "0"),
+            ("MYAAS_DB_DATABASE", "shop"),
+            ("MYAAS_DB_USERNAME", "clerk"),
+            ("MYAAS_DB_PASSWORD", "a-password-of-all"),
+            ("MYAAS_MEMORY_LIMIT", "2g"),
+            ("MYAAS_BASE_DIR", "/srv/myaas/"),
+            ("MYAAS_DEBUG", "True"),
+            ("MYAAS_CPU_PINNING_CORES", "0"),
+            ("MYAAS_BACKEND", "myaas.backends.mysql"),
+            ("MYAAS_URL", "http://localhost:5001"),
+        ])
+        .unwrap();
+    assert_eq!((config.databases.host.as_str(), config.myaas.prefix.as_str()), ("db.example.org", "myaas-"));
+    assert_eq!((config.myaas.ttl, config.log.level.as_str()), (None, "debug"));
+    assert_eq!(config.templates.names, ("shop".to_owned(), "clerk".to_owned()));
+    assert_eq!(config.myaas.password.as_ref().map(ExposeSecret::expose_secret), Some("a-password-of-all"));
+    assert_eq!(config.templates.memory.map(|m| m.0), Some(2 * 1024 * 1024 * 1024));
+    assert_eq!(config.templates.dumps, Path::new("/srv/myaas/dumps"));
+    // The portal's own settings take precedence, and a variable that does not exist is a problem.
+    let config = home.load(&[DEV, ("DB4SCI__MYAAS__PREFIX", "own-"), ("MYAAS_PREFIX", "myaas-")]).unwrap();
+    assert_eq!(config.myaas.prefix, "own-");
+    let problems = home.load(&[DEV, ("MYAAS_TLL", "1")]).unwrap_err();
+    assert_eq!(rules(&problems).first().map(|(key, _)| *key), Some("MYAAS_TLL"));
+}
+
+#[test]
+fn the_hour_of_imports_is_an_hour() {
+    let home = Home::new("dev", TIER);
+    let hour = |text: &str| home.load(&[DEV, ("DB4SCI__TEMPLATES__HOUR", text)]).map(|config| config.templates.hour);
+    assert_eq!(
+        (hour("23").unwrap(), hour("").unwrap(), home.load(&[DEV]).unwrap().templates.hour),
+        (Some(23), None, Some(2))
+    );
+    for bad in ["24", "-1", "noon", "2.5"] {
+        assert!(hour(bad).is_err(), "{bad}");
+    }
 }

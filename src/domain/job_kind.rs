@@ -53,11 +53,23 @@ pub enum JobKind {
     Copy,
     /// Prepare seeds: data directories initialised by an image.
     PrepareImages,
+    /// Start servers in advance.
+    KeepSpares,
+    /// Copy the data of a database at one moment.
+    Snapshot,
+    /// Create a database from such a copy.
+    Clone,
+    /// Replace the data of a database with such a copy.
+    RestoreSnapshot,
+    /// Import a version of a template.
+    ImportTemplate,
+    /// Create a database from a template.
+    FromTemplate,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 31] = [
         Self::Create,
         Self::Load,
         Self::LoadStopped,
@@ -83,6 +95,12 @@ impl JobKind {
         Self::AdminBackup,
         Self::Copy,
         Self::PrepareImages,
+        Self::KeepSpares,
+        Self::Snapshot,
+        Self::Clone,
+        Self::RestoreSnapshot,
+        Self::ImportTemplate,
+        Self::FromTemplate,
     ];
 
     /// Its word in the tables.
@@ -113,6 +131,12 @@ impl JobKind {
             Self::AdminBackup => "admin-backup",
             Self::Copy => "copy",
             Self::PrepareImages => "prepare-images",
+            Self::KeepSpares => "keep-spares",
+            Self::Snapshot => "snapshot",
+            Self::Clone => "clone",
+            Self::RestoreSnapshot => "restore-snapshot",
+            Self::ImportTemplate => "import-template",
+            Self::FromTemplate => "from-template",
         }
     }
 

@@ -1,18 +1,23 @@
 //! The portal's terms as types. Nothing in this module performs I/O.
 
 pub mod audit;
+pub mod backup_schedule;
+pub mod cpu_set;
 pub mod cron_line;
 pub mod engine;
+pub mod expiry;
 pub mod job_kind;
+pub mod job_rules;
+mod name_faults;
 pub mod names;
+pub mod object_keys;
 pub mod password;
-pub mod policy;
 pub mod quantity;
-pub mod reason;
 pub mod retention;
+pub mod short_reason;
 pub mod state;
 pub mod stream_error;
+pub mod ttl;
 pub mod user;
 pub mod version;
 pub mod wall_clock;
-pub mod work;

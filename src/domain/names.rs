@@ -3,6 +3,10 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
+use crate::domain::name_faults::{Charset, charset_faults, plain};
+
 /// Why a name was rejected, as a sentence for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -46,6 +50,14 @@ name_type! {
     DbName
 }
 name_type! {
+    /// The name of a template.
+    TemplateName
+}
+name_type! {
+    /// The name that a person gives to a database among those made from one template.
+    InstanceName
+}
+name_type! {
     /// The name of a role inside a container, checked against its engine's [`NameRules`].
     DbUser
 }
@@ -61,6 +73,16 @@ pub struct NameRules {
     pub reserved_prefixes: &'static [&'static str],
 }
 
+impl NameRules {
+    /// Whether the engine or the portal reserves this name.
+    fn reserves(&self, name: &str) -> bool {
+        self.reserved.contains(&name) || self.reserved_prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
+
+/// Maximum length of a suggested name: with the prefix of a reserved one, any engine accepts it.
+const SUGGESTED_MAX: usize = 40;
+
 /// Names not allowed for containers, because they would shadow the portal's own.
 const RESERVED_CONTAINERS: &[&str] =
     &["mydb_admin", "postgres", "template0", "template1", "root", "admin", "new", "from-dump", "db4sci"];
@@ -75,19 +97,14 @@ fn check_text(what: &str, raw: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-fn check_charset(raw: &str, first: fn(char) -> bool, rest: fn(char) -> bool, rule: &str) -> Result<(), NameError> {
-    let mut chars = raw.chars();
-    if !chars.next().is_some_and(first) {
-        return Err(NameError(format!("Start with a lower-case letter (a to z). {rule}")));
+/// All faults of a name in one text: those of its characters and `others`, the rule, and a valid name if there is one.
+fn faulty(faults: Vec<String>, rule: &str, valid: Option<String>) -> Result<(), NameError> {
+    if faults.is_empty() {
+        return Ok(());
     }
-    match chars.find(|c| !rest(*c)) {
-        None => Ok(()),
-        Some(' ') => Err(NameError(format!("Spaces are not allowed. {rule}"))),
-        Some(c) if c.is_ascii_uppercase() => {
-            Err(NameError(format!("Use lower-case letters only: “{}”.", raw.to_lowercase())))
-        }
-        Some(c) => Err(NameError(format!("The character “{c}” is not allowed. {rule}"))),
-    }
+    let valid = valid.map(|name| format!("For example: “{name}”."));
+    let sentences = faults.into_iter().chain([rule.to_owned()]).chain(valid);
+    Err(NameError(sentences.collect::<Vec<_>>().join(" ")))
 }
 
 fn lower(c: char) -> bool {
@@ -100,18 +117,31 @@ impl ContainerName {
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a name", raw)?;
         let rule = "A name consists of 2 to 40 lower-case letters, digits, “-” and “_”.";
-        if raw.chars().next().is_some_and(|c| c.is_ascii_uppercase()) {
-            return Err(NameError(format!("Use lower-case letters only: “{}”.", raw.to_lowercase())));
+        let rest = |c| lower(c) || c.is_ascii_digit() || c == '-' || c == '_';
+        let mut faults = charset_faults(raw, Charset { first: lower, rest });
+        let length = raw.chars().count();
+        if !(2..=40).contains(&length) {
+            let characters = if length == 1 { "character" } else { "characters" };
+            faults.push(format!("This name has {length} {characters}."));
         }
-        check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || c == '-' || c == '_', rule)?;
-        if raw.len() < 2 || raw.len() > 40 {
-            let characters = if raw.len() == 1 { "character" } else { "characters" };
-            return Err(NameError(format!("This name has {} {characters}. {rule}", raw.len())));
-        }
+        faulty(faults, rule, Self::suggestion(raw))?;
         if RESERVED_CONTAINERS.contains(&raw) {
-            return Err(NameError(format!("“{raw}” is reserved for the portal. Choose another name.")));
+            let valid = Self::suggestion(raw).map(|name| format!(", for example “{name}”")).unwrap_or_default();
+            return Err(NameError(format!("“{raw}” is reserved for the portal. Choose another name{valid}.")));
         }
         Ok(Self(raw.to_owned()))
+    }
+
+    /// A valid name close to what was typed, unless that has too few letters and digits.
+    fn suggestion(raw: &str) -> Option<String> {
+        let name = plain(raw, '-', 40);
+        let name = if RESERVED_CONTAINERS.contains(&name.as_str()) { format!("{name}-db") } else { name };
+        (name.len() >= 2).then_some(name)
+    }
+
+    /// The name suggested for its database and for the role, within the rules of an engine.
+    pub fn identifier(&self, rules: &NameRules) -> String {
+        suggested(&self.0, rules)
     }
 }
 
@@ -120,7 +150,8 @@ impl InstanceId {
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("an instance id", raw)?;
         let rule = "An instance id consists of 1 to 40 lower-case letters, digits and “-”.";
-        check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || c == '-', rule)?;
+        let rest = |c| lower(c) || c.is_ascii_digit() || c == '-';
+        faulty(charset_faults(raw, Charset { first: lower, rest }), rule, None)?;
         if raw.len() > 40 {
             return Err(NameError(rule.to_owned()));
         }
@@ -133,7 +164,8 @@ impl Username {
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         check_text("a user name", raw)?;
         let rule = "A user name consists of lower-case letters, digits, “.”, “_” and “-”.";
-        check_charset(raw, lower, |c| lower(c) || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'), rule)?;
+        let rest = |c| lower(c) || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+        faulty(charset_faults(raw, Charset { first: lower, rest }), rule, None)?;
         if raw.len() > 63 {
             return Err(NameError("A user name has at most 63 characters.".to_owned()));
         }
@@ -141,20 +173,64 @@ impl Username {
     }
 }
 
+/// Parses a name that comes from a file or a program: at most `longest` letters, digits, `.`, `-` and `_`, a letter or
+/// digit first.
+fn label(what: &str, raw: &str, longest: usize) -> Result<String, NameError> {
+    check_text(what, raw)?;
+    let rule = format!("Use at most {longest} letters, digits, “.”, “-” and “_”, a letter or digit first.");
+    let first = raw.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    let others = raw.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if first && others && raw.len() <= longest { Ok(raw.to_owned()) } else { Err(NameError(rule)) }
+}
+
+impl TemplateName {
+    /// Parses the name of a template, which is usually that of a file: at most 60 letters, digits, `.`, `-` and `_`.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        let name = label("a name for the template", raw, 60)?;
+        // The pages of these paths create a template.
+        if ["new", "from-dump"].contains(&name.as_str()) {
+            return Err(NameError(format!("“{name}” is reserved for the portal. Choose another name.")));
+        }
+        Ok(Self(name))
+    }
+
+    /// A name for a database or a role derived from it, within the rules of an engine.
+    pub fn identifier(&self, rules: &NameRules) -> String {
+        suggested(&self.0, rules)
+    }
+}
+
+impl InstanceName {
+    /// Parses the name of a database made from a template: at most 100 letters, digits, `.`, `-` and `_`.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        label("a name", raw, 100).map(Self)
+    }
+}
+
+/// A valid name for a database or a role, close to `raw`.
+fn suggested(raw: &str, rules: &NameRules) -> String {
+    let text = plain(raw, '_', rules.max_bytes.min(SUGGESTED_MAX));
+    if text.is_empty() {
+        return "db".to_owned();
+    }
+    if rules.reserves(&text) { format!("db_{text}") } else { text }
+}
+
 fn identifier(what: &str, raw: &str, rules: &NameRules) -> Result<String, NameError> {
     check_text(what, raw)?;
     let rule = "Use lower-case letters, digits and “_”, so that the name never needs quoting in queries.";
-    check_charset(raw, |c| lower(c) || c == '_', |c| lower(c) || c.is_ascii_digit() || c == '_', rule)?;
+    let (first, rest) = (|c| lower(c) || c == '_', |c| lower(c) || c.is_ascii_digit() || c == '_');
+    let mut faults = charset_faults(raw, Charset { first, rest });
     if raw.len() > rules.max_bytes {
-        return Err(NameError(format!(
-            "This name has {} bytes; the server allows at most {}.",
-            raw.len(),
-            rules.max_bytes
-        )));
+        faults.push(format!("This name has {} bytes; the server allows at most {}.", raw.len(), rules.max_bytes));
     }
-    let reserved = rules.reserved.contains(&raw);
-    if reserved || rules.reserved_prefixes.iter().any(|p| raw.starts_with(p)) {
-        return Err(NameError(format!("“{raw}” is reserved by the server. Choose another name.")));
+    let valid = raw.chars().any(|c| c.is_ascii_alphanumeric()).then(|| suggested(raw, rules));
+    faulty(faults, rule, valid)?;
+    if rules.reserves(raw) {
+        let valid = suggested(raw, rules);
+        return Err(NameError(format!(
+            "“{raw}” is reserved by the server. Choose another name, for example “{valid}”."
+        )));
     }
     Ok(raw.to_owned())
 }
@@ -171,6 +247,17 @@ impl DbUser {
     pub fn parse(raw: &str, rules: &NameRules) -> Result<Self, NameError> {
         identifier("a database user", raw, rules).map(Self)
     }
+}
+
+/// The engine's name for a database's container. It is not derived from the database's name, because the engine's name
+/// server tells every container on a network the names and addresses of the others.
+pub fn container_name(instance: &InstanceId, id: Uuid) -> String {
+    format!("{instance}-{}", id.simple())
+}
+
+/// The network of mydb_admin's container. No database is on it.
+pub fn admin_network_name(instance: &InstanceId) -> String {
+    format!("{instance}-admin")
 }
 
 /// The network of an instance's database containers.
@@ -219,6 +306,25 @@ mod tests {
     }
 
     #[test]
+    fn names_of_templates_are_names_of_files() {
+        for good in ["shop", "Shop-2.1", "2024_q1", "a", &"a".repeat(60)] {
+            assert_eq!(TemplateName::parse(good).map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["", "../x", "a/b", "-x", ".x", "a b", "é", "a\nb", "new", &"a".repeat(61), &"a".repeat(300)] {
+            assert!(TemplateName::parse(bad).is_err(), "{bad:?} must be refused");
+        }
+        for (name, wanted) in [
+            ("shop", "shop"),
+            ("Shop-2.1", "shop_2_1"),
+            ("2024", "db_2024"),
+            ("postgres", "db_postgres"),
+            ("pg_x", "db_pg_x"),
+        ] {
+            assert_eq!(TemplateName::parse(name).unwrap().identifier(&RULES), wanted);
+        }
+    }
+
+    #[test]
     fn a_name_of_one_character_is_told_so() {
         let said = ContainerName::parse("a").map_err(|e| e.to_string());
         assert!(said.unwrap_err().starts_with("This name has 1 character. "));
@@ -227,7 +333,32 @@ mod tests {
     #[test]
     fn an_upper_case_name_is_answered_with_its_lower_case_form() {
         let said = ContainerName::parse("MyLab").map_err(|e| e.to_string());
-        assert_eq!(said, Err("Use lower-case letters only: “mylab”.".to_owned()));
+        let said = said.unwrap_err();
+        assert!(said.starts_with("Use lower-case letters only. ") && said.ends_with("For example: “mylab”."), "{said}");
+    }
+
+    #[test]
+    fn every_fault_of_a_name_is_answered_at_once_with_a_valid_name() {
+        let said = ContainerName::parse("UX, my mice!").unwrap_err().to_string();
+        for piece in ["lower-case letters only", "Spaces", "“!” and “,”", "“ux-my-mice”"] {
+            assert!(said.contains(piece), "{piece}: {said}");
+        }
+        let said = DbName::parse("postgres", &RULES).unwrap_err().to_string();
+        assert!(said.ends_with("for example “db_postgres”."), "{said}");
+        assert!(!DbName::parse("é", &RULES).unwrap_err().to_string().contains("For example"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_suggested_is_valid(raw in "\\PC{0,70}", name in "[a-z][a-z0-9_-]{1,39}") {
+            if let Some(name) = ContainerName::suggestion(&raw) {
+                proptest::prop_assert!(ContainerName::parse(&name).is_ok(), "{}", name);
+            }
+            proptest::prop_assert!(DbName::parse(&suggested(&raw, &RULES), &RULES).is_ok());
+            if let Ok(name) = ContainerName::parse(&name) {
+                proptest::prop_assert!(DbUser::parse(&name.identifier(&RULES), &RULES).is_ok());
+            }
+        }
     }
 
     #[test]

@@ -121,6 +121,16 @@ pub struct LoadPlan<'a> {
 /// server without a password.
 pub(super) const NOBODY: &str = "65534:65534";
 
+/// A command that reports definitions.
+pub struct DefinitionsCommand<'a> {
+    /// The databases whose definitions it reports; `None` stands for the whole server.
+    pub databases: Vec<Option<&'a str>>,
+    /// The command.
+    pub exec: ExecSpec,
+    /// The parser of lines that begin with [`SQL_MARK`](super::definition::SQL_MARK), if it prints such lines.
+    pub split: Option<Box<dyn DefinitionSplitter>>,
+}
+
 /// How an engine is backed up.
 pub trait EngineBackup: Sync {
     /// When an uploaded dump is loaded.
@@ -137,6 +147,11 @@ pub trait EngineBackup: Sync {
     /// A command that creates `load.database`, in addition to the first database, as its user. `None` if a user can
     /// have only one database.
     fn create_extra_database(&self, _plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> Option<ExecSpec> {
+        None
+    }
+    /// A command that runs a script from its standard input as the user of the database, and ends at its first error.
+    /// `None` if scripts of the engine are loaded like dumps.
+    fn script(&self, _plan: &ServerSpec<'_>, _password: &SecretString) -> Option<ExecSpec> {
         None
     }
     /// Whether the load command read the whole dump, judged by its exit code and its messages that concern no
@@ -204,6 +219,11 @@ pub trait EngineBackup: Sync {
     }
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;
+    /// Commands that report the counts of these databases: one for each, or one for all if starting a client costs more
+    /// than the counting.
+    fn count_all(&self, plan: &ServerSpec<'_>, databases: &[&str], fingerprints: bool) -> Vec<ExecSpec> {
+        databases.iter().map(|database| self.count(plan, database, fingerprints)).collect()
+    }
     /// A command that reports the definitions of a database, or of the whole server if `None`, in the format of
     /// [`definition`](super::definition). Without a command, the engine reports none and nothing is compared.
     ///
@@ -217,6 +237,14 @@ pub trait EngineBackup: Sync {
     fn split(&self, _plan: &ServerSpec<'_>, _database: Option<&str>) -> Option<Box<dyn DefinitionSplitter>> {
         None
     }
+    /// The same for these databases, like [`EngineBackup::count_all`].
+    fn definitions_all<'a>(&self, plan: &ServerSpec<'_>, databases: &[Option<&'a str>]) -> Vec<DefinitionsCommand<'a>> {
+        let of = |database: Option<&'a str>| {
+            let exec = self.definitions(plan, database)?;
+            Some(DefinitionsCommand { databases: vec![database], exec, split: self.split(plan, database) })
+        };
+        databases.iter().copied().filter_map(of).collect()
+    }
     /// The database that every backup of this server contains. A dump without it is not a valid backup. `None` if the
     /// server creates a database only when something is stored in it.
     fn own_database<'a>(&self, plan: &'a ServerSpec<'_>) -> Option<&'a str> {
@@ -224,6 +252,10 @@ pub trait EngineBackup: Sync {
     }
     /// A command that runs the engine's own checks on a database and reports the problems found.
     fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec;
+    /// The same for these databases, like [`EngineBackup::count_all`].
+    fn check_all(&self, plan: &ServerSpec<'_>, databases: &[&str]) -> Vec<ExecSpec> {
+        databases.iter().map(|database| self.check(plan, database)).collect()
+    }
     /// The smallest unit that can be restored separately.
     fn smallest_part(&self) -> SmallestPart {
         SmallestPart::Nothing

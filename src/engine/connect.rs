@@ -33,6 +33,73 @@ pub struct Snippet {
     pub note: &'static str,
     /// The text to copy.
     pub text: String,
+    /// How to install what it needs: the system or package manager, and the command.
+    pub install: &'static [(&'static str, &'static str)],
+}
+
+impl Snippet {
+    /// Sets how to install what it needs.
+    pub(super) fn install(mut self, commands: &'static [(&'static str, &'static str)]) -> Self {
+        self.install = commands;
+        self
+    }
+}
+
+/// Whether the examples verify the server's certificate.
+#[derive(Debug, Clone, Copy)]
+pub enum Tls<'a> {
+    /// They verify it with the portal's CA certificate, which those that are programs fetch first.
+    Verified(&'a Authority),
+    /// They do not verify it.
+    Unverified,
+}
+
+impl<'a> Tls<'a> {
+    /// The authority, if the examples verify the certificate.
+    pub(super) fn authority(self) -> Option<&'a Authority> {
+        match self {
+            Self::Verified(authority) => Some(authority),
+            Self::Unverified => None,
+        }
+    }
+
+    /// The first of these texts if the examples verify the certificate, otherwise the second.
+    pub(super) fn pick<'t>(self, verified: &'t str, unverified: &'t str) -> &'t str {
+        if self.authority().is_some() { verified } else { unverified }
+    }
+}
+
+/// Where the CA certificate of the databases is downloaded from.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// Its URL.
+    pub url: String,
+    /// Whether clients trust the certificate of the portal itself.
+    pub trusted: bool,
+}
+
+impl Authority {
+    /// A line for a terminal that fetches the certificate.
+    pub fn shell(&self) -> String {
+        format!("curl -{} {} -o ca.pem\n", if self.trusted { "fsS" } else { "fsSk" }, self.url)
+    }
+
+    /// The same as a program in Python.
+    pub(super) fn python(&self) -> String {
+        if self.trusted {
+            return format!("from urllib.request import urlretrieve\nurlretrieve(\"{}\", \"ca.pem\")\n\n", self.url);
+        }
+        format!(
+            "import ssl\nfrom urllib.request import urlopen\nwith open(\"ca.pem\", \"wb\") as file:\n    file.write(urlopen(\"{}\", context=ssl._create_unverified_context()).read())\n\n",
+            self.url
+        )
+    }
+
+    /// The same as a program in R.
+    pub(super) fn r(&self) -> String {
+        let unverified = if self.trusted { "" } else { ", method = \"curl\", extra = \"-k\"" };
+        format!("download.file(\"{}\", \"ca.pem\", quiet = TRUE{unverified})\n", self.url)
+    }
 }
 
 /// Percent-encodes everything except the unreserved characters of a URL (RFC 3986, 2.3).
@@ -50,5 +117,5 @@ pub(super) fn snippet(
     note: &'static str,
     text: String,
 ) -> Snippet {
-    Snippet { id, label, language, note, text }
+    Snippet { id, label, language, note, text, install: &[] }
 }

@@ -15,7 +15,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::loose::loosened;
+use super::normalized_sql::loosened;
 
 /// Prefix of the lines that an engine's [`DefinitionSplitter`] reads.
 pub const SQL_MARK: &str = "db4sci-sql ";

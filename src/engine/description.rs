@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::engine::backup::EngineBackup;
-use crate::engine::connect::{Endpoint, Snippet};
+use crate::engine::connect::{Endpoint, Snippet, Tls};
 use crate::engine::spec::{
     AdminRecovery, EnginePort, ExecSpec, Extension, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
 };
@@ -56,6 +56,23 @@ pub trait Engine: Sync {
     /// Commands that create the user's database and role, or set the password if they exist. If the administrator still
     /// has the password of a seed, they set its own.
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec>;
+    /// A command that writes what is only in the server's log to its data files, so that a copy of them recovers sooner and
+    /// shares more with them. `None` if the engine has none that changes no setting.
+    fn flush(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        None
+    }
+    /// Commands that copy the data of a running server to an empty directory while the server keeps working. They run in
+    /// order in a container of their own, as described in [`COPY_DIR`](super::COPY_DIR); the moment of the copy is the end
+    /// of the first. Empty if the engine has no such tool: the server is paused while its data is copied.
+    fn copy_online(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        Vec::new()
+    }
+    /// Commands that keep a copy of another database's data from writing elsewhere, and that take away all passwords but
+    /// those of the portal's own roles. They run before anybody can connect to the copy, and print what they find, as
+    /// [`cut_off`](super::cut_off) reads it.
+    fn cut_off(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        Vec::new()
+    }
     /// A command that prints the number of open sessions of the user's role.
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec;
     /// An inexpensive, read-only command that scans the server; [`Engine::read_survey`] parses its output.
@@ -70,14 +87,16 @@ pub trait Engine: Sync {
     fn backup(&self) -> Option<&'static dyn EngineBackup> {
         None
     }
-    /// Examples of how to connect.
-    fn snippets(&self, endpoint: &Endpoint<'_>) -> Vec<Snippet>;
+    /// Examples of how to connect, each with or without verification of the server.
+    fn snippets(&self, endpoint: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet>;
     /// The environment variable from which the examples read the password.
     fn password_variable(&self) -> &'static str;
     /// The connection URL, percent-encoded, including the password if given.
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
-    /// A note on encryption, shown below the examples.
-    fn encryption_note(&self) -> &'static str;
+    /// A note on encryption, shown below the examples, if there is more to know.
+    fn encryption_note(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Names that an engine prescribes, so that the form does not ask for them.

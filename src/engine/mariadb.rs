@@ -5,25 +5,32 @@ mod backup;
 mod grammar;
 mod restore;
 mod session;
+mod snippets;
 mod statement;
 
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use self::session::{secret, text};
-use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use super::connect::{Endpoint, Snippet, Tls, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
 use crate::engine::mariadb::session::CLIENT;
+use crate::engine::online_copy;
 use crate::engine::spec::{
-    DIR, EnginePort, ExecSpec, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+    DIR, EnginePort, ExecSpec, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Stdin, Tool, VersionFile,
 };
 
-const ACCOUNTS: &str = include_str!("mariadb/accounts.sql");
-const OWN_PASSWORD: &str = include_str!("mariadb/own_password.sql");
-const SURVEY: &str = include_str!("mariadb/survey.sql");
+const ACCOUNTS: &str = include_str!("mariadb/administer/accounts.sql");
+const END_REPLICATION: &str = include_str!("mariadb/administer/end_replication.sh");
+const ONLINE_COPY: &str = include_str!("mariadb/administer/online_copy.sh");
+const ONLINE_COPY_END: &str = include_str!("mariadb/administer/online_copy_end.sh");
+const CUT_OFF: &str = include_str!("mariadb/administer/cut_off.sql");
+const OWN_PASSWORD: &str = include_str!("mariadb/administer/admin_password.sql");
+const SURVEY: &str = include_str!("mariadb/observe/survey.sql");
 /// The directory from which both the official image and Debian's packages read configuration files; the last file wins.
 const CONF_DIR: &str = "/etc/mysql/mariadb.conf.d";
 
@@ -44,6 +51,13 @@ fn memory_conf(memory: ByteSize) -> String {
         (mib / 32).clamp(8, 64),
         (mib / 32).clamp(8, 64),
     )
+}
+
+/// Replication works only between servers with different ids. The image gives all of them the same.
+fn identity_conf(id: Uuid) -> String {
+    let [.., a, b, c, d] = *id.as_bytes();
+    // 0 means none, and 1 is what servers from elsewhere have.
+    format!("[mariadbd]\nserver_id = {}\n", u32::from_be_bytes([a, b, c, d]).max(2))
 }
 
 impl Engine for Mariadb {
@@ -90,6 +104,7 @@ impl Engine for Mariadb {
             .collect();
         files.extend([
             plan.file_at(&format!("{CONF_DIR}/zz-db4sci-memory.cnf"), 0o644, memory_conf(plan.memory)),
+            plan.file_at(&format!("{CONF_DIR}/zz-db4sci-identity.cnf"), 0o644, identity_conf(plan.id)),
             plan.file("server.crt", 0o644, cert.cert.clone()),
             plan.file("server.key", 0o600, cert.key.clone()),
             plan.file("admin_password", 0o400, plan.admin_password.clone()),
@@ -117,7 +132,7 @@ impl Engine for Mariadb {
         // Over TCP, because the image's temporary server listens only on the socket during initialisation. Without the
         // packager's suffix: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".
         let mut exec = session::administer(plan, "client --raw\n", &[]);
-        exec.stdin = Some(SecretString::from("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);\n"));
+        exec.stdin = Stdin::Text(SecretString::from("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);\n"));
         exec
     }
 
@@ -133,8 +148,23 @@ impl Engine for Mariadb {
             input.push_str(OWN_PASSWORD);
         }
         let mut exec = session::administer(plan, "client --raw\n", &[]);
-        exec.stdin = Some(SecretString::from(input));
+        exec.stdin = Stdin::Text(SecretString::from(input));
         vec![exec]
+    }
+
+    fn copy_online(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        let env = vec![
+            ("DB4SCI_USER".to_owned(), SecretString::from(plan.admin_user)),
+            ("MYSQL_PWD".to_owned(), plan.admin_secret()),
+        ];
+        vec![online_copy::script(plan, ONLINE_COPY, env), online_copy::script(plan, ONLINE_COPY_END, Vec::new())]
+    }
+
+    fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        let mut exec = session::administer(plan, "client --raw\n", &[]);
+        let input = format!("{}{CUT_OFF}", text("name", plan.dbuser.as_str()));
+        exec.stdin = Stdin::Text(SecretString::from(input));
+        vec![exec, session::administer(plan, END_REPLICATION, &[])]
     }
 
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
@@ -156,63 +186,8 @@ impl Engine for Mariadb {
         Some(&Self)
     }
 
-    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
-        let (host, port, db, user) = (e.host, e.port("mariadb"), e.dbname, e.dbuser);
-        // The C library connects "localhost" to the socket of a server on the same machine and ignores the port.
-        let not_the_socket = if host == "localhost" { "127.0.0.1" } else { host };
-        vec![
-            s(
-                "mariadb",
-                "mariadb",
-                "sh",
-                "Run in a terminal. It prompts for the password.",
-                format!(
-                    "mariadb --host={host} --port={port} --protocol=tcp --ssl --skip-ssl-verify-server-cert --user={user} --password {db}"
-                ),
-            ),
-            s(
-                "url",
-                "URL",
-                "url",
-                "For programs that take a connection URL. Add the password after the user name, percent-encoded.",
-                self.url(e, None),
-            ),
-            s(
-                "python",
-                "Python",
-                "python",
-                "Uses the package PyMySQL. Reads the password from the environment variable MYSQL_PWD.",
-                format!(
-                    "import os\nimport pymysql\n\nconnection = pymysql.connect(\n    host=\"{host}\", port={port}, user=\"{user}\", database=\"{db}\",\n    password=os.environ[\"MYSQL_PWD\"].encode(), charset=\"utf8mb4\",\n    ssl={{\"check_hostname\": False}},\n)\nwith connection.cursor() as cursor:\n    cursor.execute(\"select version()\")\n    print(cursor.fetchone()[0])\n"
-                ),
-            ),
-            s(
-                "sqlalchemy",
-                "SQLAlchemy",
-                "python",
-                "Uses SQLAlchemy and PyMySQL. Reads the password from the environment variable MYSQL_PWD.",
-                format!(
-                    "import os\nfrom sqlalchemy import create_engine, text\n\nengine = create_engine(\n    \"mysql+pymysql://{user}@{host}:{port}/{db}?charset=utf8mb4\",\n    connect_args={{\"password\": os.environ[\"MYSQL_PWD\"].encode(), \"ssl\": {{\"check_hostname\": False}}}},\n)\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
-                ),
-            ),
-            s(
-                "r",
-                "R",
-                "r",
-                "Uses the packages DBI and RMariaDB (or the older RMySQL). Reads the password from the environment \
-                 variable MYSQL_PWD.",
-                format!(
-                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RMariaDB\", quietly = TRUE)) RMariaDB::MariaDB() else RMySQL::MySQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{not_the_socket}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"MYSQL_PWD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
-                ),
-            ),
-            s(
-                "jdbc",
-                "JDBC",
-                "java",
-                "For Java and for tools such as DBeaver. They prompt for the password.",
-                format!("jdbc:mariadb://{host}:{port}/{db}?user={user}&sslMode=trust"),
-            ),
-        ]
+    fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
+        snippets::snippets(e, tls, &self.url(e, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -222,12 +197,6 @@ impl Engine for Mariadb {
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         format!("mysql://{}{secret}@{}:{}/{}", url_encode(e.dbuser), e.host, e.port("mariadb"), url_encode(e.dbname))
-    }
-
-    fn encryption_note(&self) -> &'static str {
-        "The terminal, Python, SQLAlchemy and JDBC examples use an encrypted connection. To verify the server's \
-         certificate as well, use --ssl-ca=ca.pem --ssl-verify-server-cert in the terminal instead of \
-         --skip-ssl-verify-server-cert, and ssl={\"ca\": \"ca.pem\"} in Python."
     }
 }
 

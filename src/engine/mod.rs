@@ -3,12 +3,15 @@
 
 pub mod backup;
 mod connect;
+pub mod conversation;
+pub mod cut_off;
 pub mod definition;
 pub mod description;
-mod loose;
 pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;
+mod normalized_sql;
+mod online_copy;
 pub mod part;
 pub mod partial;
 mod postgres;
@@ -22,10 +25,11 @@ use crate::engine::description::Engine;
 
 pub use crate::engine::spec::{
     AdminRecovery, EnginePort, ExecOutcome, ExecSpec, Extension, InjectedFile, InnerPort, LOCKED_OUT, Recipe,
-    ServerCert, ServerSpec, Tool, Tools, VersionFile, file_bytes,
+    ServerCert, ServerSpec, Stdin, Tool, Tools, VersionFile, file_bytes,
 };
 pub use backup::EngineBackup;
-pub use connect::{Endpoint, Snippet};
+pub use connect::{Authority, Endpoint, Snippet, Tls};
+pub use online_copy::COPY_DIR;
 pub use survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRole};
 
 impl EngineKind {

@@ -1,32 +1,36 @@
 //! MongoDB in the official image: a replica set with one member, so that transactions and change streams work.
 
+mod administer;
 mod backup;
-mod shell;
+mod commands;
+mod observe;
+mod own_accounts;
+mod rebuild;
+mod scram;
+mod script;
+mod session;
+mod snippets;
+mod wire;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use self::shell::{administer, administer_with, observe};
-use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use self::administer::{Accounts, Flush, LockOthers};
+use self::observe::{CountSessions, Ready, SurveyServer};
+use self::session::{administer, administer_with, observe};
+use super::connect::{Endpoint, Snippet, Tls, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
-use crate::engine::mongodb::shell::SHELL;
 use crate::engine::spec::{
     DIR, EnginePort, ExecSpec, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
 };
 
 const ADMIN: &str = "db4sci_admin";
+/// Opens the connection that the portal's conversations go through.
 const BASH: Tool = Tool { names: &["bash"] };
-const READY: &str = include_str!("mongodb/ready.js");
-const ACCOUNTS: &str = include_str!("mongodb/accounts.js");
-const SESSIONS: &str = include_str!("mongodb/sessions.js");
-const SURVEY: &str = include_str!("mongodb/survey.js");
-/// Starts the shell, which takes a second, only if the port is open. `$0` is the port. `ready.js` detects the temporary
-/// server that an image starts to create the administrator.
-const WHEN_LISTENING: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; exec 3>&-; exec "$@""#;
 
 /// The engine.
 pub(super) struct Mongodb;
@@ -78,7 +82,7 @@ impl Engine for Mongodb {
     }
 
     fn tools(&self) -> &'static [Tool] {
-        &[SHELL, BASH]
+        &[BASH]
     }
 
     fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe {
@@ -122,34 +126,33 @@ impl Engine for Mongodb {
     }
 
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        let mut exec = self.initialised(plan);
-        let member = format!("{}:{}", plan.host, plan.port("mongodb"));
-        exec.env.push(("DB4SCI_MEMBER".to_owned(), SecretString::from(member)));
-        exec
+        administer(plan, Ready { member: Some(format!("{}:{}", plan.host, plan.port("mongodb"))) })
     }
 
     fn initialised(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        let mut exec = administer(plan, READY);
-        let wrapped = ["bash", "-c", WHEN_LISTENING, &plan.port("mongodb").to_string()].map(str::to_owned);
-        exec.argv.splice(0..0, wrapped);
-        exec
+        administer(plan, Ready { member: None })
     }
 
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        let mut exec = administer_with(plan, ACCOUNTS, plan.admin_password);
-        exec.env.push(("DB4SCI_USER_PASSWORD".to_owned(), password.clone()));
-        if plan.seed_password.is_some() {
-            exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
-        }
-        vec![exec]
+        let own_password = plan.seed_password.is_some().then(|| plan.admin_password.clone());
+        let accounts = Accounts { password: password.clone(), own_password };
+        vec![administer_with(plan, accounts, plan.admin_password)]
+    }
+
+    fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        vec![administer(plan, LockOthers(plan.locked_password()))]
+    }
+
+    fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        Some(administer(plan, Flush))
     }
 
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        observe(plan, SESSIONS)
+        observe(plan, CountSessions)
     }
 
     fn survey(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        observe(plan, SURVEY)
+        observe(plan, SurveyServer)
     }
 
     fn version_file(&self, _image: &CatalogImage) -> Option<VersionFile> {
@@ -161,52 +164,8 @@ impl Engine for Mongodb {
         Some(&Mongodb)
     }
 
-    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
-        let (host, port, db, user) = (e.host, e.port("mongodb"), e.dbname, e.dbuser);
-        let url = self.url(e, None);
-        vec![
-            s(
-                "mongosh",
-                "mongosh",
-                "sh",
-                "Run in a terminal. It prompts for the password.",
-                format!("mongosh \"{url}\""),
-            ),
-            s(
-                "url",
-                "URL",
-                "url",
-                "For programs that take a connection URL. Add the password after the user name, percent-encoded.",
-                url.clone(),
-            ),
-            s(
-                "python",
-                "Python",
-                "python",
-                "Uses the package PyMongo. Reads the password from the environment variable MONGO_PASSWORD.",
-                format!(
-                    "import os\nfrom pymongo import MongoClient\n\nclient = MongoClient(\n    \"{host}\", {port}, username=\"{user}\", password=os.environ[\"MONGO_PASSWORD\"], authSource=\"{db}\"\n)\ndatabase = client[\"{db}\"]\nprint(database.command(\"buildInfo\")[\"version\"])\n"
-                ),
-            ),
-            s(
-                "r",
-                "R",
-                "r",
-                "Uses the package mongolite. Reads the password from the environment variable MONGO_PASSWORD.",
-                format!(
-                    "library(mongolite)\n\npassword <- URLencode(Sys.getenv(\"MONGO_PASSWORD\"), reserved = TRUE)\nconnection <- mongo(\n  collection = \"measurements\", db = \"{db}\",\n  url = sprintf(\"mongodb://{user}:%s@{host}:{port}/{db}?authSource={db}\", password)\n)\nprint(connection$run('{{\"buildInfo\": 1}}')$version)\n"
-                ),
-            ),
-            s(
-                "java",
-                "Java",
-                "java",
-                "Uses the MongoDB driver. Reads the password from the environment variable MONGO_PASSWORD.",
-                format!(
-                    "import com.mongodb.*;\nimport com.mongodb.client.*;\nimport org.bson.Document;\nimport java.util.List;\n\nclass Try {{\n    public static void main(String[] arguments) {{\n        MongoCredential user = MongoCredential.createCredential(\n            \"{user}\", \"{db}\", System.getenv(\"MONGO_PASSWORD\").toCharArray());\n        MongoClientSettings settings = MongoClientSettings.builder().credential(user)\n            .applyToClusterSettings(c -> c.hosts(List.of(new ServerAddress(\"{host}\", {port})))).build();\n        try (MongoClient client = MongoClients.create(settings)) {{\n            Document info = client.getDatabase(\"{db}\").runCommand(new Document(\"buildInfo\", 1));\n            System.out.println(info.getString(\"version\"));\n        }}\n    }}\n}}\n"
-                ),
-            ),
-        ]
+    fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
+        snippets::snippets(e, tls, &self.url(e, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -217,11 +176,6 @@ impl Engine for Mongodb {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         let db = url_encode(e.dbname);
         format!("mongodb://{}{secret}@{}:{}/{db}?authSource={db}", url_encode(e.dbuser), e.host, e.port("mongodb"))
-    }
-
-    fn encryption_note(&self) -> &'static str {
-        "To encrypt the connection and verify the server's certificate, add tls=true&tlsCAFile=ca.pem to the URL; in \
-         Python, tls=True, tlsCAFile=\"ca.pem\"."
     }
 }
 

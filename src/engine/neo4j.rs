@@ -1,18 +1,19 @@
 //! Neo4j Community in the official image: one database `neo4j`, and one user `neo4j` for its owner.
 
 mod backup;
+mod snippets;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::connect::{Endpoint, Snippet, snippet as s};
+use super::connect::{Endpoint, Snippet, Tls};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::engine::backup::EngineBackup;
 use crate::engine::description::{Engine, FixedNames};
 use crate::engine::spec::{
-    AdminRecovery, DIR, EnginePort, ExecSpec, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+    AdminRecovery, DIR, EnginePort, ExecSpec, InnerPort, Recipe, ServerCert, ServerSpec, Stdin, Tool, VersionFile,
 };
 use crate::engine::survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRole};
 
@@ -21,6 +22,9 @@ const OWNER: &str = "neo4j";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");
+/// Shared by the scripts that query the server's content.
+const HTTP: &str = include_str!("neo4j/http.sh");
+const CUT_OFF: &str = include_str!("neo4j/cut_off.sh");
 /// Paths for transactions on the user's database and on the database with the users.
 const GRAPH: &str = "/db/neo4j/tx/commit";
 const SYSTEM: &str = "/db/system/tx/commit";
@@ -39,7 +43,7 @@ impl Neo4j {
                 ("DB4SCI_ADMIN_PASSWORD".to_owned(), plan.admin_secret()),
                 ("DB4SCI_FRESH".to_owned(), SecretString::from(if plan.fresh { "1" } else { "" })),
             ],
-            stdin: Some(SecretString::from(lines.concat())),
+            stdin: Stdin::Text(SecretString::from(lines.concat())),
             user: Some(plan.owner()),
         }
     }
@@ -187,6 +191,19 @@ impl Engine for Neo4j {
         vec![exec]
     }
 
+    fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        Some(Self::ask(plan, &[(GRAPH, statements(&["CALL db.checkpoint()"]))]))
+    }
+
+    fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        let mut exec = Self::ask(plan, &[]);
+        exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, CUT_OFF].concat()];
+        exec.stdin = Stdin::Closed;
+        exec.env.push(("DB4SCI_OWNER".to_owned(), SecretString::from(OWNER)));
+        exec.env.push(("DB4SCI_LOCKED".to_owned(), plan.locked_password()));
+        vec![exec]
+    }
+
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         let query = format!("CALL dbms.listConnections() YIELD username WHERE username = '{OWNER}' RETURN count(*)");
         Self::ask_value(plan, &query)
@@ -240,51 +257,8 @@ impl Engine for Neo4j {
         Some(&Neo4j)
     }
 
-    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
-        let (host, bolt, http) = (e.host, e.port("bolt"), e.port("http"));
-        let url = self.url(e, None);
-        vec![
-            s(
-                "cypher-shell",
-                "cypher-shell",
-                "sh",
-                "Run in a terminal. It prompts for the password.",
-                format!("cypher-shell --address={url} --username={OWNER}"),
-            ),
-            s(
-                "url",
-                "URL",
-                "url",
-                "For drivers and for Neo4j Desktop or Browser, which ask for the user name and password separately.",
-                url.clone(),
-            ),
-            s(
-                "python",
-                "Python",
-                "python",
-                "Uses the package neo4j. Reads the password from the environment variable NEO4J_PASSWORD.",
-                format!(
-                    "import os\nfrom neo4j import GraphDatabase\n\nwith GraphDatabase.driver(\"{url}\", auth=(\"{OWNER}\", os.environ[\"NEO4J_PASSWORD\"])) as driver:\n    records, _, _ = driver.execute_query(\"CALL dbms.components() YIELD name, versions RETURN name, versions[0] AS version\")\n    print(records[0][\"name\"], records[0][\"version\"])\n"
-                ),
-            ),
-            s(
-                "r",
-                "R",
-                "r",
-                "Uses HTTP with the packages httr and jsonlite. Reads the password from the environment variable \
-                 NEO4J_PASSWORD.",
-                format!(
-                    "library(httr)\n\nanswer <- POST(\n  \"http://{host}:{http}/db/neo4j/tx/commit\",\n  authenticate(\"{OWNER}\", Sys.getenv(\"NEO4J_PASSWORD\")),\n  body = list(statements = list(list(statement = \"CALL dbms.components() YIELD name, versions RETURN name, versions[0]\"))),\n  encode = \"json\"\n)\nstop_for_status(answer)\nprint(unlist(content(answer)$results[[1]]$data[[1]]$row))\n"
-                ),
-            ),
-            s(
-                "jdbc",
-                "JDBC",
-                "java",
-                "For Java and for tools such as DBeaver. They prompt for the password.",
-                format!("jdbc:neo4j://{host}:{bolt}/neo4j?user={OWNER}"),
-            ),
-        ]
+    fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
+        snippets::snippets(e, tls, &self.url(e, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -296,9 +270,8 @@ impl Engine for Neo4j {
         format!("neo4j://{}:{}", e.host, e.port("bolt"))
     }
 
-    fn encryption_note(&self) -> &'static str {
-        "To encrypt the connection, use neo4j+ssc:// instead of neo4j://, or neo4j+s:// if your machine trusts this \
-         portal's certificate."
+    fn encryption_note(&self) -> Option<&'static str> {
+        Some("The http port, which the R example uses, has no TLS.")
     }
 }
 

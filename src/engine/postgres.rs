@@ -1,35 +1,40 @@
 //! PostgreSQL in the official image. Environment and paths are those of the image's documentation on the registry.
 
 mod backup;
+mod check_records;
 mod definitions;
 pub(crate) mod partial;
 pub mod psql;
 mod quotes;
-pub mod record;
-mod records;
+pub mod server_record;
 mod session;
+mod snippets;
 mod statements;
 
 use secrecy::SecretString;
 
-use super::connect::{Endpoint, Snippet, snippet as s, url_encode};
+use super::connect::{Endpoint, Snippet, Tls, url_encode};
 use crate::catalog::CatalogImage;
 use crate::domain::names::NameRules;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
+use crate::engine::online_copy;
 use crate::engine::postgres::session::EXTENSIONS;
 use crate::engine::spec::{
-    DIR, EnginePort, ExecSpec, Extension, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Tool, VersionFile,
+    DIR, EnginePort, ExecSpec, Extension, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Stdin, Tool,
+    VersionFile,
 };
 
 const ADMIN: &str = "db4sci_admin";
 const PSQL: Tool = Tool { names: &["psql"] };
-const ACCOUNTS: &str = include_str!("postgres/accounts.sh");
-const SURVEY: &str = include_str!("postgres/survey.sh");
+const ACCOUNTS: &str = include_str!("postgres/administer/accounts.sh");
+const ONLINE_COPY: &str = include_str!("postgres/administer/online_copy.sh");
+const CUT_OFF: &str = include_str!("postgres/administer/cut_off.sh");
+const SURVEY: &str = include_str!("postgres/observe/survey.sh");
 const SESSION: &str = include_str!("postgres/session.sh");
-const OBSERVER: &str = include_str!("postgres/observer.sql");
-const SESSIONS: &str = include_str!("postgres/sessions.sql");
+const OBSERVER: &str = include_str!("postgres/administer/observer.sql");
+const SESSIONS: &str = include_str!("postgres/observe/count_sessions.sql");
 
 /// The engine.
 pub(super) struct Postgres;
@@ -40,7 +45,7 @@ fn script(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -> ExecSpec {
     let mut all = session::environment(plan);
     all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
     let argv = vec!["sh".to_owned(), "-c".to_owned(), format!("set -eu\n{SESSION}{text}")];
-    ExecSpec { argv, env: all, stdin: None, user: Some(plan.owner()) }
+    ExecSpec { argv, env: all, stdin: Stdin::Closed, user: Some(plan.owner()) }
 }
 
 /// Creates or corrects the observer role before these lines of a script.
@@ -50,7 +55,7 @@ fn observed(text: &str) -> String {
 
 /// Parses the server-wide records of a backup.
 pub(super) fn records(older: bool, text: &[u8]) -> Result<Vec<u8>, String> {
-    records::read(older, text, ADMIN)
+    check_records::read(older, text, ADMIN)
 }
 
 /// Memory settings derived from the container's limit: a quarter for shared buffers, and for each of the 100 possible
@@ -72,7 +77,7 @@ impl Engine for Postgres {
     }
 
     fn tagline(&self) -> &'static str {
-        "Tables, SQL, JSON, geodata. The usual choice."
+        "Tables, SQL, JSON. The usual choice."
     }
 
     fn ports(&self) -> &'static [EnginePort] {
@@ -159,7 +164,7 @@ impl Engine for Postgres {
             ("PGDATABASE".to_owned(), SecretString::from("postgres")),
             ("PGCONNECT_TIMEOUT".to_owned(), SecretString::from("3")),
         ]);
-        ExecSpec { argv, env, stdin: None, user: Some(plan.owner()) }
+        ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(plan.owner()) }
     }
 
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
@@ -174,6 +179,26 @@ impl Engine for Postgres {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
         }
         vec![exec]
+    }
+
+    fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        Some(script(plan, "administer postgres -c CHECKPOINT\n", &[]))
+    }
+
+    fn copy_online(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        let inside = plan.image.data.strip_prefix(&plan.image.volume).unwrap_or_default();
+        let env = [
+            ("PGHOST", SecretString::from("127.0.0.1")),
+            ("PGUSER", SecretString::from(plan.admin_user)),
+            ("PGPASSWORD", plan.admin_secret()),
+            ("DB4SCI_INSIDE", SecretString::from(inside)),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value)).into_iter().chain([session::programs(plan)]);
+        vec![online_copy::script(plan, ONLINE_COPY, env.collect())]
+    }
+
+    fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        vec![script(plan, CUT_OFF, &[])]
     }
 
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {
@@ -195,60 +220,8 @@ impl Engine for Postgres {
         Some(&Postgres)
     }
 
-    fn snippets(&self, e: &Endpoint<'_>) -> Vec<Snippet> {
-        let (host, port, db, user) = (e.host, e.port("postgres"), e.dbname, e.dbuser);
-        vec![
-            s(
-                "psql",
-                "psql",
-                "sh",
-                "Run in a terminal. It prompts for the password.",
-                format!("psql \"host={host} port={port} dbname={db} user={user} sslmode=require\""),
-            ),
-            s(
-                "url",
-                "URL",
-                "url",
-                "For programs that take a connection URL. Add the password after the user name: user:password@host.",
-                self.url(e, None),
-            ),
-            s(
-                "python",
-                "Python",
-                "python",
-                "Uses psycopg 3. Reads the password from the environment variable PGPASSWORD, so that scripts don’t \
-                 contain it.",
-                format!(
-                    "import psycopg\n\nwith psycopg.connect(\n    host=\"{host}\", port={port}, dbname=\"{db}\", user=\"{user}\", sslmode=\"require\",\n) as connection:\n    print(connection.execute(\"select version()\").fetchone()[0])\n"
-                ),
-            ),
-            s(
-                "sqlalchemy",
-                "SQLAlchemy",
-                "python",
-                "Reads the password from the environment variable PGPASSWORD.",
-                format!(
-                    "from sqlalchemy import create_engine, text\n\nengine = create_engine(\"postgresql://{user}@{host}:{port}/{db}?sslmode=require\")\nwith engine.connect() as connection:\n    print(connection.execute(text(\"select version()\")).scalar())\n"
-                ),
-            ),
-            s(
-                "r",
-                "R",
-                "r",
-                "Uses the packages DBI and RPostgres (or the older RPostgreSQL). Reads the password from the \
-                 environment variable PGPASSWORD.",
-                format!(
-                    "library(DBI)\n\ndriver <- if (requireNamespace(\"RPostgres\", quietly = TRUE)) RPostgres::Postgres() else RPostgreSQL::PostgreSQL()\nconnection <- dbConnect(\n  driver,\n  host = \"{host}\", port = {port}, dbname = \"{db}\", user = \"{user}\",\n  password = Sys.getenv(\"PGPASSWORD\")\n)\nprint(dbGetQuery(connection, \"select version()\"))\ndbDisconnect(connection)\n"
-                ),
-            ),
-            s(
-                "jdbc",
-                "JDBC",
-                "java",
-                "For Java and for tools such as DBeaver. They prompt for the password.",
-                format!("jdbc:postgresql://{host}:{port}/{db}?user={user}&sslmode=require"),
-            ),
-        ]
+    fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
+        snippets::snippets(e, tls, &self.url(e, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -264,11 +237,6 @@ impl Engine for Postgres {
             e.port("postgres"),
             url_encode(e.dbname)
         )
-    }
-
-    fn encryption_note(&self) -> &'static str {
-        "The connection is encrypted. To verify the server's certificate as well, use sslmode=verify-full \
-         sslrootcert=ca.pem instead of sslmode=require."
     }
 }
 

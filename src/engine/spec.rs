@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::hmac;
+use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::catalog::CatalogImage;
 use crate::domain::names::{DbName, DbUser};
 use crate::domain::quantity::{ByteSize, MilliCpus};
+use crate::engine::conversation::Conversation;
 
 /// A port an engine listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,25 @@ pub struct Extension {
     pub name: &'static str,
     /// Its purpose, in a few words.
     pub what: &'static str,
+    /// Whether every image of the engine contains it.
+    pub usual: bool,
+}
+
+impl Extension {
+    /// An extension that every image of the engine contains.
+    pub(crate) const fn usual(name: &'static str, what: &'static str) -> Self {
+        Self { name, what, usual: true }
+    }
+
+    /// An extension that only some images contain.
+    pub(crate) const fn special(name: &'static str, what: &'static str) -> Self {
+        Self { name, what, usual: false }
+    }
+
+    /// The file that an image with this extension contains.
+    pub fn file(&self) -> String {
+        format!("{}.control", self.name)
+    }
 }
 
 /// A file copied into a container before it starts.
@@ -92,6 +113,17 @@ impl fmt::Debug for InjectedFile {
     }
 }
 
+/// Standard input of a command.
+#[derive(Debug, Clone)]
+pub enum Stdin {
+    /// None.
+    Closed,
+    /// This text.
+    Text(SecretString),
+    /// The portal's side of a conversation. Its result replaces the command's output and exit code.
+    Conversation(Conversation),
+}
+
 /// A command run inside a container, as a list of arguments and never as a shell line. Secrets are passed in the
 /// environment or on standard input, never as arguments, where `ps` would show them.
 #[derive(Clone)]
@@ -101,7 +133,7 @@ pub struct ExecSpec {
     /// Environment.
     pub env: Vec<(String, SecretString)>,
     /// Standard input.
-    pub stdin: Option<SecretString>,
+    pub stdin: Stdin,
     /// `uid:gid` to run as.
     pub user: Option<String>,
 }
@@ -112,7 +144,7 @@ impl fmt::Debug for ExecSpec {
         f.debug_struct("ExecSpec")
             .field("argv", &self.argv)
             .field("env", &names)
-            .field("stdin", &self.stdin.is_some())
+            .field("stdin", &self.stdin)
             .field("user", &self.user)
             .finish()
     }
@@ -124,6 +156,9 @@ pub(super) const DIR: &str = "/etc/db4sci";
 /// What an engine needs to know about a container.
 #[derive(Debug, Clone)]
 pub struct ServerSpec<'a> {
+    /// Id of its container, or of its data if it has no container of its own. For what must differ between servers whose
+    /// data are copies of the same directory.
+    pub id: Uuid,
     /// Its image.
     pub image: &'a CatalogImage,
     /// Memory limit.
@@ -167,6 +202,11 @@ impl ServerSpec<'_> {
     pub fn derived(&self, label: &str) -> SecretString {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.admin_secret().expose_secret().as_bytes());
         SecretString::from(hex::encode(hmac::sign(&key, label.as_bytes())))
+    }
+
+    /// A password that nobody uses, for accounts in a copy that nobody may sign in with.
+    pub fn locked_password(&self) -> SecretString {
+        self.derived("db4sci locked")
     }
 
     /// `uid:gid` of the server's process.

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::catalog::Catalog;
 use crate::domain::names::{DbName, DbUser};
@@ -18,6 +19,7 @@ pub(super) fn described(engine: &dyn Engine, image: &str, test: impl FnOnce(&Ser
     let (dbname, dbuser) = engine.fixed_names().map_or(("trial", "ada"), |f| (f.dbname, f.dbuser));
     let ports: Vec<(String, u16)> = engine.ports().iter().map(|p| p.purpose.to_owned()).zip(41001..).collect();
     test(&ServerSpec {
+        id: Uuid::from_u128(0x7001),
         image: catalog.find(image).unwrap(),
         memory: ByteSize(1024 * MIB),
         cpus: MilliCpus(1000),
@@ -64,6 +66,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + 
 /// Checks that no command contains a password in its arguments or in its debug output.
 pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &ServerSpec<'_>) {
     let accounts = engine.accounts(plan, &SecretString::from("user-secret"));
-    let printed = format!("{:?} {accounts:?} {:?}", engine.probe(plan), engine.survey(plan));
+    let (probe, survey, copy) = (engine.probe(plan), engine.survey(plan), engine.copy_online(plan));
+    let printed = format!("{probe:?} {accounts:?} {survey:?} {copy:?}");
     assert!(!printed.contains("-secret"), "{printed}");
 }

@@ -6,7 +6,7 @@ use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
 use crate::domain::version::numbers;
 use crate::import::archive;
-use crate::import::unknown::{broken_by_redirection, describe};
+use crate::import::unsupported::{broken_by_redirection, describe};
 use crate::manifest::dump::{Dump, Format, Packing};
 
 /// Bytes to examine at the beginning: an archive of `mongodump` starts with a list of all its collections.
@@ -125,7 +125,11 @@ fn is_sql(text: &str) -> bool {
 
 /// Whether statements without a header are in MySQL's dialect.
 fn looks_like_mysql(text: &str) -> bool {
-    ["ENGINE=", "AUTO_INCREMENT", "/*!", "CREATE TABLE `", "INSERT INTO `", "USE `"].iter().any(|w| text.contains(w))
+    let words = ["ENGINE=", "AUTO_INCREMENT", "/*!"];
+    // Written by hand, statements may be in lower case. No value looks like these.
+    let statements = ["CREATE TABLE `", "INSERT INTO `", "USE `", ") ENGINE=", ")ENGINE="];
+    let upper = text.to_ascii_uppercase();
+    words.iter().any(|w| text.contains(w)) || statements.iter().any(|w| upper.contains(w))
 }
 
 /// Whether statements without a header are in PostgreSQL's dialect.
@@ -208,6 +212,9 @@ mod tests {
         assert_eq!((mysql.format, mysql.version), (Format::MariaSql, None));
         assert_eq!(of("create table t (i int);\ninsert into t values (1);").unwrap().format, Format::PgPlain);
         assert_eq!(of("CREATE TABLE `t` (i int AUTO_INCREMENT);").unwrap().format, Format::MariaSql);
+        assert_eq!(of("create table `t` (i int);").unwrap().format, Format::MariaSql);
+        assert_eq!(of("create table t (i int) engine=InnoDB;").unwrap().format, Format::MariaSql);
+        assert_eq!(of("insert into t values ('engine=1');").unwrap().format, Format::PgPlain);
         let neutral = |engine| of_head(b"create table t (i int);", Packing::None, Some(engine)).unwrap().format;
         assert_eq!(neutral(EngineKind::Mariadb), Format::MariaSql);
         assert_eq!(neutral(EngineKind::Postgres), Format::PgPlain);

@@ -1,5 +1,5 @@
 //! The flow that creates a database from a dump: it is created like any other, then filled by the tool in its own
-//! image. Engines whose servers must be stopped meanwhile use [`crate::import::load_stopped`].
+//! image. Engines whose servers must be stopped meanwhile use [`crate::import::load_offline`].
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -10,17 +10,17 @@ use crate::app::App;
 use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
 use crate::backup::rights::nobody_gained;
-use crate::backup::server::ServerHandle;
+use crate::backup::server_handle::ServerHandle;
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::engine::ServerSpec;
 use crate::engine::backup::{EngineBackup, LoadPlan};
-use crate::import::choice::{LoadTarget, places, shown, targets};
-use crate::import::pour::pour;
+use crate::import::run_tool::{DumpFile, pour};
+use crate::import::selection::{LoadTarget, places, shown, targets};
 use crate::import::staging;
 use crate::manifest::dump::LoadReport;
 use crate::provision::container::find;
-use crate::provision::{create, rotate};
+use crate::provision::{create, rotate_password};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
@@ -37,7 +37,7 @@ pub static LOAD: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        rotate::SET_UP_ACCESS,
+        rotate_password::SET_UP_ACCESS,
         Step::new("Load the dump", |w| Box::pin(load(w))),
         create::HAND_OVER,
     ],
@@ -127,8 +127,8 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let blueprint = w.blueprint().await?;
     let running = find(app, &c).await?.filter(|f| f.running);
     let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
-    let password = rotate::user_password(w, &c).await?;
-    let (plan, engine) = (blueprint.plan(), engine_backup(c.engine)?);
+    let password = rotate_password::user_password(w, &c).await?;
+    let (plan, engine, dump) = (blueprint.plan(), engine_backup(c.engine)?, row.dump());
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };
     let targets = wanted(row, &c.dbname);
     let places = places(&targets, &row.databases.0);
@@ -141,7 +141,8 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
         run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
     }
     for target in targets {
-        report.join(pour(w, row, file.clone(), (&id, &plan), (&password, &target, &places)).await?);
+        let file = DumpFile::uploaded(app, &dump, file.clone());
+        report.join(pour(w, file, (&id, &plan), (&password, &target, &places)).await?);
         if target.source != target.database && !target.source.is_empty() {
             report
                 .told
@@ -177,7 +178,7 @@ pub(super) fn wanted(row: &DumpRow, dbname: &str) -> Vec<LoadTarget> {
 }
 
 /// Counts what was loaded. Fails if statements failed and no table was loaded.
-pub(super) async fn count(
+pub(crate) async fn count(
     app: &App,
     (id, plan): (&str, &ServerSpec<'_>),
     engine: &dyn EngineBackup,

@@ -2,19 +2,19 @@
 //! own image, as its own user. Failed statements are reported.
 
 pub mod archive;
-pub mod choice;
-pub mod course;
 pub mod encoding;
 pub mod format;
 pub mod load;
-pub mod load_stopped;
-pub mod measured;
+pub mod load_offline;
 pub mod packing;
-pub mod pour;
+pub mod read_meter;
 pub mod report;
 pub mod request;
+pub mod run_tool;
 pub mod scan;
-pub mod sending;
+pub mod selection;
+pub mod send_sql;
+pub mod sent_statements;
 pub mod staging;
-pub mod unknown;
+pub mod unsupported;
 pub mod zip;

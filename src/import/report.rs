@@ -1,6 +1,6 @@
 //! Builds the report on failed statements from the output of the tool that loaded a dump.
 
-use crate::import::course::{LoadProgress, ToolMessage, beginning};
+use crate::import::sent_statements::{LoadProgress, ToolMessage, beginning};
 use crate::manifest::dump::{Format, LoadFailure, LoadReport, MOST};
 
 /// Maximum length of a message, in characters.
@@ -14,7 +14,7 @@ const LONGEST_LINE: usize = 16 * 1024;
 pub struct OutputCollector<'a> {
     format: Format,
     /// The statements sent to the tool, if its messages have line numbers.
-    course: &'a LoadProgress,
+    progress: &'a LoadProgress,
     line: Vec<u8>,
     report: LoadReport,
     /// Whether the next lines belong to the last failure.
@@ -27,10 +27,10 @@ pub struct OutputCollector<'a> {
 }
 
 impl<'a> OutputCollector<'a> {
-    /// For a tool whose input is recorded in `course`.
-    pub fn new(format: Format, course: &'a LoadProgress) -> Self {
+    /// For a tool whose input is recorded in `progress`.
+    pub fn new(format: Format, progress: &'a LoadProgress) -> Self {
         let report = LoadReport { format: Some(format), ..LoadReport::default() };
-        Self { format, course, line: Vec::new(), report, open: false, repeats: false, words: String::new() }
+        Self { format, progress, line: Vec::new(), report, open: false, repeats: false, words: String::new() }
     }
 
     /// Adds a chunk of output.
@@ -66,7 +66,7 @@ impl<'a> OutputCollector<'a> {
             return;
         };
         self.repeats = false;
-        let ToolMessage::About(sent) = self.course.said(number, is_error) else {
+        let ToolMessage::About(sent) = self.progress.said(number, is_error) else {
             self.open = false;
             return;
         };
@@ -156,7 +156,7 @@ impl<'a> OutputCollector<'a> {
         if !self.line.is_empty() {
             self.end_line();
         }
-        let (kept_back, count, left) = self.course.kept_back();
+        let (kept_back, count, left) = self.progress.kept_back();
         let report = &mut self.report;
         for (line, rows) in left {
             if let Some(failure) = report.failures.iter_mut().find(|f| f.line == Some(line)) {
@@ -193,11 +193,11 @@ fn of_mariadb(line: &str) -> Option<(u64, bool, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::import::course::SentStatement;
     use crate::import::report::*;
+    use crate::import::sent_statements::SentStatement;
 
-    fn read(format: Format, course: &LoadProgress, text: &str) -> (LoadReport, String) {
-        let mut collector = OutputCollector::new(format, course);
+    fn read(format: Format, progress: &LoadProgress, text: &str) -> (LoadReport, String) {
+        let mut collector = OutputCollector::new(format, progress);
         for piece in text.as_bytes().chunks(7) {
             collector.take(piece);
         }
@@ -210,15 +210,15 @@ mod tests {
 
     #[test]
     fn each_failure_stands_beside_its_statement() {
-        let course = LoadProgress::default();
-        course.note(sent((2, 4), 10, "create table t"));
-        course.note(sent((5, 5), 13, "select 1"));
-        course.note(sent((6, 9), 14, "copy t"));
-        course.keep_back(LoadFailure { line: Some(11), text: "not run".to_owned(), ..LoadFailure::default() });
-        course.leave(14, 3);
+        let progress = LoadProgress::default();
+        progress.note(sent((2, 4), 10, "create table t"));
+        progress.note(sent((5, 5), 13, "select 1"));
+        progress.note(sent((6, 9), 14, "copy t"));
+        progress.keep_back(LoadFailure { line: Some(11), text: "not run".to_owned(), ..LoadFailure::default() });
+        progress.leave(14, 3);
         let said = "psql:<stdin>:4: ERROR:  relation \"t\" already exists\nLINE 1: create table t\npsql:<stdin>:5: NOTICE:  well\n\
                     psql:<stdin>:9: ERROR:  no\nCONTEXT:  COPY t\npsql:<stdin>:40: ERROR:  late\n";
-        let (report, _) = read(Format::PgPlain, &course, said);
+        let (report, _) = read(Format::PgPlain, &progress, said);
         let found: Vec<_> = report.failures.iter().map(|f| (f.line, f.statement.as_str(), f.detail.as_str())).collect();
         assert_eq!(
             found,
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(report.failed, 4);
         let (report, _) = read(
             Format::MariaSql,
-            &course,
+            &progress,
             "--------------\nselect\n--------------\n\nERROR 1050 (42S01) at line 3: Table 't' already exists\n--------------\nmore\n",
         );
         let first = &report.failures[0];
@@ -244,16 +244,17 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_asked_for_is_no_failure() {
-        let course = LoadProgress::default();
-        course.note(sent((2, 2), 1, "copy t from stdin"));
-        course.ask((2, 2), 4);
-        let (report, _) = read(Format::PgPlain, &course, "psql:<stdin>:2: ERROR:  no\npsql:<stdin>:4: INFO:  db4sci\n");
-        assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(false)));
-        // A failure of an earlier statement was still in transit.
-        course.ask((12, 13), 15);
+        let progress = LoadProgress::default();
+        progress.note(sent((2, 2), 1, "copy t from stdin"));
+        progress.ask((2, 2), 4);
         let (report, _) =
-            read(Format::PgPlain, &course, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");
-        assert_eq!((report.failed, course.answer(std::time::Duration::ZERO)), (1, Some(true)));
+            read(Format::PgPlain, &progress, "psql:<stdin>:2: ERROR:  no\npsql:<stdin>:4: INFO:  db4sci\n");
+        assert_eq!((report.failed, progress.answer(std::time::Duration::ZERO)), (1, Some(false)));
+        // A failure of an earlier statement was still in transit.
+        progress.ask((12, 13), 15);
+        let (report, _) =
+            read(Format::PgPlain, &progress, "psql:<stdin>:11: ERROR:  no\npsql:<stdin>:15: INFO:  db4sci\n");
+        assert_eq!((report.failed, progress.answer(std::time::Duration::ZERO)), (1, Some(true)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::config::{Config, Tier};
 use crate::domain::engine::EngineKind;
 use crate::domain::quantity::{ByteSize, MIB};
-use crate::import::measured::most_unpacked;
+use crate::import::read_meter::most_unpacked;
 use crate::import::scan::{ReadLimits, Scanner};
 use crate::manifest::dump::Dump;
 use crate::storage::{capacity, unavailable_reason};

@@ -1,7 +1,7 @@
 //! Reads a zip archive with one file, as desktop programs create it from a dump, sequentially from its beginning.
 
 use std::io;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
@@ -48,18 +48,20 @@ pub struct Zip<R: Read> {
     /// Name of the file that was read.
     found: Option<String>,
     crc: Crc,
+    /// The magic number of the next header, if it had to be read to find out where the sizes before it end.
+    magic: Option<[u8; 4]>,
 }
 
 impl<R: Read> Zip<R> {
     /// Starts at the beginning of an archive.
     pub fn new(from: R) -> Self {
-        Self { body: Body::Between(Some(BufReader::new(from))), head: None, found: None, crc: Crc::new() }
+        Self { body: Body::Between(Some(BufReader::new(from))), head: None, found: None, crc: Crc::new(), magic: None }
     }
 
     /// Proceeds to the next file; `false` at the end.
     fn next(&mut self, mut from: BufReader<R>) -> io::Result<bool> {
         loop {
-            let Some(head) = head(&mut from)? else {
+            let Some(head) = head(&mut from, self.magic.take())? else {
                 if self.found.is_none() {
                     return Err(refused("the zip archive contains no file"));
                 }
@@ -117,7 +119,7 @@ impl<R: Read> Zip<R> {
                     from.read_exact(&mut sums)?;
                 }
                 let crc = u32::from_le_bytes(sums);
-                skip_sizes(&mut from)?;
+                self.magic = skip_sizes(&mut from)?;
                 crc
             } else {
                 head.crc
@@ -131,21 +133,32 @@ impl<R: Read> Zip<R> {
     }
 }
 
-/// Skips the two sizes after a checksum: four bytes each, or eight in large archives.
-fn skip_sizes<R: Read>(from: &mut BufReader<R>) -> io::Result<()> {
+/// Skips the two sizes after a checksum: four bytes each, or eight in large archives. Returns the magic number that
+/// follows, if it was read.
+fn skip_sizes<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<[u8; 4]>> {
     io::copy(&mut from.by_ref().take(8), &mut io::sink())?;
-    let next = from.fill_buf()?;
-    if !next.is_empty() && !next.starts_with(b"PK") {
-        io::copy(&mut from.by_ref().take(8), &mut io::sink())?;
+    let mut next = Vec::new();
+    from.by_ref().take(4).read_to_end(&mut next)?;
+    // Another header follows, or these are the sizes of a large archive, whose other half is still to be read.
+    let magic = next.first_chunk::<4>().copied();
+    if magic.is_some_and(|magic| !magic.starts_with(b"PK")) {
+        io::copy(&mut from.by_ref().take(4), &mut io::sink())?;
+        return Ok(None);
     }
-    Ok(())
+    Ok(magic)
 }
 
-/// Reads the header before a file; `None` if no file follows.
-fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<LocalHeader>> {
-    let mut fixed = Vec::new();
-    from.by_ref().take(4).read_to_end(&mut fixed)?;
-    if fixed != MAGIC {
+/// Reads the header before a file, whose `magic` number may have been read; `None` if no file follows.
+fn head<R: Read>(from: &mut BufReader<R>, magic: Option<[u8; 4]>) -> io::Result<Option<LocalHeader>> {
+    let magic = match magic {
+        Some(magic) => magic.to_vec(),
+        None => {
+            let mut read = Vec::new();
+            from.by_ref().take(4).read_to_end(&mut read)?;
+            read
+        }
+    };
+    if magic != MAGIC {
         return Ok(None);
     }
     let mut fixed = [0; 26];
@@ -174,6 +187,9 @@ fn head<R: Read>(from: &mut BufReader<R>) -> io::Result<Option<LocalHeader>> {
 
 impl<R: Read> Read for Zip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
         loop {
             let read = match &mut self.body {
                 Body::Deflated(body) => body.read(out)?,
@@ -188,7 +204,7 @@ impl<R: Read> Read for Zip<R> {
                     }
                 },
             };
-            if read == 0 && !out.is_empty() {
+            if read == 0 {
                 self.ended()?;
                 continue;
             }
@@ -251,6 +267,17 @@ mod tests {
             assert!(read(&[&damaged, end].concat()).is_err());
             for cut in 0..dump.len() {
                 let _ = read(&dump[..cut]);
+            }
+        }
+        // Wherever the buffer of the reader ends.
+        let mut long = member("c.sql", b"select 3;", true, false);
+        let sizes = long.split_off(long.len() - 8);
+        long.extend(sizes.chunks(4).flat_map(|size| [size, &[0; 4]].concat()));
+        for pad in 8100..8200 {
+            let junk = member(&format!("__MACOSX/{}", "x".repeat(pad)), b"xyz", true, false);
+            for dump in [member("c.sql", b"select 3;", true, false), long.clone()] {
+                assert_eq!(read(&[&junk, &dump, end].concat()).as_deref(), Ok("select 3;"), "{pad}");
+                assert_eq!(read(&[&dump, &junk, end].concat()).as_deref(), Ok("select 3;"), "{pad}");
             }
         }
         let mut locked = member("a", b"x", false, false);

@@ -14,9 +14,9 @@ use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::notices::NoticeKind;
 use crate::admin_db::{backups, log, notices};
 use crate::app::App;
+use crate::domain::backup_schedule::Policy;
 use crate::domain::job_kind::JobKind;
-use crate::domain::policy::Policy;
-use crate::domain::reason;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 
 fn day(at: DateTime<Utc>) -> String {
@@ -31,7 +31,7 @@ pub async fn failed(tx: &mut PgConnection, job: &Job, why: &str, now: DateTime<U
     }
     let row = backups::of_job(tx, job.id).await?.filter(|row| row.status == BackupStatus::Running);
     let Some(row) = row else { return Ok(()) };
-    let why = reason::line(why);
+    let why = short_reason::line(why);
     let (kind, text) = match row.drill_of {
         Some(of) => {
             let from =

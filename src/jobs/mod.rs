@@ -3,11 +3,17 @@
 pub mod backup_alerts;
 pub mod backups;
 mod ending;
+mod lease;
+pub mod memory_kills;
+pub mod portal_health;
+pub mod reaper;
 pub mod reconcile_servers;
 pub mod registry;
 pub mod schedule;
+mod step_status;
 pub mod survey;
+mod template_alerts;
+mod undo_steps;
 pub mod usage;
-pub mod watchdog;
 mod withdraw;
 pub mod workers;

@@ -14,14 +14,18 @@ use crate::admin_db::backups::findings;
 use crate::admin_db::containers::states::RestartCounters;
 use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
-use crate::admin_db::{backups, containers, jobs, log, seeds};
+use crate::admin_db::templates::versions;
+use crate::admin_db::{backups, containers, jobs, log, seeds, spares};
 use crate::app::App;
 use crate::bootstrap;
 use crate::domain::state::{ContainerState, Event};
+use crate::jobs::memory_kills;
 use crate::provision::container::find;
 use crate::provision::exec::last_lines;
+use crate::provision::firewall;
+use crate::provision::pinning::rebalance;
 use crate::provision::power::START;
-use crate::provision::{egress, request};
+use crate::provision::request;
 use crate::queue::refusal::RequestError;
 use crate::runtime::Observed;
 
@@ -71,7 +75,10 @@ pub async fn reconcile(app: &Arc<App>) -> anyhow::Result<ReconcileReport> {
         run.compare(c, found).await?;
     }
     if !observed.is_empty() {
-        egress::keep(app).await;
+        firewall::keep(app).await;
+    }
+    if let Err(e) = rebalance::keep(app).await {
+        tracing::warn!("Could not check the cores of the databases: {e}");
     }
     run.unknown_containers(&rows, &observed).await?;
     run.orphan_directories(&rows).await?;
@@ -95,10 +102,14 @@ impl Run<'_> {
         let found = found.as_ref();
         match (c.state, found) {
             (ContainerState::Running, Some(o)) if o.status == "paused" => {
-                let detail = format!("{} was paused manually in the container engine, so it does not respond", c.name);
-                self.note(&o.name, "paused", &detail, Some(&c)).await
+                let detail = format!("{} is paused, and no job is copying its data, so it does not respond", c.name);
+                self.note(&o.name, "paused", &detail, Some(&c)).await?;
+                // Its job died, or someone paused it manually. The start resumes it; as a job, because a copy of its data
+                // may begin at this moment. It is repeated until it works: a frozen database is worse than any attempt.
+                self.start_now(&c).await
             }
             (ContainerState::Running, Some(o)) => {
+                memory_kills::seen(self.app, &c, o).await?;
                 let detail = format!("{} should be running but is {}", c.name, o.status);
                 self.note(&o.name, "stopped", &detail, Some(&c)).await?;
                 self.start_again(&c, found).await
@@ -166,6 +177,11 @@ impl Run<'_> {
         if next.failures >= MOST_FAILURES {
             return self.give_up(c, found).await;
         }
+        self.start_now(c).await
+    }
+
+    /// Enqueues a start.
+    async fn start_now(&mut self, c: &Container) -> anyhow::Result<()> {
         match request::act(self.app, c, &START, &Actor::portal(ACTOR)).await {
             Ok(_) => self.report.restarted.push(c.name.clone()),
             // The owner acted first.
@@ -214,8 +230,12 @@ impl Run<'_> {
     async fn unknown_containers(&mut self, rows: &[Container], observed: &[Observed]) -> anyhow::Result<()> {
         let own = format!("{}-{}", self.app.config.instance, bootstrap::NAME);
         let helper = format!("{}-helper-", self.app.config.instance);
-        let known: HashSet<&str> =
+        let mut db = self.app.db.acquire().await?;
+        let spares = spares::all(&mut db).await?;
+        drop(db);
+        let mut known: HashSet<&str> =
             rows.iter().flat_map(|c| [c.docker_name.as_str(), c.docker_id.as_deref().unwrap_or_default()]).collect();
+        known.extend(spares.iter().map(|spare| spare.docker_name.as_str()));
         for o in observed {
             if o.name == own
                 || o.name.starts_with(&helper)
@@ -251,6 +271,8 @@ impl Run<'_> {
         known.extend(backups::listing::under_way(&mut db).await?.iter().map(ToString::to_string));
         known.extend(snapshots::all(&mut db).await?.iter().map(|s| s.id.to_string()));
         known.extend(seeds::all(&mut db).await?.iter().map(|s| s.id.to_string()));
+        known.extend(spares::all(&mut db).await?.iter().map(|s| s.id.to_string()));
+        known.extend(versions::existing(&mut db).await?.iter().map(|v| v.id.to_string()));
         drop(db);
         for path in found {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -2,30 +2,37 @@
 
 use crate::admin_db::containers::Container;
 use crate::audit;
+use crate::backup::drill;
+use crate::backup::restore::undo;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
 use crate::backup::retention::prune;
-use crate::backup::{drill, dump, replicate, request, restore};
+use crate::backup::{dump, replicate, request, restore};
+use crate::clones::{clone, restore_snapshot, snapshot};
 use crate::domain::job_kind::JobKind;
+use crate::import::load;
+use crate::import::load_offline;
 use crate::import::request::load_flow;
-use crate::import::{load, load_stopped};
-use crate::provision::{create, power, rollback, rotate, seed_builder};
+use crate::provision::spares::keeper;
+use crate::provision::{create, power, rotate_password, seed_builder};
 use crate::queue::flow::Flow;
 use crate::recovery::admin_backup;
-use crate::trash::delete;
+use crate::templates::import as template_import;
+use crate::templates::instance;
+use crate::trash::{move_to_trash, purge};
 
 /// All flows.
 pub static FLOWS: &[&Flow] = &[
     &create::CREATE,
     &load::LOAD,
-    &load_stopped::LOAD_STOPPED,
+    &load_offline::LOAD_STOPPED,
     &power::START,
     &power::STOP,
     &power::RESTART,
     &power::RESIZE,
-    &rotate::ROTATE,
-    &delete::DELETE,
-    &delete::UNDELETE,
-    &delete::PURGE,
+    &rotate_password::ROTATE,
+    &move_to_trash::DELETE,
+    &move_to_trash::UNDELETE,
+    &purge::PURGE,
     &dump::BACKUP,
     &drill::DRILL,
     &restore::RESTORE,
@@ -34,12 +41,18 @@ pub static FLOWS: &[&Flow] = &[
     &partial::RESTORE_BESIDE,
     &upgrade::UPGRADE,
     &recover::RECOVER,
-    &rollback::GO_BACK,
+    &undo::GO_BACK,
     &prune::PRUNE,
     &audit::AUDIT,
     &admin_backup::BACK_UP,
     &replicate::COPY,
     &seed_builder::PREPARE,
+    &keeper::KEEP_SPARES,
+    &snapshot::SNAPSHOT,
+    &clone::CLONE,
+    &restore_snapshot::RESTORE_SNAPSHOT,
+    &template_import::IMPORT,
+    &instance::FROM_TEMPLATE,
 ];
 
 /// The flow of this kind; `None` if only another version of the portal has it.
@@ -50,6 +63,12 @@ pub fn flow(kind: &str) -> Option<&'static Flow> {
 
 /// The flow that starts a container again. If it never ran, that is the flow that creates it.
 pub fn start_flow(c: &Container) -> &'static Flow {
+    if c.started_at.is_none() && c.origin.is_some() {
+        return &clone::CLONE;
+    }
+    if c.started_at.is_none() && c.template_version.is_some() {
+        return &instance::FROM_TEMPLATE;
+    }
     match (c.started_at, c.restored_from) {
         (Some(_), _) => &power::START,
         (None, None) if c.brought => load_flow(c.engine),
@@ -60,7 +79,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::work::Cancel;
+    use crate::domain::job_rules::Cancel;
     use crate::jobs::registry::*;
 
     #[test]

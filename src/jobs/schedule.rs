@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{backups, survey, usage};
+use super::{backups, reaper, survey, usage};
 use crate::admin_db::backups::schedule;
 use crate::admin_db::containers;
 use crate::admin_db::containers::ports;
@@ -16,18 +16,25 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::people::sessions;
 use crate::app::App;
 use crate::audit::AUDIT;
+use crate::backup::restore::undo;
 use crate::backup::retention::prune::prune_if_due;
+use crate::clones::remove;
 use crate::jobs::reconcile_servers;
-use crate::provision::{request, rollback, seed_builder};
+use crate::provision::spares::keeper;
+use crate::provision::{request, seed_builder};
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup;
-use crate::trash::delete::PURGE;
+use crate::templates::{request as request_template, retire};
+use crate::trash::purge::PURGE;
 use crate::trash::tombstone;
 
 /// One kind of periodic work.
 struct PeriodicWork {
+    /// Its key in the table `schedule`.
     name: &'static str,
+    /// For people.
+    title: &'static str,
     every: fn(&App) -> Duration,
     run: for<'a> fn(&'a Arc<App>) -> BoxFuture<'a, anyhow::Result<Value>>,
 }
@@ -36,37 +43,112 @@ struct PeriodicWork {
 const WORK: &[PeriodicWork] = &[
     PeriodicWork {
         name: "reconcile",
+        title: "Desired and actual states",
         every: |app| app.config.jobs.reconcile,
         run: |app| Box::pin(async move { Ok(serde_json::to_value(reconcile_servers::reconcile(app).await?)?) }),
     },
-    PeriodicWork { name: "usage", every: |app| app.config.jobs.usage, run: |app| Box::pin(usage::measure(app)) },
-    PeriodicWork { name: "survey", every: |app| app.config.jobs.survey, run: |app| Box::pin(survey::survey(app)) },
-    PeriodicWork { name: "backups", every: |_| Duration::from_secs(30), run: |app| Box::pin(backups::enqueue(app)) },
+    PeriodicWork {
+        name: "usage",
+        title: "Sizes on disk",
+        every: |app| app.config.jobs.usage,
+        run: |app| Box::pin(usage::measure(app)),
+    },
+    PeriodicWork {
+        name: "survey",
+        title: "Scans of servers",
+        every: |app| app.config.jobs.survey,
+        run: |app| Box::pin(survey::survey(app)),
+    },
+    PeriodicWork {
+        name: "backups",
+        title: "Scheduled backups",
+        every: |_| Duration::from_secs(30),
+        run: |app| Box::pin(backups::enqueue(app)),
+    },
     PeriodicWork {
         name: "admin backup",
+        title: "Backup of mydb_admin",
         every: |app| app.config.backups.admin_every.max(Duration::from_secs(60)),
         run: |app| Box::pin(admin_backup::hourly(app)),
     },
-    PeriodicWork { name: "prune", every: |_| Duration::from_secs(3600), run: |app| Box::pin(prune(app)) },
-    PeriodicWork { name: "audit", every: |_| Duration::from_secs(24 * 3600), run: |app| Box::pin(audit(app)) },
-    PeriodicWork { name: "purge", every: |_| Duration::from_secs(60), run: |app| Box::pin(purge(app)) },
+    PeriodicWork {
+        name: "prune",
+        title: "Removal of old backups",
+        every: |_| Duration::from_secs(3600),
+        run: |app| Box::pin(prune(app)),
+    },
+    PeriodicWork {
+        name: "audit",
+        title: "Audit of the backups",
+        every: |_| Duration::from_secs(24 * 3600),
+        run: |app| Box::pin(audit(app)),
+    },
+    PeriodicWork {
+        name: "purge",
+        title: "Emptying the trash",
+        every: |_| Duration::from_secs(60),
+        run: |app| Box::pin(purge(app)),
+    },
+    PeriodicWork {
+        name: "reaper",
+        title: "Ends of databases",
+        every: |app| app.config.jobs.reaper_every,
+        run: |app| Box::pin(reaper::run(app)),
+    },
     PeriodicWork {
         name: "set aside",
+        title: "Removal of previous data",
         every: |_| Duration::from_secs(3600),
-        run: |app| Box::pin(async move { rollback::remove_expired(app).await }),
+        run: |app| Box::pin(async move { undo::remove_expired(app).await }),
+    },
+    PeriodicWork {
+        name: "snapshots",
+        title: "Removal of snapshots",
+        every: |_| Duration::from_secs(60),
+        run: |app| Box::pin(async move { remove::remove_unneeded(app).await }),
     },
     PeriodicWork {
         name: "marks",
+        title: "Deletion records",
         every: |_| Duration::from_secs(300),
         run: |app| Box::pin(async move { tombstone::settle(app).await }),
     },
     PeriodicWork {
         name: "seeds",
+        title: "Seeds of images",
         every: |app| app.config.jobs.prepare,
         run: |app| Box::pin(async move { seed_builder::enqueue_if_due(app).await }),
     },
-    PeriodicWork { name: "tidy", every: |_| Duration::from_secs(600), run: |app| Box::pin(tidy(app)) },
+    PeriodicWork {
+        name: "spares",
+        title: "Servers started in advance",
+        every: |app| app.config.jobs.spares,
+        run: |app| Box::pin(async move { keeper::enqueue_if_due(app).await }),
+    },
+    PeriodicWork {
+        name: "templates",
+        title: "Import of changed dumps",
+        every: |_| Duration::from_secs(1800),
+        run: |app| Box::pin(async move { request_template::nightly(app).await }),
+    },
+    PeriodicWork {
+        name: "template versions",
+        title: "Removal of old versions of templates",
+        every: |_| Duration::from_secs(60),
+        run: |app| Box::pin(async move { retire::remove_unneeded(app).await }),
+    },
+    PeriodicWork {
+        name: "tidy",
+        title: "Clean-up of sessions and ports",
+        every: |_| Duration::from_secs(600),
+        run: |app| Box::pin(tidy(app)),
+    },
 ];
+
+/// The title of periodic work, for people. Work that only another version of the portal knows keeps its key.
+pub fn title(name: &str) -> &str {
+    WORK.iter().find(|work| work.name == name).map_or(name, |work| work.title)
+}
 
 /// Time between two checks for due work.
 const TICK: Duration = Duration::from_millis(500);

@@ -11,7 +11,7 @@ use crate::admin_db::containers::samples::Sample;
 use crate::admin_db::containers::{Container, samples, surveys};
 use crate::app::App;
 use crate::blueprint::Blueprint;
-use crate::domain::reason;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 use crate::engine::{ExecOutcome, LOCKED_OUT, Survey};
 use crate::provision::exec::ask;
@@ -128,7 +128,7 @@ async fn into(app: &App, c: &Container, id: &str) -> Result<Survey, SurveyError>
             .map_err(|e| SurveyError::new("The server's response could not be read.", &e));
     }
     let detail = match ExecOutcome::of(said.code, &said.stderr) {
-        ExecOutcome::Failed(words) => reason::line(&words),
+        ExecOutcome::Failed(words) => short_reason::line(&words),
         ExecOutcome::Done => String::new(),
     };
     let shut_out = said.stderr.contains(LOCKED_OUT);

@@ -1,14 +1,62 @@
 //! Measures the disk space used by databases and tiers. Never runs within a request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::admin_db::containers::usage;
+use uuid::Uuid;
+
 use crate::admin_db::containers::usage::TierUsage;
+use crate::admin_db::containers::{Container, snapshots, usage};
+use crate::admin_db::templates::versions;
 use crate::admin_db::{containers, dumps};
 use crate::app::App;
+use crate::config::Tier;
 use crate::import::staging;
+use crate::storage::error::StorageError;
 use crate::storage::{DataDir, capacity, unavailable_reason};
 use crate::tasks;
+
+/// What the directories of a tier take on disk.
+#[derive(Default)]
+struct Sum {
+    /// Number of databases.
+    databases: i64,
+    /// Bytes that are shared with no other directory.
+    own: i64,
+    /// Bytes that are shared, of all directories together.
+    shared: i64,
+    /// The largest shared size among databases that were cloned from each other, and their snapshots.
+    families: HashMap<Uuid, i64>,
+}
+
+impl Sum {
+    fn add(&mut self, family: Uuid, bytes: i64, shared: Option<i64>) {
+        // The map of a file may include space after its end.
+        let shared = shared.unwrap_or(0).clamp(0, bytes.max(0));
+        self.own = self.own.saturating_add(bytes - shared);
+        self.shared = self.shared.saturating_add(shared);
+        let largest = self.families.entry(family).or_default();
+        *largest = (*largest).max(shared);
+    }
+
+    /// Bytes on disk. Copies of a family mostly share the same blocks, so the largest share counts once.
+    fn used(&self) -> i64 {
+        self.own.saturating_add(self.families.values().sum())
+    }
+}
+
+/// The database or template from which all databases cloned from each other come.
+fn family(rows: &[Container], id: Uuid) -> Uuid {
+    let mut first = id;
+    // Clones of clones are rarely deep; the limit guards against a circle.
+    for _ in 0..100 {
+        match rows.iter().find(|c| c.id == first).and_then(|c| c.cloned_from) {
+            Some(from) => first = from,
+            None => break,
+        }
+    }
+    // Databases from one template share most of their blocks with its versions.
+    rows.iter().find(|c| c.id == first).and_then(|c| c.template_id).unwrap_or(first)
+}
 
 /// Measures everything once.
 ///
@@ -17,38 +65,65 @@ use crate::tasks;
 pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
+    let copies = snapshots::all_copies(&mut db).await?;
+    let versions = versions::existing(&mut db).await?;
     drop(db);
-    let mut used: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    let mut capacities = HashMap::new();
+    for tier in app.config.storage.iter().filter(|tier| unavailable_reason(tier).is_none()) {
+        let path = tier.path.clone();
+        if let Ok(Ok(has)) = tasks::blocking(move || capacity(&path)).await {
+            capacities.insert(tier.name.as_str(), has);
+        }
+    }
+    let reflink = |tier: &Tier| capacities.get(tier.name.as_str()).is_some_and(|has| has.reflink);
+    let mut used: BTreeMap<&str, Sum> = BTreeMap::new();
     for c in &rows {
         let Some(tier) = app.config.tier(&c.storage) else { continue };
         let dir = DataDir::new(tier, &app.config.instance, c.id);
-        let bytes = match app.files.usage(&dir, &app.config.image_reference(&c.image)).await {
-            Ok(bytes) => {
+        let (bytes, shared) = match size(app, &dir, &c.image, reflink(tier)).await {
+            Ok((bytes, shared)) => {
                 let mut db = app.db.acquire().await?;
                 containers::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
-                bytes
+                containers::set_shared(&mut db, c.id, shared).await?;
+                (bytes, shared)
             }
             Err(e) => {
                 tracing::warn!(container.name = c.name, "Could not measure the database `{}`: {e}", c.name);
-                c.size_bytes.unwrap_or_default()
+                (c.size_bytes.unwrap_or_default(), c.shared_bytes)
             }
         };
         let sum = used.entry(tier.name.as_str()).or_default();
-        *sum = (sum.0.saturating_add(bytes), sum.1 + 1);
+        sum.databases += 1;
+        sum.add(family(&rows, c.id), bytes, shared);
     }
-    for tier in &app.config.storage {
-        if unavailable_reason(tier).is_some() {
+    for copy in &copies {
+        let Some(tier) = rows.iter().find(|c| c.id == copy.container_id).and_then(|c| app.config.tier(&c.storage))
+        else {
             continue;
-        }
-        let path = tier.path.clone();
-        let Ok(Ok(has)) = tasks::blocking(move || capacity(&path)).await else { continue };
-        let (used_bytes, databases) = used.get(tier.name.as_str()).copied().unwrap_or_default();
+        };
+        let dir = DataDir::new(tier, &app.config.instance, copy.id);
+        let Ok((bytes, shared)) = size(app, &dir, &copy.image, reflink(tier)).await else { continue };
+        let mut db = app.db.acquire().await?;
+        containers::copies::set_size(&mut db, copy.id, bytes, shared).await?;
+        drop(db);
+        let sum = used.entry(tier.name.as_str()).or_default();
+        sum.add(family(&rows, copy.container_id), bytes, shared);
+    }
+    for version in versions.iter().filter(|version| version.is_usable()) {
+        let Some(tier) = app.config.tier(&version.storage) else { continue };
+        let dir = DataDir::new(tier, &app.config.instance, version.id);
+        let Ok((bytes, shared)) = size(app, &dir, &version.image, reflink(tier)).await else { continue };
+        used.entry(tier.name.as_str()).or_default().add(version.template_id, bytes, shared);
+    }
+    for (tier, has) in capacities {
+        let sum = used.remove(tier).unwrap_or_default();
         let row = TierUsage {
-            tier: tier.name.clone(),
-            used_bytes,
+            tier: tier.to_owned(),
+            used_bytes: sum.used(),
+            shared_bytes: sum.shared - sum.families.values().sum::<i64>(),
             free_bytes: has.free,
             total_bytes: has.total,
-            databases,
+            databases: sum.databases,
             file_system: has.file_system,
             reflink: has.reflink,
             measured_at: app.clock.now(),
@@ -64,4 +139,30 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
     drop(db);
     staging::sweep(&app.config, &waiting);
     Ok(serde_json::json!({ "databases": rows.len(), "tiers": app.config.storage.len() }))
+}
+
+/// Bytes of a directory, and how many of them are shared, on a tier that can share blocks.
+async fn size(app: &App, dir: &DataDir, image: &str, reflink: bool) -> Result<(i64, Option<i64>), StorageError> {
+    let bytes = app.files.usage(dir, &app.config.image_reference(image)).await?;
+    let shared = if reflink { app.files.shared(dir).await? } else { None };
+    Ok((bytes, shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_family_shares_counts_once() {
+        let mut sum = Sum::default();
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for (family, bytes, shared) in [(one, 100, Some(90)), (one, 95, Some(85)), (other, 50, None)] {
+            sum.add(family, bytes, shared);
+        }
+        // 10 + 10 + 50 of their own, and 90 once.
+        assert_eq!(sum.used(), 160);
+        // More than the whole cannot be shared.
+        sum.add(other, 5, Some(4096));
+        assert_eq!(sum.used(), 165);
+    }
 }

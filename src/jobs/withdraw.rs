@@ -9,7 +9,8 @@ use tracing::Instrument;
 
 use crate::admin_db::jobs::cancel as job_cancel;
 use crate::app::App;
-use crate::jobs::ending::{POLL, lose_lease, take_back};
+use crate::jobs::lease::{POLL, lose_lease, new_lease};
+use crate::jobs::undo_steps::take_back;
 use crate::queue::context::job_span;
 
 /// Withdraws such jobs until `stop`. If one is interrupted, a worker continues after its lease has expired.
@@ -17,7 +18,7 @@ pub(super) async fn run(app: &Arc<App>, stop: &CancellationToken) {
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
-        let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
+        let lease = new_lease(app);
         let taken = async {
             let mut db = app.db.acquire().await?;
             job_cancel::take_queued(&mut db, &lease, app.config.jobs.lease).await

@@ -18,12 +18,14 @@ use crate::admin_db::jobs::queue::{ReservedJob, WorkerShares};
 use crate::admin_db::jobs::{Job, StepStatus, cancel, queue};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::work::{Cancel, Pool};
-use crate::jobs::ending::{JobEnd, POLL, end, lose_lease, number, put_back, set_step, take_back, undo, wait_for_it};
+use crate::domain::job_rules::{Cancel, Pool};
+use crate::jobs::ending::{JobEnd, end};
+use crate::jobs::lease::{POLL, lose_lease, new_lease, put_back, wait_for_it};
+use crate::jobs::step_status::{number, set_step};
+use crate::jobs::undo_steps::{give_up, take_back};
 use crate::jobs::{registry, withdraw};
 use crate::provision::resume;
 use crate::queue::context::{StepContext, job_span};
-use crate::queue::flow::Flow;
 
 /// How long a step may continue after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -48,9 +50,7 @@ async fn work(app: &Arc<App>, stop: &CancellationToken) {
         if stop.is_cancelled() {
             break;
         }
-        // Every lease has its own name: a run that lost its lease must not be confused with the one that took over,
-        // even in the same portal.
-        let lease = format!("{}/{}", app.worker, hex::encode(app.random.bytes::<4>()));
+        let lease = new_lease(app);
         let reserved = async {
             let mut db = app.db.acquire().await?;
             queue::reserve(&mut db, (&app.worker, &lease), app.config.jobs.lease, &shares).await
@@ -216,16 +216,6 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         }
     }
     end(app, &work.job, lease, JobEnd::Well).await;
-}
-
-/// Undoes the completed steps and ends the job as failed.
-async fn give_up(work: &StepContext, flow: &Flow, (failed, why): (usize, &str)) {
-    // Recorded first, so that a run that takes over from here continues undoing, with the same reason.
-    set_step(work, number(failed), StepStatus::Failed, Some(why)).await;
-    if undo(work, flow, (failed, why)).await {
-        let step = flow.steps.get(failed).map_or("", |s| s.name);
-        end(&work.app, &work.job, &work.lease, JobEnd::Failed(step, why)).await;
-    }
 }
 
 async fn steps_before(work: &StepContext) -> Result<Vec<jobs::JobStep>, sqlx::Error> {

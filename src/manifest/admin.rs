@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::names::InstanceId;
+use crate::domain::object_keys;
 use crate::manifest::Object;
 use crate::objects::{ObjectError, ObjectInfo, Store};
 
@@ -20,9 +21,6 @@ pub const DUMP: &str = "mydb_admin.pgdump";
 pub const KEYS: &str = "keys.age";
 /// Maximum size of a manifest and of the encrypted keys in bytes.
 pub const LONGEST: u64 = 1024 * 1024;
-/// Format of times in key prefixes. It sorts chronologically.
-const TIME: &str = "%Y%m%dT%H%M%SZ";
-
 /// The manifest of a backup of mydb_admin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AdminManifest {
@@ -47,16 +45,6 @@ pub struct AdminManifest {
     pub keys_sha256: Option<String>,
 }
 
-/// Key prefix of all backups of mydb_admin of an instance.
-pub fn beginning(instance: &InstanceId) -> String {
-    format!("{instance}/mydb_admin/")
-}
-
-/// Key prefix of the backup of this moment.
-pub fn location(instance: &InstanceId, at: DateTime<Utc>) -> String {
-    format!("{}{}", beginning(instance), at.format(TIME))
-}
-
 /// A complete backup of mydb_admin in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAdminBackup {
@@ -75,7 +63,7 @@ const ABANDONED: TimeDelta = TimeDelta::hours(1);
 
 /// The complete backups, the newest first.
 pub async fn list(store: &Store, instance: &InstanceId) -> Result<Vec<StoredAdminBackup>, ObjectError> {
-    let beginning = beginning(instance);
+    let beginning = object_keys::of_admin_backups(instance);
     Ok(whole(&store.list(&beginning).await?, &beginning))
 }
 
@@ -85,7 +73,7 @@ pub async fn look(
     instance: &InstanceId,
     now: DateTime<Utc>,
 ) -> Result<(Vec<StoredAdminBackup>, Vec<String>), ObjectError> {
-    let beginning = beginning(instance);
+    let beginning = object_keys::of_admin_backups(instance);
     let objects = store.list(&beginning).await?;
     let there = whole(&objects, &beginning);
     let left = left(&objects, &there, &beginning, now);
@@ -95,7 +83,7 @@ pub async fn look(
 fn left(objects: &[ObjectInfo], there: &[StoredAdminBackup], beginning: &str, now: DateTime<Utc>) -> Vec<String> {
     let is_left = |key: &str| {
         let Some((location, _)) = key.rsplit_once('/') else { return false };
-        let begun = moment(&format!("{location}/{FILE}"), beginning);
+        let begun = moment(&object_keys::file(location, FILE), beginning);
         begun.is_some_and(|(at, _)| now - at > ABANDONED) && !there.iter().any(|t| t.location == location)
     };
     objects.iter().map(|o| o.key.clone()).filter(|key| is_left(key)).collect()
@@ -106,7 +94,7 @@ fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<StoredAdminBackup> {
     let there = |(made_at, location): (DateTime<Utc>, String)| StoredAdminBackup {
         made_at,
         bytes: ["zst", "zst.age"].into_iter().find_map(|end| length(format!("{location}/{DUMP}.{end}"))).unwrap_or(0),
-        keys: length(format!("{location}/{KEYS}")).is_some(),
+        keys: length(object_keys::file(&location, KEYS)).is_some(),
         location,
     };
     let mut found: Vec<StoredAdminBackup> =
@@ -115,17 +103,8 @@ fn whole(objects: &[ObjectInfo], beginning: &str) -> Vec<StoredAdminBackup> {
     found
 }
 
-/// Whether this key prefix has the form of a backup of mydb_admin: `<instance>/mydb_admin/<time>`.
-pub fn is_location(location: &str) -> bool {
-    let mut parts = location.split('/').skip(2);
-    let time = parts.next().unwrap_or_default();
-    parts.next().is_none() && chrono::NaiveDateTime::parse_from_str(time, TIME).is_ok()
-}
-
 fn moment(key: &str, beginning: &str) -> Option<(DateTime<Utc>, String)> {
-    let name = key.strip_prefix(beginning)?.strip_suffix(FILE)?.strip_suffix('/')?;
-    let at = chrono::NaiveDateTime::parse_from_str(name, TIME).ok()?.and_utc();
-    Some((at, format!("{beginning}{name}")))
+    object_keys::parse_admin_backup(key, beginning, FILE)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::engine::EngineKind;
+use crate::domain::quantity::thousands;
 use crate::engine::part::Count;
 use crate::sql::Dialect;
 
@@ -157,6 +158,16 @@ impl LoadReport {
         }
     }
 
+    /// What it contains, for example “3 tables, 12 rows”.
+    pub fn content(&self) -> String {
+        let (table, row) = match self.format {
+            Some(Format::MongoArchive) => ("collection", "document"),
+            Some(Format::Neo4jDump) => ("label", "node or relationship"),
+            _ => ("table", "row"),
+        };
+        format!("{}, {}", amount(self.tables, table), amount(self.rows, row))
+    }
+
     /// Summary in one sentence.
     pub fn sentence(&self) -> String {
         let (table, row, one) = match self.format {
@@ -204,8 +215,8 @@ pub const MOST: usize = 100;
 pub(crate) fn amount(n: u64, one: &str) -> String {
     match (n, one) {
         (1, _) => format!("1 {one}"),
-        (_, "entry") => format!("{n} entries"),
-        (_, "node or relationship") => format!("{n} nodes and relationships"),
-        _ => format!("{n} {one}s"),
+        (n, "entry") => format!("{} entries", thousands(n)),
+        (n, "node or relationship") => format!("{} nodes and relationships", thousands(n)),
+        (n, _) => format!("{} {one}s", thousands(n)),
     }
 }

@@ -146,6 +146,12 @@ pub struct BackupSubject {
     pub backup_freq: String,
     /// Extensions selected when it was created.
     pub extensions: Vec<String>,
+    /// When it was to end, if ever. Older portals did not record this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The cores its owner asked for, if not all: a list, or `auto:` and a number. Older portals did not record this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpuset: Option<String>,
 }
 
 /// An object of a backup.
@@ -316,5 +322,28 @@ impl Manifest {
                 .map(|(_, is)| format!("{} exists, with {}, but was not in the backup.", named(is), is.rows)),
         );
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::manifest::BackupSubject;
+
+    /// The description of a database as portals wrote it before they recorded its end and its cores.
+    const OLDER: &str = r#"{"id":"01990c3e-7d53-7c70-a3a4-1f0d6f4f2b11","name":"lab","engine":"postgres",
+        "image":"docker.io/library/postgres:17","digest":"","version":"17.6","dbname":"trial","dbuser":"ada","owner":"ada",
+        "contact":"","department":"","description":"","storage":"standard","memory_bytes":1,"millicpus":1,
+        "backup_freq":"Daily","extensions":[]}"#;
+
+    #[test]
+    fn end_and_cores_are_kept_and_manifests_without_them_are_read() {
+        let mut subject: BackupSubject = serde_json::from_str(OLDER).unwrap();
+        assert_eq!((subject.expires_at, subject.cpuset.as_deref()), (None, None));
+        let written = serde_json::to_value(&subject).unwrap();
+        assert!(written.get("expires_at").is_none() && written.get("cpuset").is_none(), "{written}");
+        subject.expires_at = chrono::DateTime::from_timestamp(1_800_000_000, 0);
+        subject.cpuset = Some("auto:2".to_owned());
+        let written = serde_json::to_string(&subject).unwrap();
+        assert_eq!(serde_json::from_str::<BackupSubject>(&written).unwrap(), subject);
     }
 }

@@ -4,7 +4,7 @@
 pub mod check;
 pub mod embedded;
 pub mod s3;
-pub(crate) mod same;
+pub(crate) mod same_location;
 
 use std::sync::Arc;
 

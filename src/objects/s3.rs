@@ -1,24 +1,28 @@
 //! A bucket of an S3-compatible store.
 
 mod error;
-mod line;
 mod list;
+mod pacing;
 mod read;
 mod upload;
 
 use std::time::Duration;
 
 use anyhow::Context;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -28,7 +32,7 @@ use secrecy::ExposeSecret;
 use super::{ObjectError, ObjectInfo};
 use crate::config::Target;
 
-pub use line::UploadPace;
+pub use pacing::UploadPace;
 
 /// Timeout for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -40,7 +44,8 @@ const TRIES: u32 = 4;
 /// Timeouts of a request with this many bytes. All its attempts together have twice as long, so that a store that
 /// accepts requests but never responds is noticed soon.
 fn patience(target: &Target, bytes: usize) -> TimeoutConfig {
-    let answer = Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / line::SLOWEST);
+    let answer =
+        Duration::from_secs(target.answer_seconds.into()) + Duration::from_secs(bytes as u64 / pacing::SLOWEST);
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(answer)
@@ -84,17 +89,17 @@ impl Store {
                 config.credentials_provider(Credentials::new(id, secret.expose_secret(), None, None, "configuration"))
             }
             _ => {
-                let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder()
-                    .region(region)
-                    .build()
-                    .await;
+                // The machine's own credentials come from services of the provider, which have public certificates.
+                let provider = ProviderConfig::without_region().with_http_client(http_client(TlsContext::default()));
+                let chain = DefaultCredentialsChain::builder().configure(provider).region(region).build().await;
                 config.credentials_provider(chain)
             }
         };
-        if let Some(ca) = &target.ca {
-            let pem = std::fs::read(ca).with_context(|| format!("can't read {}", ca.display()))?;
-            config = config.http_client(client_trusting(&pem)?);
-        }
+        let trusted = match &target.ca {
+            Some(ca) => only(&std::fs::read(ca).with_context(|| format!("can't read {}", ca.display()))?)?,
+            None => TlsContext::default(),
+        };
+        let config = config.http_client(http_client(trusted));
         Ok(Self { client: Client::from_conf(config.build()), target: target.clone() })
     }
 
@@ -179,16 +184,16 @@ impl Store {
     }
 }
 
-fn client_trusting(pem: &[u8]) -> anyhow::Result<aws_sdk_s3::config::SharedHttpClient> {
-    use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-    use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+/// Trusts only the authority in this PEM file.
+fn only(pem: &[u8]) -> anyhow::Result<TlsContext> {
     let trust = TrustStore::empty().with_pem_certificate(pem);
-    let context = TlsContext::builder().with_trust_store(trust).build().context(
-        "the CA file of the target is not a PEM \
-                                                                       certificate",
-    )?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(context)
-        .build_https())
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    context.context("the CA file of the target is not a PEM certificate")
+}
+
+fn http_client(trusted: TlsContext) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(trusted)
+        .build_https()
 }

@@ -1,10 +1,13 @@
 //! Finds, creates, starts, stops and removes the container of a database in the engine. Shared by all flows.
 
 use super::data_directory::{prepare, refuse_foreign_data};
-use super::egress;
+use super::{firewall, pinning};
 use crate::admin_db::containers;
+use crate::admin_db::containers::ports::PortOwner;
 use crate::admin_db::containers::{Container, ports};
 use crate::app::App;
+use crate::blueprint::Blueprint;
+use crate::domain::quantity::ByteSize;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{ContainerSpec, Observed, Publish, RuntimeError};
@@ -35,13 +38,20 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
 /// Finds or creates the engine's container, with its files copied in. It is not started, but may already be running.
 pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
     let app = &work.app;
+    if pinning::settle(app, &*work.container().await?).await? {
+        work.changed();
+    }
     let c = work.container().await?;
     let blueprint = work.blueprint().await?;
     refuse_foreign_data(app, &c, &blueprint).await?;
     let mut found = find(app, &c).await?;
     let recipe = blueprint.recipe(app)?;
     let differs = |f: &Observed| {
-        f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus)) || f.shm.is_some_and(|s| s != recipe.shm.0)
+        let reserved = app.config.databases.reservation(ByteSize(c.memory_bytes)).map_or(0, |bytes| bytes.0);
+        f.limits.is_some_and(|l| l != (c.memory_bytes, c.millicpus))
+            || f.shm.is_some_and(|s| s != recipe.shm.0)
+            || f.reservation.is_some_and(|r| r != reserved)
+            || f.cores.as_ref().is_some_and(|cores| *cores != blueprint.cores)
     };
     if let Some(old) = found.take_if(|f| !f.running && differs(f)) {
         // Its limits were changed while it was stopped, or an older portal created it. Servers read their settings at
@@ -54,27 +64,36 @@ pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
             app.runtime.copy_in(&found.id, &recipe.files).await?;
         }
         note_id(work, &c, &found.id).await?;
+        if found.running {
+            // One that was started in advance is not pinned yet.
+            pinning::bring(app, &found, &blueprint.cores).await?;
+        }
         return Ok(found.id);
     }
     prepare(app, &blueprint).await?;
-    let open = app.catalog.find(&c.image).is_some_and(|i| i.egress);
+    let id = create(app, &blueprint, &c.docker_name).await?;
+    note_id(work, &c, &id).await?;
+    Ok(id)
+}
+
+/// Creates the engine's container with this name, with its files copied in. Its ports are published.
+pub(super) async fn create(app: &App, b: &Blueprint, name: &str) -> Result<String, StepError> {
+    let (recipe, open) = (b.recipe(app)?, b.image.egress);
     let network = match open {
         true => crate::domain::names::open_network_name(&app.config.instance),
         false => crate::domain::names::network_name(&app.config.instance),
     };
     app.runtime.ensure_network(&network, &app.config.instance).await?;
     if !open {
-        egress::ensure(app, &blueprint.reference).await;
+        firewall::ensure(app, &b.reference).await;
     }
-    let engine = c.engine.engine();
-    let publish = engine.ports().iter().filter_map(|p| {
-        let (_, port) = c.ports.iter().find(|(purpose, _)| purpose == p.purpose)?;
+    let publish = b.image.engine.engine().ports().iter().filter_map(|p| {
+        let (_, port) = b.ports().iter().find(|(purpose, _)| purpose == p.purpose)?;
         Some(Publish { address: app.config.databases.bind, port: *port, inside: p.inside(*port) })
     });
-    let mut spec =
-        ContainerSpec { publish: publish.collect(), ..blueprint.spec(app, &recipe, &c.docker_name, network) };
+    let mut spec = ContainerSpec { publish: publish.collect(), ..b.spec(app, &recipe, name, network) };
     if !open {
-        let names = egress::no_names(&app.config).await;
+        let names = firewall::no_names(&app.config).await;
         spec.mounts.push(names.map_err(|e| StepError::Fail(format!("Cannot write a file for the container: {e}.")))?);
     }
     let id = match app.runtime.create(&spec).await {
@@ -83,7 +102,6 @@ pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
         made => made?,
     };
     app.runtime.copy_in(&id, &recipe.files).await?;
-    note_id(work, &c, &id).await?;
     Ok(id)
 }
 
@@ -127,7 +145,7 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     let mut tx = app.db.begin().await?;
     containers::set_docker_id(&mut tx, c.id, None).await?;
     ports::mark_occupied(&mut tx, port, "another program is listening on it", now).await?;
-    let taken = ports::take(&mut tx, &app.config.databases.ports, c.id, &purpose, now).await?;
+    let taken = ports::take(&mut tx, &app.config.databases.ports, PortOwner::Container(c.id), &purpose, now).await?;
     if taken.is_none() {
         return Err(StepError::Fail(format!("Port {port} is in use by another program, and no other port is free.")));
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{container, data_directory, power, rotate, seed, server};
+use super::{container, data_directory, power, rotate_password, seed, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::domain::state::Event;
-use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
@@ -25,8 +25,12 @@ pub static CREATE: Flow = Flow {
     kind: JobKind::Create,
     title: "Create database",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Before(HAND_OVER.name)),
-    steps: &[CHECK_STORAGE, GET_IMAGE, PREPARE_DATA, MAKE_CONTAINER, START, WAIT, rotate::SET_UP_ACCESS, HAND_OVER],
+    steps: STEPS,
 };
+
+/// The steps of a database whose data is a copy, of a seed or of a template, or is initialised by the image.
+pub(crate) const STEPS: &[Step] =
+    &[CHECK_STORAGE, GET_IMAGE, PREPARE_DATA, MAKE_CONTAINER, START, WAIT, rotate_password::SET_UP_ACCESS, HAND_OVER];
 
 // Steps shared with other flows that result in a new server.
 /// Rejects a full tier.
@@ -154,7 +158,8 @@ pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
 }
 
 pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
-    let version = server::wait_ready(w, w.app.config.databases.create_timeout).await?;
+    // A server that was started in advance has responded already.
+    let (_, version) = server::running(w, &*w.container().await?, w.app.config.databases.create_timeout).await?;
     w.progress(&format!("Version {version}")).await;
     Ok(())
 }

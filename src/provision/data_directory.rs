@@ -5,12 +5,17 @@ use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
 use crate::queue::step_error::StepError;
-use crate::storage::SmallFile;
+use crate::storage::{DataDir, SmallFile};
 
 /// Prepares the data directory, or finds it prepared, with a note next to it about what it is for.
 pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
     app.files.prepare(&b.dir, &b.reference, b.image.uid, b.image.gid).await?;
-    Ok(b.dir.note_maker(&maker(&b.image)).await?)
+    note_maker(&b.dir, &b.image).await
+}
+
+/// Notes next to a data directory what wrote it, unless that is noted.
+pub(crate) async fn note_maker(dir: &DataDir, image: &CatalogImage) -> Result<(), StepError> {
+    Ok(dir.note_maker(&maker(image)).await?)
 }
 
 /// Fails before a server opens data of another version, or initialises a directory that contained data before: if that

@@ -1,19 +1,29 @@
 //! Edits an existing database. New limits of a running server are applied by a job.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{power, quota};
+use super::pinning::rebalance;
+use super::{lifetime, pinning, power, quota};
 use crate::admin_db::containers::input::ContainerEdit;
-use crate::admin_db::containers::{Container, input, states};
+use crate::admin_db::containers::{Container, cores, expiry, input, states};
+use crate::admin_db::jobs::payload::JobPayload;
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
-use crate::admin_db::{constraint, containers, jobs, log};
+use crate::admin_db::notices::NoticeKind;
+use crate::admin_db::{constraint, containers, jobs, log, notices};
 use crate::app::App;
-use crate::domain::policy::Policy;
+use crate::domain::backup_schedule::Policy;
+use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
-use crate::queue::give_way;
+use crate::queue::cancel_backup;
 use crate::queue::refusal::RequestError;
+
+/// How long a request waits until a running server has its new cores.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Validated changes; a field that is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +42,10 @@ pub struct EditRequest {
     pub memory: Option<ByteSize>,
     /// CPU limit.
     pub cpus: Option<MilliCpus>,
+    /// The cores to pin it to.
+    pub cores: Option<CpuRequest>,
+    /// When it expires, if ever.
+    pub expires_at: Option<Option<DateTime<Utc>>>,
 }
 
 impl EditRequest {
@@ -60,7 +74,19 @@ impl EditRequest {
         if let Some(cpus) = self.cpus.filter(|m| m.0 != c.millicpus) {
             found.push(format!("CPUs {} → {cpus}", MilliCpus(c.millicpus)));
         }
+        if let Some(request) = self.repins(c) {
+            let text = |text: Option<&str>| text.unwrap_or("all").to_owned();
+            found.push(format!("cores {} → {}", text(c.cpuset.as_deref()), text(request.to_text().as_deref())));
+        }
+        if let Some(end) = self.expires_at.filter(|end| *end != c.expires_at) {
+            found.push(lifetime::change(c.expires_at, end));
+        }
         found
+    }
+
+    /// The cores to pin `c` to, if they would change.
+    fn repins(&self, c: &Container) -> Option<&CpuRequest> {
+        self.cores.as_ref().filter(|r| r.to_text() != c.cpuset)
     }
 
     /// Whether the limits of `c` would change.
@@ -82,10 +108,13 @@ pub async fn edit(
     actor: &Actor,
 ) -> Result<Option<Uuid>, RequestError> {
     if changes.resizes(c) {
-        give_way::cancel_backup(app, c, actor).await?;
+        cancel_backup::end_backup(app, c, actor).await?;
     }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    if changes.cores.is_some() {
+        cores::lock(&mut tx).await?;
+    }
     // The lock on the state serialises edits, so that none reverts the fields of another, and keeps the state from
     // changing while it decides about the job.
     let locked = states::lock(&mut tx, c.id).await?;
@@ -114,7 +143,17 @@ pub async fn edit(
     };
     let before = quota::before(&mut tx, edit.account_id).await?;
     input::edit(&mut tx, c.id, &edit).await?;
+    if let Some(end) = changes.expires_at.filter(|end| *end != c.expires_at) {
+        expiry::set(&mut tx, c.id, end, now).await?;
+    }
     before.check(app, &mut tx).await?;
+    let repinned = changes.repins(&c);
+    if let Some(request) = repinned {
+        pinning::change(app, &mut tx, &c, request).await?;
+    }
+    if edit.memory_bytes > c.memory_bytes {
+        notices::end(&mut tx, c.id, NoticeKind::OutOfMemory, now).await?;
+    }
     let detail = format!("changed {}", differences.join(", "));
     let entry =
         LogEntry { action: "container.edit", container: Some((c.id, &c.name)), outcome: Outcome::Ok, detail: &detail };
@@ -125,7 +164,7 @@ pub async fn edit(
         let new = jobs::NewJob {
             kind: power::RESIZE.kind.as_str(),
             container: Some(c.id),
-            payload: serde_json::json!({ "request_id": actor.request_id, "address": actor.address }),
+            payload: JobPayload::of(actor),
             by: &actor.name,
             steps: &names,
         };
@@ -139,12 +178,15 @@ pub async fn edit(
     if job.is_some() {
         app.wake.notify_one();
     }
+    if repinned.is_some() {
+        // The reconciler does it if the engine is slow.
+        let _ = tokio::time::timeout(AT_ONCE, rebalance::changed(app, c.id)).await;
+    }
     Ok(job)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use chrono::DateTime;
     use sqlx::types::Json as Column;
 
     use super::*;
@@ -173,12 +215,24 @@ pub(crate) mod tests {
             storage: "standard".to_owned(),
             memory_bytes: 512 * 1024 * 1024,
             millicpus: 1500,
+            cpuset: None,
+            cpuset_assigned: None,
+            oom_kills: 0,
+            oom_killed_at: None,
             backup_freq: "Daily".to_owned(),
             policy_at: at(0),
             extensions: Vec::new(),
             brought: false,
             restored_from: None,
             restored_only: None,
+            cloned_from: None,
+            source: None,
+            cloned_at: None,
+            origin: None,
+            template_id: None,
+            template_version: None,
+            instance_name: String::new(),
+            shared_bytes: None,
             docker_id: Some("secret-to-nobody-but-not-in-json".to_owned()),
             docker_name: "dev-lab-1".to_owned(),
             size_bytes: Some(40_000_000),

@@ -27,7 +27,13 @@ pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
 }
 
 /// Runs commands of an engine in order and stops at the first failure.
-pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) -> Result<(), StepError> {
+pub async fn run_all(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), StepError> {
+    printed(app, id, commands).await.map(|_| ())
+}
+
+/// The same, and returns what the commands print.
+pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<String, StepError> {
+    let mut printed = String::new();
     for command in commands {
         let said = match ask(app, id, command, ANSWER).await {
             Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
@@ -38,8 +44,9 @@ pub async fn run_all(app: &App, id: &str, commands: &[crate::engine::ExecSpec]) 
         if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {
             return Err(StepError::Fail(sentence));
         }
+        printed.push_str(&said.stdout);
     }
-    Ok(())
+    Ok(printed)
 }
 
 /// Timeout for one command. A server that hangs must not block a job forever.

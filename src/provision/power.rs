@@ -2,13 +2,14 @@
 
 use sqlx::PgConnection;
 
+use super::pinning::rebalance;
 use super::{container, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::states;
 use crate::admin_db::containers::states::TransitionError;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Blame, JobRules, Pool};
 use crate::domain::state::Event;
-use crate::domain::work::{Blame, JobRules, Pool};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
@@ -42,7 +43,7 @@ pub static STOP: Flow = Flow {
     kind: JobKind::Stop,
     title: "Stop database",
     rules: JobRules::of(Pool::Short).blame(Blame::IfDeleting),
-    steps: &[STOP_SERVER, Step::new("Record the state", |w| Box::pin(apply(w, Event::Down)))],
+    steps: &[STOP_SERVER, Step::new("Record the state", |w| Box::pin(down(w)))],
 };
 
 /// Restarts a database.
@@ -99,6 +100,12 @@ pub(crate) async fn up(w: &StepContext) -> Result<(), StepError> {
         containers::set_size(&mut tx, c.id, bytes, app.clock.now()).await?;
     }
     Ok(tx.commit().await?)
+}
+
+async fn down(w: &StepContext) -> Result<(), StepError> {
+    apply(w, Event::Down).await?;
+    rebalance::released(&w.app).await;
+    Ok(())
 }
 
 /// Applies an event to the job's container, on behalf of the person who requested the job.

@@ -7,16 +7,14 @@
 use std::time::{Duration, Instant};
 
 use crate::app::App;
-use crate::engine::{ExecSpec, LOCKED_OUT};
+use crate::engine::{ExecSpec, LOCKED_OUT, Stdin};
 use crate::provision::exec::{ANSWER, ask, last_lines};
 use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
-/// Probes until the server responds, for about as many seconds as its `$0` says. Each probe gets the same
-/// input. At the end it reports the processor ticks used by all other processes in the container, and the bytes they
-/// have read and written: its own children have ended by then.
-const AGAIN: &str = r#"said=$(cat; echo .)
-worked() {
+/// Defines `worked`, which reports the processor ticks used by all other processes in the container, and the bytes they
+/// have read and written. Children of the shell must have ended by then.
+const WORK: &str = r#"worked() {
   ticks=0 bytes=0
   for p in /proc/[0-9]*; do
     [ "$p" != "/proc/$$" ] && read -r stat <"$p/stat" || continue
@@ -28,10 +26,25 @@ worked() {
   done 2>/dev/null
   echo "db4sci-worked $ticks $bytes" >&2
 }
+"#;
+/// Probes until the server responds, for about as many seconds as its `$0` says. Each probe gets the same input. Reports
+/// the work at the end.
+const AGAIN: &str = r#"said=$(cat; echo .)
 end=$(($(date +%s) + $0))
 until printf %s "${said%.}" | "$@"; do
   [ "$(date +%s)" -lt "$end" ] || { worked; exit 1; }
   sleep 0.1
+done
+"#;
+/// The same for a conversation, whose input cannot be repeated: tries until the connection is open, which the exit code 1
+/// denies. What is said over the connection is the caller's business.
+const CONNECT: &str = r#"end=$(($(date +%s) + $0))
+while :; do
+  "$@"
+  code=$?
+  [ $code = 1 ] || exit $code
+  [ "$(date +%s)" -lt "$end" ] || { worked; exit 1; }
+  sleep 0.05
 done
 "#;
 /// Prefix of the line that reports the work.
@@ -54,7 +67,7 @@ pub(super) enum NotReady {
     /// Its container no longer exists.
     Gone,
     /// It ended.
-    Ended(Observed),
+    Ended(Box<Observed>),
     /// It is running; contains its output for the last probe.
     Mute(String),
     /// It is running, but the portal's administrator cannot sign in.
@@ -113,8 +126,38 @@ impl ProbeResult {
 
 /// The command that repeats a probe.
 fn again(probe: &ExecSpec) -> ExecSpec {
-    let begin = ["sh".to_owned(), "-c".to_owned(), AGAIN.to_owned(), ROUND.as_secs().to_string()];
+    let script = if is_conversation(probe) { CONNECT } else { AGAIN };
+    let begin = ["sh".to_owned(), "-c".to_owned(), [WORK, script].concat(), ROUND.as_secs().to_string()];
     ExecSpec { argv: begin.into_iter().chain(probe.argv.iter().cloned()).collect(), ..probe.clone() }
+}
+
+fn is_conversation(probe: &ExecSpec) -> bool {
+    matches!(probe.stdin, Stdin::Conversation(_))
+}
+
+/// The command that only reports the work.
+fn work(probe: &ExecSpec) -> ExecSpec {
+    let argv = vec!["sh".to_owned(), "-c".to_owned(), format!("{WORK}worked")];
+    ExecSpec { argv, env: Vec::new(), stdin: Stdin::Closed, user: probe.user.clone() }
+}
+
+/// The time between the work reports of a server that accepts connections but does not yet give the right answers.
+struct WorkReports {
+    last: Instant,
+}
+
+impl WorkReports {
+    /// Adds the server's work to the round of a conversation, in which the probe's own command does not report it.
+    async fn complete(&mut self, app: &App, id: &str, probe: &ExecSpec, round: ProbeResult) -> ProbeResult {
+        if round.worked.is_some() || !is_conversation(probe) || self.last.elapsed() < ROUND {
+            return round;
+        }
+        self.last = Instant::now();
+        match ask(app, id, &work(probe), ANSWER).await {
+            Ok(said) => ProbeResult { worked: ProbeResult::read(&said.stderr).worked, ..round },
+            Err(_) => round,
+        }
+    }
 }
 
 /// Waits until the server in the container `id` responds to `probe`, and returns the output of the probe.
@@ -126,22 +169,23 @@ pub(super) async fn until_answers(
 ) -> Result<Result<String, NotReady>, StepError> {
     let (begin, question) = (Instant::now(), again(probe));
     let (mut moved, mut worked, mut locked) = (begin, None, 0);
-    let mut last = String::new();
+    let (mut last, mut reports) = (String::new(), WorkReports { last: begin });
     loop {
         match app.runtime.inspect(id).await? {
             None => return Ok(Err(NotReady::Gone)),
-            Some(found) if !found.running => return Ok(Err(NotReady::Ended(found))),
+            Some(found) if !found.running => return Ok(Err(NotReady::Ended(Box::new(found)))),
             Some(_) => {}
         }
         match ask(app, id, &question, ANSWER).await {
             Ok(said) if said.code == 0 => return Ok(Ok(said.stdout.trim().to_owned())),
             Ok(said) => {
-                let round = ProbeResult::read(&said.stderr);
+                let round = reports.complete(app, id, probe, ProbeResult::read(&said.stderr)).await;
                 // The first round only provides the numbers to compare with.
                 if worked.is_none() && round.worked.is_some() || round.made_progress(worked) {
                     moved = Instant::now();
                 }
-                (worked, last) = (round.worked, round.words);
+                worked = round.worked.or(worked);
+                last = round.words;
                 // Twice in a row, because a single rejection may be temporary.
                 locked = if last.contains(LOCKED_OUT) { locked + 1 } else { 0 };
                 if locked == 2 {

@@ -1,29 +1,35 @@
 //! Writes the rows of a request in one transaction, including the job. Nothing slow happens here.
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::quota;
+use super::spares::take;
+use super::{pinning, quota};
 use crate::admin_db::backups::retention;
+use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::containers::input::NewContainer;
+use crate::admin_db::containers::ports::PortOwner;
 use crate::admin_db::containers::states::TransitionError;
-use crate::admin_db::containers::{Container, credentials, input, ports, states};
+use crate::admin_db::containers::{Container, cores, credentials, input, ports, states};
 use crate::admin_db::log::Actor;
-use crate::admin_db::{constraint, containers, new_id};
+use crate::admin_db::spares::Spare;
+use crate::admin_db::{constraint, containers, new_id, spares};
 use crate::app::App;
 use crate::catalog::CatalogImage;
+use crate::domain::backup_schedule::Policy;
+use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::job_kind::JobKind;
-use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::names::{ContainerName, DbName, DbUser, container_name};
 use crate::domain::password::Password;
-use crate::domain::policy::Policy;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
 use crate::engine::partial::Selection;
+use crate::queue::cancel_backup;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
-use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 
 /// A validated form.
@@ -53,10 +59,14 @@ pub struct CreateRequest<'a> {
     pub memory: ByteSize,
     /// CPU limit.
     pub cpus: MilliCpus,
+    /// The cores to pin it to.
+    pub cores: CpuRequest,
     /// Extensions to install in the user's database.
     pub extensions: Vec<String>,
     /// Schedule of its backups.
     pub backup_freq: Policy,
+    /// When it expires, if ever.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Result of a create request.
@@ -123,11 +133,22 @@ pub(crate) async fn make_in(
     flow: &'static Flow,
     from: Option<(Uuid, Option<&Selection>)>,
 ) -> Result<Created, RequestError> {
+    if request.cores.is_pinned() {
+        cores::lock(&mut *tx).await?;
+    }
     let (restored_from, restored_only) = from.unzip();
     let now = app.clock.now();
-    let id = new_id();
+    let spare = match flow.kind {
+        JobKind::Create => {
+            let place = (request.image, request.storage.as_str());
+            take::find(app, &mut *tx, place, (request.memory, request.cpus)).await?
+        }
+        _ => None,
+    };
+    // A server that was started in advance already has the id of its container.
+    let id = spare.as_ref().map_or_else(new_id, |spare| spare.id);
     let engine = request.image.engine;
-    let docker_name = format!("{}-{}", app.config.instance, request.name);
+    let docker_name = container_name(&app.config.instance, id);
     if let Some(backup) = restored_from
         && !retention::hold(&mut *tx, backup).await?
     {
@@ -152,6 +173,7 @@ pub(crate) async fn make_in(
         restored_from,
         restored_only: restored_only.flatten(),
         backup_freq: request.backup_freq.as_str(),
+        expires_at: request.expires_at,
         created_by: &actor.name,
     };
     // Create requests for one owner wait for each other here, so that each counts those before it.
@@ -167,26 +189,46 @@ pub(crate) async fn make_in(
         }
     }
     states::insert(&mut *tx, id, &actor.name, now).await?;
+    pinning::pin_new(app, &mut *tx, id, &request.cores).await?;
     before.check(app, tx).await?;
-    for port in engine.engine().ports() {
-        let taken = ports::take(&mut *tx, &app.config.databases.ports, id, port.purpose, now).await?;
-        taken.ok_or(RequestError::NoPort)?;
-    }
     let generated = request.password.is_none();
     let password = request.password.clone().unwrap_or_else(|| Password::generate(&app.random));
-    let admin = Password::generate(&app.random);
-    let secrets = [
-        (credentials::CredentialKind::Admin, engine.engine().admin_user(), &admin, true),
-        (credentials::CredentialKind::User, request.dbuser.as_str(), &password, generated),
-    ];
-    for (kind, username, secret, generated) in secrets {
-        let sealed = app.sealer.seal(secret.secret(), &kind.context(id))?;
-        let credential = credentials::Credential { username: username.to_owned(), sealed, generated };
-        credentials::insert(&mut *tx, id, kind, &credential, now).await?;
+    match &spare {
+        Some(spare) => become_container(&mut *tx, spare, engine.engine().admin_user(), now).await?,
+        None => {
+            for port in engine.engine().ports() {
+                let range = &app.config.databases.ports;
+                let taken = ports::take(&mut *tx, range, PortOwner::Container(id), port.purpose, now).await?;
+                taken.ok_or(RequestError::NoPort)?;
+            }
+            let kind = CredentialKind::Admin;
+            let sealed = app.sealer.seal(Password::generate(&app.random).secret(), &kind.context(id))?;
+            let credential = Credential { username: engine.engine().admin_user().to_owned(), sealed, generated: true };
+            credentials::insert(&mut *tx, id, kind, &credential, now).await?;
+        }
     }
+    let sealed = app.sealer.seal(password.secret(), &CredentialKind::User.context(id))?;
+    let credential = Credential { username: request.dbuser.to_string(), sealed, generated };
+    credentials::insert(&mut *tx, id, CredentialKind::User, &credential, now).await?;
     let detail = format!("{} for {}", request.image.label, request.owner.username);
     let job = enqueue(app, tx, flow, (id, request.name.as_str()), actor, &detail).await?;
     Ok(Created { id, job, generated: generated.then(|| password.secret().clone()) })
+}
+
+/// Gives a new container the server that was started in advance under its id.
+async fn become_container(
+    tx: &mut PgConnection,
+    spare: &Spare,
+    admin_user: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    spares::become_container(&mut *tx, spare.id).await?;
+    containers::set_from_spare(&mut *tx, spare.id, spare.docker_id.as_deref(), &spare.digest).await?;
+    for (kind, sealed) in [(CredentialKind::Admin, &spare.admin_sealed), (CredentialKind::Seed, &spare.seed_sealed)] {
+        let credential = Credential { username: admin_user.to_owned(), sealed: sealed.clone(), generated: true };
+        credentials::insert(&mut *tx, spare.id, kind, &credential, now).await?;
+    }
+    Ok(())
 }
 
 /// Enqueues an action on a container with its log row, in one transaction.
@@ -194,7 +236,7 @@ pub(crate) async fn make_in(
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
-    give_way::cancel_backup(app, c, actor).await?;
+    cancel_backup::end_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     let job = act_in(app, &mut tx, c, flow, actor).await?;
     tx.commit().await?;
@@ -232,9 +274,13 @@ pub(crate) async fn act_in(
 fn allowed(kind: JobKind, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        JobKind::Create | JobKind::Load | JobKind::LoadStopped | JobKind::Restore | JobKind::RestoreCopy => {
-            matches!(state, S::Requested | S::Failed)
-        }
+        JobKind::Create
+        | JobKind::Load
+        | JobKind::LoadStopped
+        | JobKind::Restore
+        | JobKind::RestoreCopy
+        | JobKind::Clone
+        | JobKind::FromTemplate => matches!(state, S::Requested | S::Failed),
         JobKind::Start => matches!(state, S::Stopped | S::Failed | S::Running),
         JobKind::Stop => matches!(state, S::Running | S::Failed),
         JobKind::Restart | JobKind::Resize => matches!(state, S::Running),

@@ -2,28 +2,34 @@
 //! milliseconds, whereas the image would need seconds to create the same data again.
 //!
 //! A seed belongs to an engine, a digest of the image, a configuration and a tier. Its administrator has a password
-//! that only the portal knows. It remains valid in a copy until the accounts are set up ([`super::rotate`]), which
+//! that only the portal knows. It remains valid in a copy until the accounts are set up ([`super::rotate_password`]), which
 //! gives the administrator of the copy its own password. Until then the copy contains nothing of anyone's, so an
 //! interrupted attempt starts over with another copy.
+
+use std::time::Duration;
 
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{container, data_directory};
+use super::{container, data_directory, template_copy};
 use crate::admin_db::containers::credentials;
 use crate::admin_db::containers::credentials::{Credential, CredentialKind};
-use crate::admin_db::seeds;
 use crate::admin_db::seeds::Seed;
+use crate::admin_db::{image_tools, seeds};
 use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
-use crate::config::Config;
+use crate::config::{Config, Tier};
 use crate::domain::job_kind::JobKind;
 use crate::engine::ServerCert;
+use crate::provision::exec::ask;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
+
+/// Timeout for the first answer of a server that was started in advance.
+const SPARE_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Changed whenever seeds are made differently, so that seeds of older portals are not copied.
 const FORM: &str = "1";
@@ -43,7 +49,7 @@ pub fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Resul
 }
 
 /// Encrypts the password of a seed.
-pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
+pub(crate) fn seal(app: &App, password: &SecretString, context: &str) -> Result<Vec<u8>, StepError> {
     let sealed = app.sealer.seal(password, context);
     sealed.map_err(|e| StepError::Fail(format!("Could not encrypt the password: {e:#}.")))
 }
@@ -51,9 +57,28 @@ pub(super) fn seal(app: &App, password: &SecretString, context: &str) -> Result<
 /// The complete seed for a container, with the administrator's password in it.
 async fn find(app: &App, b: &Blueprint) -> Result<Option<(Seed, SecretString)>, StepError> {
     let Some(image) = app.runtime.image(&b.reference).await? else { return Ok(None) };
-    let fingerprint = fingerprint(&app.config, &b.image, &image.digest)?;
+    of(app, &b.image, &b.tier, &image.digest).await
+}
+
+/// The administrator's password in the seed of an image on a tier; `None` if there is no complete seed.
+pub(super) async fn password_of(
+    app: &App,
+    image: &CatalogImage,
+    tier: &Tier,
+    digest: &str,
+) -> Result<Option<SecretString>, StepError> {
+    Ok(of(app, image, tier, digest).await?.map(|(_, password)| password))
+}
+
+async fn of(
+    app: &App,
+    image: &CatalogImage,
+    tier: &Tier,
+    digest: &str,
+) -> Result<Option<(Seed, SecretString)>, StepError> {
+    let fingerprint = fingerprint(&app.config, image, digest)?;
     let mut db = app.db.acquire().await?;
-    let Some(seed) = seeds::whole(&mut db, &b.tier.name, &fingerprint).await? else { return Ok(None) };
+    let Some(seed) = seeds::whole(&mut db, &tier.name, &fingerprint).await? else { return Ok(None) };
     match app.sealer.open(&seed.sealed, &Seed::context(seed.id)) {
         Ok(password) => Ok(Some((seed, password))),
         Err(e) => {
@@ -85,10 +110,17 @@ pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     let app = &w.app;
     let c = w.container().await?;
     let b = w.blueprint().await?;
+    if from_spare(w).await? {
+        w.progress("From a server that was started in advance").await;
+        return Ok(());
+    }
     // A container of an earlier attempt must not run on the data that is copied.
     container::remove(w).await?;
     // If this step is interrupted before the password is recorded, it is not done and copies again.
-    let copied = copy_into(app, &b).await?;
+    let copied = match template_copy::copy_into(w, &c, &b).await? {
+        Some(password) => Some(password),
+        None => copy_into(app, &b).await?,
+    };
     let mut db = app.db.acquire().await?;
     credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
     if let Some(password) = &copied {
@@ -100,10 +132,36 @@ pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
     drop(db);
     w.changed();
     data_directory::prepare(app, &b).await?;
-    if copied.is_some() {
-        w.progress("From prepared data").await;
+    if c.template_version.is_none() {
+        let how = if copied.is_some() { "From prepared data" } else { "The image will initialise the data" };
+        w.progress(how).await;
     }
     Ok(())
+}
+
+/// Resumes the server that was started in advance for this database, if there is one, and checks that it works. Otherwise
+/// the database starts with another copy of the seed.
+async fn from_spare(w: &StepContext) -> Result<bool, StepError> {
+    let (app, c) = (&w.app, w.container().await?);
+    let found = container::find(app, &c).await?.filter(|found| found.status == "paused");
+    let Some(found) = found.filter(|found| c.docker_id.as_deref() == Some(&found.id)) else { return Ok(false) };
+    app.runtime.unpause(&found.id).await?;
+    let b = w.blueprint().await?;
+    let why = match ask(app, &found.id, &c.engine.engine().probe(&b.plan()), SPARE_ANSWERS).await {
+        Ok(said) if said.code == 0 => {
+            let mut db = app.db.acquire().await?;
+            let digest = c.image_digest.as_deref().unwrap_or_default();
+            // Otherwise the next steps wait for another answer, and look up the programs in the image.
+            if image_tools::get(&mut db, digest).await?.is_some() {
+                w.note_answer(&found, said.stdout.trim());
+            }
+            return Ok(true);
+        }
+        Ok(said) => said.stderr,
+        Err(e) => e.to_string(),
+    };
+    tracing::warn!(container.name = c.name, "The server started in advance does not respond: {}", why.trim());
+    Ok(false)
 }
 
 /// Jobs in which the image initialises the data if there is no seed.

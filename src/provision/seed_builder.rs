@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
-use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::provision::sealed_server::SealedServer;
 use crate::provision::seed::{fingerprint, seal};
 use crate::queue::context::StepContext;
@@ -99,7 +99,7 @@ pub async fn enqueue_if_due(app: &App) -> anyhow::Result<Value> {
     if due.make.is_empty() && due.clear.is_empty() {
         return Ok(json!({ "to_make": 0 }));
     }
-    match enqueue_portal(app, &PREPARE, &Actor::portal("keeper")).await {
+    match enqueue_portal(app, &PREPARE, &Actor::portal("seeds")).await {
         Ok(_) | Err(RequestError::Busy) => Ok(json!({ "to_make": due.make.len(), "to_remove": due.clear.len() })),
         Err(e) => Err(e.into()),
     }

@@ -7,8 +7,9 @@ use super::container::find;
 use crate::admin_db::containers::Container;
 use crate::admin_db::image_tools;
 use crate::app::App;
+use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
-use crate::engine::{ExecSpec, LOCKED_OUT, Tools};
+use crate::engine::{ExecSpec, Extension, LOCKED_OUT, Stdin, Tools};
 use crate::manifest::BackupSubject;
 use crate::provision::exec::{ANSWER, ask};
 use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
@@ -17,22 +18,28 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{Observed, RuntimeError};
 
-/// Which of the programs that the portal runs in containers of an engine are in an image. Looked up once per digest, in
-/// the running container `id` of the image. `None` if the container has ended in the meantime.
+/// Prints those of its arguments that the image contains: programs, and control files of extensions where Debian and the
+/// official images have them.
+const PRESENT: &str = r#"for t; do case $t in
+*.control) for f in /usr/share/postgresql/*/extension/"$t" /usr/local/share/postgresql/extension/"$t"; do
+  if [ -e "$f" ]; then echo "$t"; break; fi; done ;;
+*) if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi ;; esac; done"#;
+
+/// Which of the programs that the portal runs in containers of an engine, and which extensions, are in an image. Looked
+/// up once per digest, in the running container `id` of the image. `None` if the container has ended in the meantime.
 pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Result<Option<Tools>, StepError> {
     let engine = kind.engine();
     let backup = engine.backup().into_iter().flat_map(|b| b.tools().iter().chain(b.load_tools()));
-    let asked: Vec<String> =
-        engine.tools().iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned()).collect();
+    let programs = engine.tools().iter().chain(backup).flat_map(|t| t.names).map(|n| (*n).to_owned());
+    let asked: Vec<String> = programs.chain(engine.extensions().iter().map(Extension::file)).collect();
     let mut db = app.db.acquire().await?;
     let known = image_tools::of(&mut db, digest, &asked).await?;
     drop(db);
     if known.is_some() {
         return Ok(known);
     }
-    let script = r#"for t; do if command -v "$t" >/dev/null 2>&1; then echo "$t"; fi; done"#;
-    let argv = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(asked.iter().cloned()).collect();
-    let look = ExecSpec { argv, env: Vec::new(), stdin: None, user: None };
+    let argv = ["sh", "-c", PRESENT, "sh"].map(str::to_owned).into_iter().chain(asked.iter().cloned()).collect();
+    let look = ExecSpec { argv, env: Vec::new(), stdin: Stdin::Closed, user: None };
     match ask(app, id, &look, ANSWER).await {
         Ok(said) if said.code == 0 => {
             let tools = Tools(said.stdout.lines().map(str::to_owned).collect());
@@ -123,6 +130,15 @@ async fn first_answer(work: &StepContext, limit: Duration) -> Result<Result<Stri
         }
         Err(silent) => Err(StepError::Fail(describe(app, id, silent, patience).await)),
     }
+}
+
+/// Whether the server of `c`, in the running container `id`, responds to the same probe that a start waits for. A server
+/// that locks out the portal's administrator responds too.
+pub async fn responds(app: &App, c: &Container, id: &str, limit: Duration) -> Result<bool, StepError> {
+    let blueprint = Blueprint::read(app, c).await?;
+    let probe = c.engine.engine().probe(&blueprint.plan());
+    let answer = until_answers(app, id, &probe, Patience { idle: limit, longest: limit * 6 }).await?;
+    Ok(matches!(answer, Ok(_) | Err(NotReady::LockedOut(_))))
 }
 
 /// The container of a running server, and its version. If the server has been running since an earlier step waited for

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::jobs::NewJob;
+use crate::admin_db::jobs::payload::JobPayload;
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::{constraint, jobs, log};
 use crate::app::App;
@@ -18,22 +19,18 @@ pub(crate) async fn enqueue(
     actor: &Actor,
     detail: &str,
 ) -> Result<Uuid, RequestError> {
-    enqueue_with(app, tx, flow, container, actor, (detail, serde_json::Value::Null)).await
+    enqueue_with(app, tx, flow, container, actor, (detail, JobPayload::of(actor))).await
 }
 
-/// Like [`enqueue`], with a payload (a JSON object) for the job.
+/// Like [`enqueue`], with a payload for the job.
 pub(crate) async fn enqueue_with(
     app: &App,
     tx: &mut PgConnection,
     flow: &'static Flow,
     container: (Uuid, &str),
     actor: &Actor,
-    (detail, more): (&str, serde_json::Value),
+    (detail, payload): (&str, JobPayload),
 ) -> Result<Uuid, RequestError> {
-    let mut payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
-    if let (Some(all), serde_json::Value::Object(more)) = (payload.as_object_mut(), more) {
-        all.extend(more);
-    }
     let now = app.clock.now();
     let names = flow.names();
     let new = jobs::NewJob {
@@ -60,7 +57,7 @@ pub(crate) async fn enqueue_with(
 pub async fn enqueue_portal(app: &App, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
     let now = app.clock.now();
     let names = flow.names();
-    let payload = serde_json::json!({ "request_id": actor.request_id, "address": actor.address });
+    let payload = JobPayload::of(actor);
     let new = NewJob { kind: flow.kind.as_str(), container: None, payload, by: &actor.name, steps: &names };
     let mut tx = app.db.begin().await?;
     let job = jobs::enqueue(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::JobRules;
+use crate::domain::job_rules::JobRules;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 

@@ -1,9 +1,9 @@
 //! Jobs as data: the definition of a flow, how it is enqueued, and why a request is rejected. Code that requests slow
 //! work needs only this module; the workers are in [`crate::jobs`].
 
+pub(crate) mod cancel_backup;
 pub mod context;
 pub mod enqueue;
 pub mod flow;
-pub(crate) mod give_way;
 pub mod refusal;
 pub mod step_error;

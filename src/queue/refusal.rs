@@ -65,6 +65,33 @@ pub enum RequestError {
         "The image {0} that this backup was made with is no longer in the catalog. An administrator can add it again."
     )]
     NoImage(String),
+    /// The snapshot is not complete, or was deleted.
+    #[error("This snapshot is not complete or no longer exists.")]
+    NoSuchSnapshot,
+    /// The database is not a clone.
+    #[error("This database is not a clone.")]
+    NoClone,
+    /// Another template has this name.
+    #[error("Another template has this name.")]
+    TemplateNameTaken,
+    /// The template was deleted.
+    #[error("This template no longer exists.")]
+    NoSuchTemplate,
+    /// The template has no complete version.
+    #[error("This template has no complete version yet. Its dump is being imported, or could not be imported.")]
+    TemplateEmpty,
+    /// A dump cannot become a template, or a name is invalid. Contains a sentence.
+    #[error("{0}")]
+    Template(String),
+    /// The source of a clone no longer exists.
+    #[error("The source of this clone no longer exists.")]
+    NoSource,
+    /// The data that a clone had at first was not kept.
+    #[error(
+        "This clone cannot be reset: no copy of its first data was kept, because its storage cannot share data between \
+         copies. You can refresh it. A clone made from a snapshot can be reset."
+    )]
+    NoOrigin,
     /// An error of mydb_admin.
     #[error(transparent)]
     Db(#[from] sqlx::Error),

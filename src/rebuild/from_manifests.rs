@@ -16,7 +16,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::people::accounts;
 use crate::admin_db::{backups, containers, imports};
 use crate::app::App;
-use crate::backup::request::{RestoreRequest, restore};
+use crate::backup::request::{Purpose, RestoreRequest, restore};
 use crate::backup::unregistered;
 use crate::backup::unregistered::{ImportOptions, ImportRefusal};
 use crate::domain::names::ContainerName;
@@ -139,6 +139,6 @@ async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, 
     let backup = backup.ok_or("The backup disappeared.")?;
     drop(db);
     let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
-    let wanted = RestoreRequest { name, owner: c.account_id, only: None };
+    let wanted = RestoreRequest { name, owner: c.account_id, only: None, purpose: Purpose::Rebuild };
     restore(app, &backup, &wanted, &Actor::portal(ACTOR)).await.map(|made| made.job).map_err(|e| e.to_string())
 }

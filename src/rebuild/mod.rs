@@ -23,18 +23,18 @@ use crate::backup::restore::recover::recover;
 use crate::backup::sign::AcceptedSigners;
 use crate::blueprint::Blueprint;
 use crate::bootstrap::BootstrapParts;
+use crate::data_dir_lock::Presence;
 use crate::domain::state::{ContainerState, Event};
 use crate::jobs::registry::start_flow;
 use crate::jobs::workers;
 use crate::lifecycle::Lifecycle;
 use crate::objects::{Store, Stores};
-use crate::presence::Presence;
 use crate::provision::{power, request};
 use crate::rebuild::report::{DatabaseLine, DatabaseOutcome, RebuildReport, TrustedKeys};
 use crate::recovery::admin_restore;
 use crate::recovery::admin_restore::AdminRestoreRequest;
 use crate::secrets::Random;
-use crate::trash::{delete, tombstone};
+use crate::trash::{purge, tombstone};
 use crate::{bootstrap, recovery_key};
 
 /// The actor in the log.
@@ -146,7 +146,7 @@ async fn forget_deleted(
         for event in [Event::Delete, Event::Purge] {
             states::apply(&mut tx, c.id, event, ACTOR, now, None).await?;
         }
-        delete::forget(&mut tx, c.id, mark.deleted_at).await?;
+        purge::forget(&mut tx, c.id, mark.deleted_at).await?;
         let about = Some((c.id, c.name.as_str()));
         let entry = LogEntry { action: "container.purge", container: about, outcome: Outcome::Ok, detail: &why };
         log::append(&mut tx, &Actor::portal(ACTOR), &entry, now).await?;

@@ -13,8 +13,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::admin_copy;
 use super::client::ClientContainer;
-use crate::admin_db::backups::own;
-use crate::admin_db::backups::own::AdminBackup;
+use crate::admin_db::backups::admin_backups;
+use crate::admin_db::backups::admin_backups::AdminBackup;
 use crate::app::App;
 use crate::backup::pipeline::pack::PackOptions;
 use crate::backup::pipeline::transfer;
@@ -23,8 +23,9 @@ use crate::backup::retention::cleanup;
 use crate::backup::sign;
 use crate::config::Config;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
+use crate::domain::object_keys;
 use crate::domain::quantity::ByteSize;
-use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::encryption::{AGE, Identities, Recipients};
 use crate::engine::backup::dump_script;
 use crate::manifest::admin::{AdminManifest, DUMP, FILE, KEYS, PLAIN_SCHEMA, SCHEMA};
@@ -144,7 +145,7 @@ fn seal(config: &Config) -> anyhow::Result<Option<Recipients>> {
 /// Removes a backup: its manifest first, so that an incomplete rest does not count as a backup.
 async fn remove(store: &Store, location: &str) -> Result<(), ObjectError> {
     for file in [FILE, sign::FILE, KEYS, &format!("{DUMP}.zst"), &format!("{DUMP}.zst.age")] {
-        store.delete(&format!("{location}/{file}")).await?;
+        store.delete(&object_keys::file(location, file)).await?;
     }
     Ok(())
 }
@@ -159,14 +160,14 @@ impl AdminBackupMaker<'_> {
         let url = bootstrap::existing_url(self.config, self.random)?.context("mydb_admin does not exist yet")?;
         let mut db = PgConnection::connect(url.expose_secret()).await.context("mydb_admin is not responding")?;
         // The lock ends with this connection in any case.
-        if !own::alone(&mut db).await? {
+        if !admin_backups::alone(&mut db).await? {
             return Err(AlreadyRunning.into());
         }
         // Removes what an earlier attempt had begun when its portal was killed.
-        cleanup::give_up(self.store, &admin::beginning(&self.config.instance), &[]).await?;
+        cleanup::give_up(self.store, &object_keys::of_admin_backups(&self.config.instance), &[]).await?;
         let client = ClientContainer::start(self.runtime, self.config, &url).await?;
         let made_at = self.now.trunc_subsecs(0);
-        let location = admin::location(&self.config.instance, made_at);
+        let location = object_keys::admin_backup(&self.config.instance, made_at);
         let made = self.make(&mut db, &client, &location, made_at).await;
         client.remove().await?;
         let (manifest, small) = match made {
@@ -225,7 +226,7 @@ impl AdminBackupMaker<'_> {
             bytes: i64::try_from(t.bytes).unwrap_or(i64::MAX),
             keys: t.keys,
         });
-        own::replace(db, target, &kept.collect::<Vec<_>>()).await?;
+        admin_backups::replace(db, target, &kept.collect::<Vec<_>>()).await?;
         Ok(gone.len())
     }
 
@@ -247,7 +248,7 @@ impl AdminBackupMaker<'_> {
         let keys = match recovery_key::recipient(config)? {
             Some(recipient) => {
                 let sealed = Bytes::from(recovery_key::seal_keys(config, &recipient)?);
-                store.put(&format!("{location}/{KEYS}"), sealed.clone(), "application/octet-stream").await?;
+                store.put(&object_keys::file(location, KEYS), sealed.clone(), "application/octet-stream").await?;
                 Some(sealed)
             }
             None => {
@@ -280,7 +281,7 @@ impl AdminBackupMaker<'_> {
         let file = if seal.is_some() { format!("{DUMP}.zst.age") } else { format!("{DUMP}.zst") };
         let keys = seal.as_ref().and_then(Recipients::once).unwrap_or_else(|| Identities::of(backups));
         let encryption = seal.is_some().then(|| AGE.to_owned());
-        let key = format!("{location}/{file}");
+        let key = object_keys::file(location, &file);
         let run = crate::admin_db::new_id().to_string();
         let exec = client
             .script(dump_script("dumped pg_dump --format=custom --compress=0 --no-owner\n"), &[("DB4SCI_RUN", &run)]);

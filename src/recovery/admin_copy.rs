@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::backup::retention::cleanup;
 use crate::backup::{replicate, sign};
 use crate::domain::names::InstanceId;
-use crate::manifest::admin;
+use crate::domain::object_keys;
 use crate::manifest::admin::{AdminManifest, FILE, KEYS};
 use crate::objects::{ObjectError, Store};
 use crate::queue::step_error::StepError;
@@ -24,9 +24,9 @@ pub(super) async fn copy(
 ) -> Result<(), StepError> {
     replicate::elsewhere(instance, from, to).await?;
     // Removes what an earlier attempt had begun when its portal was killed.
-    cleanup::give_up(to, &admin::beginning(instance), &[]).await?;
-    let location = admin::location(instance, made.made_at);
-    let key = format!("{location}/{}", made.object.file);
+    cleanup::give_up(to, &object_keys::of_admin_backups(instance), &[]).await?;
+    let location = object_keys::admin_backup(instance, made.made_at);
+    let key = object_keys::file(&location, &made.object.file);
     let upload = to.begin(&key).await?;
     let sent = async {
         let parts = replicate::pass(from, to, (&key, &upload), &made.object.stored).await?;
@@ -37,7 +37,7 @@ pub(super) async fn copy(
         return Err(e);
     }
     if let Some(keys) = &small.keys {
-        to.put(&format!("{location}/{KEYS}"), keys.clone(), "application/octet-stream").await?;
+        to.put(&object_keys::file(&location, KEYS), keys.clone(), "application/octet-stream").await?;
     }
     // The manifest is written last: without it, the backup does not exist.
     Ok(signers.put(to, &location, &small.manifest).await?)
@@ -63,6 +63,6 @@ impl Signers {
     /// Signs a manifest and writes both below `location`. Only the manifest turns the other objects into a backup.
     pub(crate) async fn put(&self, store: &Store, location: &str, manifest: &Bytes) -> Result<(), ObjectError> {
         sign::put(store, location, manifest, self.sealing.manifests(), self.recovery.as_ref()).await?;
-        store.put(&format!("{location}/{FILE}"), manifest.clone(), "application/json").await
+        store.put(&object_keys::file(location, FILE), manifest.clone(), "application/json").await
     }
 }

@@ -18,6 +18,7 @@ use crate::backup::sign;
 use crate::backup::sign::AcceptedSigners;
 use crate::bootstrap::BootstrapParts;
 use crate::config::Config;
+use crate::domain::object_keys;
 use crate::encryption::Identities;
 use crate::manifest::admin;
 use crate::manifest::admin::{AdminManifest, FILE, KEYS, LONGEST, SCHEMA};
@@ -54,7 +55,7 @@ pub async fn choose(
     let there = admin::list(store, &parts.config.instance).await?;
     let Some(chosen) = there.into_iter().find(|t| at.is_none_or(|at| t.made_at <= at)) else { return Ok(None) };
     let location = chosen.location;
-    let text = store.read(&format!("{location}/{FILE}"), LONGEST).await?;
+    let text = store.read(&object_keys::file(&location, FILE), LONGEST).await?;
     let found: AdminManifest = serde_json::from_slice(&text).with_context(|| {
         format!(
             "the manifest of {} is damaged; list other backups with `db4sci admin-db list` and select one with --at",
@@ -70,7 +71,7 @@ pub async fn choose(
         env!("CARGO_PKG_VERSION")
     );
     ensure!(
-        admin::location(&parts.config.instance, found.made_at) == location,
+        object_keys::admin_backup(&parts.config.instance, found.made_at) == location,
         "{} holds a backup of another time or portal, {}; list other backups with `db4sci admin-db list` and select \
          one with --at",
         store.url(&location),
@@ -121,7 +122,7 @@ async fn install_keys(
 ) -> anyhow::Result<()> {
     let location = &chosen.location;
     let Some(identity) = wanted.key else { return Ok(()) };
-    let sealed = store.read(&format!("{location}/{KEYS}"), LONGEST).await;
+    let sealed = store.read(&object_keys::file(location, KEYS), LONGEST).await;
     let sealed = sealed.with_context(|| {
         format!(
             "{} contains no keys, because there was no recovery key at the time. `db4sci admin-db list` shows which \
@@ -135,7 +136,7 @@ async fn install_keys(
             *sum == hex::encode(Sha256::digest(&sealed)),
             "{} differ from the keys that were stored; list other backups with `db4sci admin-db list` and select one \
              with --at",
-            store.url(&format!("{location}/{KEYS}"))
+            store.url(&object_keys::file(location, KEYS))
         );
     }
     let keys = recovery_key::open_keys(identity, &sealed)?;
@@ -181,7 +182,7 @@ pub async fn restore(
     }
     let client = ClientContainer::start(parts.runtime.as_ref(), config, &url).await?;
     let filled = async {
-        let key = format!("{location}/{}", manifest.object.file);
+        let key = object_keys::file(location, &manifest.object.file);
         let keys = Identities::of(&config.backups).and(wanted.key);
         let input =
             transfer::fetch(&ObjectSource { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default())

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::config::Config;
-use crate::engine::ExecSpec;
+use crate::engine::{ExecSpec, Stdin};
 use crate::runtime::helper::HOLD;
 use crate::runtime::{ContainerSpec, Runtime};
 
@@ -43,7 +43,7 @@ impl<'a> ClientContainer<'a> {
     pub fn script(&self, text: String, more: &[(&str, &str)]) -> ExecSpec {
         let mut env = self.env.clone();
         env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))));
-        ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: None }
+        ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: Stdin::Closed, user: None }
     }
 
     /// Removes the container.

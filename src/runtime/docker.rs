@@ -7,19 +7,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
+use bollard::models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest};
 use bollard::{Docker, query_parameters as query};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Mutex;
 
 use super::{
-    ContainerSpec, ExecPiece, ImageInfo, Input, LABEL_INSTANCE, LogRequest, Observed, Progress, Runtime, RuntimeError,
-    RuntimeInfo, Stats, exec, translate,
+    ContainerSpec, ImageInfo, Input, LABEL_INSTANCE, LogRequest, Observed, OomKill, Pieces, Progress, Runtime,
+    RuntimeError, RuntimeInfo, Stats, exec, translate,
 };
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, InjectedFile};
+
+/// How often to try to pause a container.
+const PAUSE_TRIES: u32 = 10;
+/// Delay between the attempts.
+const PAUSE_AGAIN: Duration = Duration::from_millis(500);
 
 /// Timeout for one response of the engine. It does not apply to streams (logs, exec, pull).
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -193,8 +200,34 @@ impl Runtime for DockerRuntime {
         match self.docker.start_container(id, None::<query::StartContainerOptions>).await {
             Ok(()) => Ok(()),
             Err(e) if translate::status(&e) == Some(304) => Ok(()),
+            // A paused container runs already, but its processes stand still.
+            Err(_) if self.is_paused(id).await? => self.unpause(id).await,
             Err(e) => Err(translate::start_error(&e)),
         }
+    }
+
+    async fn set_cores(&self, id: &str, cores: &CpuSet) -> Result<(), RuntimeError> {
+        let change = ContainerUpdateBody { cpuset_cpus: Some(cores.to_string()), ..Default::default() };
+        self.docker.update_container(id, change).await.map_err(failed("change the cores of the container"))
+    }
+
+    async fn oom_kills(
+        &self,
+        instance: &InstanceId,
+        since: DateTime<Utc>,
+    ) -> Result<BoxStream<'static, Result<OomKill, RuntimeError>>, RuntimeError> {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("event", vec!["oom".to_owned()]),
+            ("label", vec![format!("{LABEL_INSTANCE}={instance}")]),
+        ]);
+        let options =
+            query::EventsOptionsBuilder::default().since(&since.timestamp().to_string()).filters(&filters).build();
+        let events = self.docker.events(Some(options));
+        let kills = events.filter_map(|event| async {
+            event.map(translate::oom_kill).map_err(failed("report its events")).transpose()
+        });
+        Ok(kills.boxed())
     }
 
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
@@ -210,10 +243,19 @@ impl Runtime for DockerRuntime {
     }
 
     async fn pause(&self, id: &str) -> Result<(), RuntimeError> {
-        match self.docker.pause_container(id).await {
-            Ok(()) => Ok(()),
-            Err(_) if self.is_paused(id).await? => Ok(()),
-            Err(e) => Err(failed("pause the container")(e)),
+        let mut tries = 1;
+        loop {
+            match self.docker.pause_container(id).await {
+                Ok(()) => return Ok(()),
+                Err(_) if self.is_paused(id).await? => return Ok(()),
+                // On a busy machine, the engine gives up after two seconds ("unable to freeze") and lets all processes run
+                // again.
+                Err(Error::DockerResponseServerError { status_code: 500, .. }) if tries < PAUSE_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE_AGAIN).await;
+                }
+                Err(e) => return Err(failed("pause the container")(e)),
+            }
         }
     }
 
@@ -271,12 +313,7 @@ impl Runtime for DockerRuntime {
         Ok(found.into_iter().map(translate::listed).collect())
     }
 
-    async fn exec_stream(
-        &self,
-        id: &str,
-        spec: &ExecSpec,
-        input: Option<Input>,
-    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
+    async fn exec_stream(&self, id: &str, spec: &ExecSpec, input: Option<Input>) -> Result<Pieces, RuntimeError> {
         exec::run(&self.docker, id, spec, input).await
     }
 

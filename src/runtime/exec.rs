@@ -8,32 +8,45 @@ use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bytes::Bytes;
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{ExecPiece, Input, RuntimeError, translate};
-use crate::engine::ExecSpec;
+use super::{ExecPiece, Input, Pieces, RuntimeError, StreamError, relay, translate};
+use crate::engine::{ExecSpec, Stdin};
 
-/// Interval between checks whether a command that accepts no input is still running.
+/// Interval between checks whether a command that accepts or gets no input is still running.
 const ALIVE: Duration = Duration::from_secs(1);
 /// How long a command may keep processing what it received before its input failed.
 const LAST_WORK: Duration = Duration::from_secs(60);
 
-/// Runs a command and streams its output and its exit code.
+/// Runs a command and streams its output and its exit code. `input` takes precedence over the input in `spec`.
 pub(super) async fn run(
     docker: &Docker,
     id: &str,
     spec: &ExecSpec,
     input: Option<Input>,
-) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
+) -> Result<Pieces, RuntimeError> {
+    match (&spec.stdin, input) {
+        (_, Some(input)) => attached(docker, id, spec, Some(input)).await,
+        (Stdin::Closed, None) => attached(docker, id, spec, None).await,
+        (Stdin::Text(text), None) => {
+            let text = Bytes::from(text.expose_secret().as_bytes().to_vec());
+            attached(docker, id, spec, Some(stream::once(async { Ok(text) }).boxed())).await
+        }
+        (Stdin::Conversation(talk), None) => {
+            let (ours, theirs) = tokio::io::duplex(relay::BUFFER);
+            let (to_server, from_server) = relay::halves(ours);
+            let pieces = attached(docker, id, spec, Some(to_server)).await?;
+            Ok(relay::hold(talk, theirs, pieces, from_server))
+        }
+    }
+}
+
+/// Runs a command with this input, attached to its output.
+async fn attached(docker: &Docker, id: &str, spec: &ExecSpec, input: Option<Input>) -> Result<Pieces, RuntimeError> {
     let program = spec.argv.first().cloned().unwrap_or_default();
     let wrong = move |e: &Error| translate::error(e, &format!("run {program} in the container"));
-    let input = input.or_else(|| {
-        let text = Bytes::from(spec.stdin.as_ref()?.expose_secret().as_bytes().to_vec());
-        Some(stream::once(async { Ok(text) }).boxed())
-    });
     let options = CreateExecOptions {
         attach_stdin: Some(input.is_some()),
         attach_stdout: Some(true),
@@ -83,7 +96,7 @@ async fn feed(
     docker: &Docker,
     exec: &str,
 ) -> Option<RuntimeError> {
-    while let Some(piece) = input.next().await {
+    while let Some(piece) = next(&mut input, docker, exec).await {
         match piece {
             Ok(piece) if send(&mut writer, &piece, docker, exec).await => {}
             Ok(_) => break,
@@ -97,6 +110,21 @@ async fn feed(
     // Also after a command that ended early, because the engine ends the connection only when both sides are closed.
     let _ = writer.shutdown().await;
     None
+}
+
+/// The next piece of the input; `None` at its end, or if the command ends while it waits for input.
+async fn next(input: &mut Input, docker: &Docker, exec: &str) -> Option<Result<Bytes, StreamError>> {
+    loop {
+        match tokio::time::timeout(ALIVE, input.next()).await {
+            Ok(piece) => return piece,
+            Err(_) if has_ended(docker, exec).await => return None,
+            Err(_) => {}
+        }
+    }
+}
+
+async fn has_ended(docker: &Docker, exec: &str) -> bool {
+    docker.inspect_exec(exec).await.is_ok_and(|e| e.running == Some(false))
 }
 
 /// Waits for at most [`LAST_WORK`] until a command whose input has ended exits, so that a retry does not find it still
@@ -116,7 +144,7 @@ async fn send(writer: &mut Pin<Box<dyn AsyncWrite + Send>>, piece: &[u8], docker
         tokio::select! {
             done = &mut written => return done.is_ok(),
             () = tokio::time::sleep(ALIVE) => {
-                if docker.inspect_exec(exec).await.is_ok_and(|e| e.running == Some(false)) {
+                if has_ended(docker, exec).await {
                     return false;
                 }
             }

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::{
-    ContainerSpec, ExecOutput, ExecPiece, ImageInfo, Input, LogRequest, Observed, Progress, Runtime, RuntimeError,
-    RuntimeInfo, Stats,
+    ContainerSpec, ExecOutput, ExecPiece, ImageInfo, Input, LogRequest, Observed, OomKill, Pieces, Progress, Runtime,
+    RuntimeError, RuntimeInfo, Stats,
 };
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
 use crate::engine::{ExecSpec, InjectedFile};
 
@@ -91,10 +93,7 @@ impl Faulty {
 }
 
 /// Drops a command's standard output after `most` bytes.
-fn cut(
-    whole: BoxStream<'static, Result<ExecPiece, RuntimeError>>,
-    most: usize,
-) -> BoxStream<'static, Result<ExecPiece, RuntimeError>> {
+fn cut(whole: Pieces, most: usize) -> Pieces {
     let mut left = most;
     whole
         .map(move |piece| match piece {
@@ -149,6 +148,16 @@ impl Runtime for Faulty {
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
         pass_on!(self.start(id))
     }
+    async fn set_cores(&self, id: &str, cores: &CpuSet) -> Result<(), RuntimeError> {
+        pass_on!(self.set_cores(id, cores))
+    }
+    async fn oom_kills(
+        &self,
+        instance: &InstanceId,
+        since: DateTime<Utc>,
+    ) -> Result<BoxStream<'static, Result<OomKill, RuntimeError>>, RuntimeError> {
+        pass_on!(self.oom_kills(instance, since))
+    }
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError> {
         pass_on!(self.stop(id, seconds))
     }
@@ -176,12 +185,7 @@ impl Runtime for Faulty {
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         pass_on!(self.exec(id, spec))
     }
-    async fn exec_stream(
-        &self,
-        id: &str,
-        spec: &ExecSpec,
-        input: Option<Input>,
-    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError> {
+    async fn exec_stream(&self, id: &str, spec: &ExecSpec, input: Option<Input>) -> Result<Pieces, RuntimeError> {
         self.strikes("exec_stream", FaultTiming::Before)?;
         let whole = self.inner.exec_stream(id, spec, input).await?;
         self.strikes("exec_stream", FaultTiming::After)?;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
 
 /// Arguments of a helper that idles until it is stopped, so that commands can be run in it.
@@ -27,6 +28,8 @@ impl ContainerSpec {
             hosts: Vec::new(),
             memory: 128 * 1024 * 1024,
             millicpus: 1000,
+            reservation: None,
+            cores: CpuSet::default(),
             pids: 64,
             shm: 1024 * 1024,
             capabilities: Vec::new(),

@@ -4,9 +4,11 @@ pub mod activity;
 pub mod docker;
 mod exec;
 pub mod fault;
-pub mod firewall;
+pub mod firewall_state;
 pub mod helper;
 pub mod image_states;
+mod relay;
+pub mod topology;
 mod translate;
 
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::Serialize;
 
+use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
 use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, InjectedFile};
@@ -170,6 +173,10 @@ pub struct ContainerSpec {
     pub memory: i64,
     /// CPU limit in thousandths of a core.
     pub millicpus: i32,
+    /// Memory in bytes that the kernel leaves to it when the machine runs short of memory, if any.
+    pub reservation: Option<i64>,
+    /// The cores it may use; empty for all.
+    pub cores: CpuSet,
     /// Maximum number of processes.
     pub pids: i64,
     /// Size of `/dev/shm` in bytes.
@@ -207,6 +214,19 @@ pub struct Observed {
     pub limits: Option<(i64, i32)>,
     /// Size of `/dev/shm` in bytes; absent in lists.
     pub shm: Option<i64>,
+    /// Reserved memory in bytes, 0 for none; absent in lists.
+    pub reservation: Option<i64>,
+    /// The cores it may use, none for all; absent in lists.
+    pub cores: Option<CpuSet>,
+}
+
+/// The kernel ended a process of a container that exceeded its memory limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OomKill {
+    /// The engine's id of the container.
+    pub id: String,
+    /// When it happened.
+    pub at: DateTime<Utc>,
 }
 
 /// The result of a command inside a container.
@@ -230,6 +250,9 @@ pub enum ExecPiece {
     /// The exit code, always the last piece. A stream without it was interrupted.
     Ended(i64),
 }
+
+/// What a command prints, and its exit code.
+pub type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 
 /// The input of a command. An `Err` means that the input failed, and the command must not count as complete.
 pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
@@ -304,6 +327,9 @@ pub trait Runtime: Send + Sync {
     async fn copy_in(&self, id: &str, files: &[InjectedFile]) -> Result<(), RuntimeError>;
     /// Starts a container; does nothing if it is running.
     async fn start(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Changes the cores that an existing container may use, also while it runs. The set must not be empty: engines
+    /// cannot lift the restriction of a container, only extend it to all cores.
+    async fn set_cores(&self, id: &str, cores: &CpuSet) -> Result<(), RuntimeError>;
     /// Stops a container with its own signal and kills it after `seconds`; does nothing if it is stopped.
     async fn stop(&self, id: &str, seconds: u32) -> Result<(), RuntimeError>;
     /// Pauses all processes of a container; does nothing if it is paused.
@@ -322,12 +348,7 @@ pub trait Runtime: Send + Sync {
     async fn list(&self, instance: &InstanceId) -> Result<Vec<Observed>, RuntimeError>;
     /// Runs a command inside a running container. Its input is `input` or, without it, the input in `spec`. Output is
     /// streamed as it is printed; if the caller does not read it, the command waits.
-    async fn exec_stream(
-        &self,
-        id: &str,
-        spec: &ExecSpec,
-        input: Option<Input>,
-    ) -> Result<BoxStream<'static, Result<ExecPiece, RuntimeError>>, RuntimeError>;
+    async fn exec_stream(&self, id: &str, spec: &ExecSpec, input: Option<Input>) -> Result<Pieces, RuntimeError>;
     /// Runs a command inside a running container until it exits.
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         let mut pieces = self.exec_stream(id, spec, None).await?;
@@ -360,6 +381,13 @@ pub trait Runtime: Send + Sync {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
     }
+    /// Containers of an instance in which the kernel ended a process because of the memory limit: those since a time
+    /// that the engine remembers, and then as it happens.
+    async fn oom_kills(
+        &self,
+        instance: &InstanceId,
+        since: DateTime<Utc>,
+    ) -> Result<BoxStream<'static, Result<OomKill, RuntimeError>>, RuntimeError>;
     /// Waits until a container exits, and returns its exit code.
     async fn wait(&self, id: &str) -> Result<i64, RuntimeError>;
     /// The container's log: standard output and error as the server wrote them.

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerStatsResponse, ContainerSummary, CreateImageInfo,
-    HostConfig, HostConfigLogConfig, ImageInspect, PortBinding, SystemInfo, SystemVersion,
+    EventMessage, HostConfig, HostConfigLogConfig, ImageInspect, PortBinding, SystemInfo, SystemVersion,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, RuntimeError, RuntimeInfo, Stats};
+use super::{ContainerSpec, ImageInfo, LABEL_INSTANCE, Observed, OomKill, RuntimeError, RuntimeInfo, Stats};
+use crate::domain::cpu_set::CpuSet;
 use crate::engine::{InjectedFile, file_bytes};
 
 /// The HTTP status of an error response.
@@ -121,6 +122,8 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         memory: Some(spec.memory),
         // Equal to the memory limit: no swap, so that a database never seems alive while it thrashes.
         memory_swap: Some(spec.memory),
+        memory_reservation: spec.reservation,
+        cpuset_cpus: (!spec.cores.is_empty()).then(|| spec.cores.to_string()),
         nano_cpus: Some(i64::from(spec.millicpus) * 1_000_000),
         pids_limit: Some(spec.pids),
         shm_size: Some(spec.shm),
@@ -186,6 +189,9 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
     let millicpus = i32::try_from(host.nano_cpus.unwrap_or_default() / 1_000_000).unwrap_or_default();
     let limits = Some((host.memory.unwrap_or_default(), millicpus));
     let shm = host.shm_size;
+    let reservation = Some(host.memory_reservation.unwrap_or_default());
+    // A list that cannot be parsed counts as none and is replaced.
+    let cores = Some(host.cpuset_cpus.and_then(|text| CpuSet::parse(&text).ok()).unwrap_or_default());
     let bindings = host.port_bindings.unwrap_or_default();
     let ports = bindings.into_iter().filter_map(|(inside, hosts)| {
         let host = hosts?.into_iter().next()?.host_port?;
@@ -203,6 +209,8 @@ pub(super) fn observed(c: ContainerInspectResponse) -> Observed {
         ports: ports.collect(),
         limits,
         shm,
+        reservation,
+        cores,
     }
 }
 
@@ -234,7 +242,15 @@ pub(super) fn listed(c: ContainerSummary) -> Observed {
         ports: Vec::new(),
         limits: None,
         shm: None,
+        reservation: None,
+        cores: None,
     }
+}
+
+/// The container and time of an event.
+pub(super) fn oom_kill(event: EventMessage) -> Option<OomKill> {
+    let nanos = event.time_nano.or_else(|| event.time?.checked_mul(1_000_000_000))?;
+    Some(OomKill { id: event.actor?.id?, at: DateTime::from_timestamp_nanos(nanos) })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::io;
 use std::io::Read;
 
+use crate::sql::classify::{Meaning, means};
 use crate::sql::connect::{Command, command};
-use crate::sql::means::{Meaning, means};
 use crate::sql::splitter::Splitter;
 use crate::sql::{Dialect, DumpPiece, PieceKind};
 

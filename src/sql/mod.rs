@@ -1,9 +1,9 @@
 //! Splits SQL text as the tools that run it do: into statements, comments, strings, rows of a `COPY` and commands of
 //! the tool itself. Nothing here searches for words in a dump's data.
 
+pub mod classify;
 pub mod connect;
 pub mod contents;
-pub mod means;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 #[cfg(test)]

@@ -11,9 +11,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::beneath;
-use super::beneath::{DEEPEST, shown};
+use super::no_follow::{DEEPEST, shown};
+use super::passes::{Pass, Present};
 use super::walk::is_dots;
+use super::{no_follow, walk};
 use crate::storage::error::StorageError;
 
 /// Bytes to copy in one call, before checking again whether the copy is still needed and whether there is space.
@@ -27,6 +28,8 @@ pub(super) struct DirectoryCopy<'a> {
     pub volume: &'a str,
     /// Becomes false when nobody waits for the copy any more.
     pub wanted: &'a AtomicBool,
+    /// Which pass this is.
+    pub pass: Pass<'a>,
 }
 
 /// A directory of the copy that is being filled.
@@ -35,6 +38,31 @@ struct CopyLevel {
     to: OwnedFd,
     stat: Stat,
     name: String,
+    /// Its path below the data directory.
+    path: Vec<u8>,
+    present: Present,
+}
+
+/// Why an entry could not be copied.
+enum EntryError {
+    /// It no longer exists as it was listed.
+    Vanished,
+    Storage(StorageError),
+}
+
+impl From<StorageError> for EntryError {
+    fn from(e: StorageError) -> Self {
+        Self::Storage(e)
+    }
+}
+
+impl From<EntryError> for StorageError {
+    fn from(e: EntryError) -> Self {
+        match e {
+            EntryError::Vanished => Self::Refused("A file disappeared while it was copied.".to_owned()),
+            EntryError::Storage(e) => e,
+        }
+    }
 }
 
 impl DirectoryCopy<'_> {
@@ -46,9 +74,14 @@ impl DirectoryCopy<'_> {
             to,
             stat: fstat(from).map_err(top)?,
             name: "data".to_owned(),
+            path: Vec::new(),
+            present: Present::default(),
         }];
         while let Some(level) = levels.last_mut() {
             let Some(entry) = level.from.read() else {
+                if self.pass.is_second() {
+                    remove_others(&level.to, &level.present).map_err(|e| io(&level.name, e))?;
+                }
                 attributes(&level.to, &level.stat).map_err(|e| io(&level.name, e))?;
                 levels.pop();
                 continue;
@@ -58,7 +91,11 @@ impl DirectoryCopy<'_> {
                 continue;
             }
             self.still_wanted()?;
-            let below = self.entry(level, entry.file_name())?;
+            let below = self.entry(level, entry.file_name());
+            let below = match below {
+                Err(EntryError::Vanished) if self.pass.tolerates_changes() => None,
+                below => below?,
+            };
             if let Some(below) = below {
                 if levels.len() >= DEEPEST {
                     return Err(refused(&format!("“{}” is nested too deep", below.name)));
@@ -77,40 +114,77 @@ impl DirectoryCopy<'_> {
     }
 
     /// Copies one entry. A directory is created and returned, to be filled.
-    fn entry(&self, level: &CopyLevel, name: &CStr) -> Result<Option<CopyLevel>, StorageError> {
+    fn entry(&self, level: &mut CopyLevel, name: &CStr) -> Result<Option<CopyLevel>, EntryError> {
         let path = format!("{}/{}", level.name, shown(name.to_bytes()));
         let fault = |e: Errno| io(&path, e);
+        let read = |e: Errno| match e {
+            // It was removed, or replaced by something else.
+            Errno::NOENT | Errno::INVAL | Errno::NOTDIR | Errno::LOOP if self.pass.tolerates_changes() => {
+                EntryError::Vanished
+            }
+            e => io(&path, e).into(),
+        };
         let from = level.from.fd().map_err(fault)?;
-        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(read)?;
+        let below = [&level.path, &b"/"[..], name.to_bytes()].concat();
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                let source = beneath::directory(from, name).map_err(fault)?;
-                mkdirat(&level.to, name, Mode::RWXU).map_err(fault)?;
-                let to = beneath::directory(&level.to, name).map_err(fault)?;
-                return Ok(Some(CopyLevel { from: Dir::new(source).map_err(fault)?, to, stat, name: path }));
+                let source = no_follow::directory(from, name).map_err(read)?;
+                level.present.add(name.to_bytes());
+                let to = self.make_directory(&level.to, name).map_err(fault)?;
+                let (from, present) = (Dir::new(source).map_err(fault)?, Present::default());
+                return Ok(Some(CopyLevel { from, to, stat, name: path, path: below, present }));
             }
             FileType::RegularFile => {
-                let (source, stat) = beneath::file(from, name).map_err(fault)?;
+                level.present.add(name.to_bytes());
+                if self.pass.unchanged(&below, &stat) {
+                    return Ok(None);
+                }
+                let (source, stat) = no_follow::file(from, name).map_err(read)?;
+                self.pass.note(&below, &stat);
+                self.make_room(&level.to, name).map_err(fault)?;
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let to = openat(&level.to, name, flags, Mode::RUSR | Mode::WUSR).map_err(fault)?;
                 self.file(&source, &to, &stat, &path)?;
                 attributes(&to, &stat).map_err(fault)?;
             }
             FileType::Symlink => {
-                let leads = readlinkat(from, name, Vec::new()).map_err(fault)?;
+                level.present.add(name.to_bytes());
+                let leads = readlinkat(from, name, Vec::new()).map_err(read)?;
                 if leads_out(leads.to_bytes(), self.volume) {
                     let leads = shown(leads.to_bytes());
-                    return Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{leads}”")));
+                    return Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{leads}”")).into());
                 }
+                self.make_room(&level.to, name).map_err(fault)?;
                 symlinkat(&leads, &level.to, name).map_err(fault)?;
                 let (uid, gid) = owner(&stat);
                 chownat(&level.to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
             }
             // Servers create these again.
             FileType::Fifo | FileType::Socket => {}
-            _ => return Err(refused(&format!("“{path}” is a device"))),
+            _ => return Err(refused(&format!("“{path}” is a device")).into()),
         }
         Ok(None)
+    }
+
+    /// Creates a directory of the copy, or finds the one of the first pass.
+    fn make_directory(&self, to: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+        match mkdirat(to, name, Mode::RWXU) {
+            Err(Errno::EXIST) if self.pass.is_second() => match no_follow::directory(to, name) {
+                Err(Errno::NOTDIR | Errno::LOOP) => {
+                    walk::remove(to, name)?;
+                    mkdirat(to, name, Mode::RWXU)?;
+                }
+                found => return found,
+            },
+            made => made?,
+        }
+        no_follow::directory(to, name)
+    }
+
+    /// Removes what the first pass has copied under this name.
+    fn make_room(&self, to: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+        if self.pass.is_second() { walk::remove(to, name) } else { Ok(()) }
     }
 
     fn file(&self, from: &OwnedFd, to: &OwnedFd, stat: &Stat, path: &str) -> Result<(), StorageError> {
@@ -163,6 +237,18 @@ impl DirectoryCopy<'_> {
         }
         Ok(end)
     }
+}
+
+/// Removes the entries of a copy that are not in the source any more.
+fn remove_others(to: &OwnedFd, present: &Present) -> Result<(), Errno> {
+    for entry in Dir::read_from(to)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !is_dots(name) && present.lacks(name.to_bytes()) {
+            walk::remove(to, name)?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies by reading and writing, if the kernel cannot copy directly.

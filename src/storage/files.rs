@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
-use super::beneath::SmallFile;
 use super::copy::DirectoryCopy;
-use super::direct::{absent, copy, open, own_root, remove_doomed};
-use super::helped::FileHelper;
+use super::direct::{absent, copy, copy_ahead, copy_rest, open, own_root, remove_doomed};
+use super::no_follow::SmallFile;
+use super::passes::{CopyAhead, Pass};
+use super::via_helper::FileHelper;
 use super::walk::SizeError;
-use super::{DataDir, beneath, walk};
+use super::{DataDir, extents, no_follow, walk};
 use crate::domain::names::InstanceId;
 use crate::runtime::Runtime;
 use crate::storage::error::{StorageError, io};
@@ -68,7 +69,7 @@ impl Files {
                 return Ok(true);
             }
             if direct {
-                let data = beneath::data(&root).map_err(fault)?;
+                let data = no_follow::data(&root).map_err(fault)?;
                 fchown(&data, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(fault)?;
                 fchmod(&data, Mode::RWXU).map_err(fault)?;
             }
@@ -136,14 +137,75 @@ impl Files {
         let wanted = Arc::new(AtomicBool::new(true));
         let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
         let _ends_with_me = AbandonedFlag(wanted);
-        blocking(move || copy(&from, &to, &DirectoryCopy { volume: &volume, wanted: &still })).await
+        let work = move || {
+            let how = DirectoryCopy { volume: &volume, wanted: &still, pass: Pass::Only };
+            copy(&from, &to, &how)
+        };
+        blocking(work).await
+    }
+
+    /// Whether [`Files::copy_ahead`] is possible.
+    pub fn copies_ahead(&self) -> bool {
+        matches!(self, Self::Direct)
+    }
+
+    /// The first of two passes of a copy: copies the data of a running server, which may change meanwhile. `None` if only
+    /// [`Files::copy`] is possible, because a helper container does the work.
+    ///
+    /// # Errors
+    /// As for [`Files::copy`].
+    pub async fn copy_ahead(
+        &self,
+        from: &DataDir,
+        to: &DataDir,
+        volume: &str,
+    ) -> Result<Option<CopyAhead>, StorageError> {
+        if !self.copies_ahead() {
+            return Ok(None);
+        }
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
+        let _ends_with_me = AbandonedFlag(wanted);
+        blocking(move || copy_ahead(&from, &to, &volume, &still).map(Some)).await
+    }
+
+    /// The second pass: copies what has changed since, while the server stands still. Without a first pass, copies
+    /// everything.
+    ///
+    /// # Errors
+    /// As for [`Files::copy`].
+    pub async fn copy_rest(
+        &self,
+        from: &DataDir,
+        to: &DataDir,
+        image: &str,
+        volume: &str,
+        ahead: Option<CopyAhead>,
+    ) -> Result<(), StorageError> {
+        let Some(ahead) = ahead else { return self.copy(from, to, image, volume).await };
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
+        let _ends_with_me = AbandonedFlag(wanted);
+        blocking(move || copy_rest(&from, &to, &ahead, &volume, &still)).await
+    }
+
+    /// Makes the directory `from`, with everything in it, the directory `to` on the same tier. What is in `to` is removed.
+    /// `false` if there is no `from`, because it was moved before; `image` is used by a helper container.
+    pub async fn move_directory(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<bool, StorageError> {
+        let at = from.clone();
+        if !blocking(move || at.root().try_exists().map_err(io("move the directory", &at.root()))).await? {
+            return Ok(false);
+        }
+        self.remove(to, image).await?;
+        let (from, to) = (from.root(), to.root());
+        blocking(move || std::fs::rename(&from, &to).map(|()| true).map_err(io("move the directory", &from))).await
     }
 
     /// Waits until a data directory is completely on disk, which a server started on it relies on.
     pub async fn sync(&self, dir: &DataDir) -> Result<(), StorageError> {
         let root = dir.root();
         let work = move || {
-            beneath::own(&root).and_then(rustix::fs::syncfs).map_err(|e| io("flush pending writes", &root)(e.into()))
+            no_follow::own(&root).and_then(rustix::fs::syncfs).map_err(|e| io("flush pending writes", &root)(e.into()))
         };
         blocking(work).await
     }
@@ -157,17 +219,26 @@ impl Files {
             return helper.usage().await;
         }
         let at = dir.clone();
-        let work = move || {
+        blocking(move || {
             let Some(data) = open(&at)? else { return Ok(0) };
-            walk::usage(&data, Instant::now() + MEASURE).map_err(|why| match why {
-                SizeError::Late => StorageError::Refused("Scanning the data directory takes too long.".to_owned()),
-                SizeError::Deep => {
-                    StorageError::Refused("Directories in the data directory are nested too deep.".to_owned())
-                }
-                SizeError::Io(e) => io("measure the data", &at.data())(e.into()),
-            })
-        };
-        blocking(work).await
+            walk::usage(&data, Instant::now() + MEASURE).map_err(|why| not_measured(why, &at))
+        })
+        .await
+    }
+
+    /// Bytes of a container's data in blocks that are shared with copies. `None` if that cannot be measured, because a
+    /// helper container does the work.
+    pub async fn shared(&self, dir: &DataDir) -> Result<Option<i64>, StorageError> {
+        if !matches!(self, Self::Direct) || !there(dir).await? {
+            return Ok(None);
+        }
+        let at = dir.clone();
+        blocking(move || {
+            let Some(data) = open(&at)? else { return Ok(None) };
+            let found = extents::shared(&data, Instant::now() + MEASURE);
+            found.map(Some).map_err(|why| not_measured(why, &at))
+        })
+        .await
     }
 
     /// The first line of the first of these small files that exists in the data directory.
@@ -183,7 +254,7 @@ impl Files {
             let Some(data) = open(&at)? else { return Ok(SmallFile::Missing) };
             for file in files {
                 let path = CString::new(file).map_err(|e| io("read a file", &at.data())(e.into()))?;
-                match beneath::head(&data, &path).map_err(|e| io("read a file", &at.data())(e.into()))? {
+                match no_follow::head(&data, &path).map_err(|e| io("read a file", &at.data())(e.into()))? {
                     SmallFile::Missing => {}
                     found => return Ok(found),
                 }
@@ -207,6 +278,14 @@ impl Files {
             None => Ok(true),
         };
         blocking(work).await
+    }
+}
+
+fn not_measured(why: SizeError, dir: &DataDir) -> StorageError {
+    match why {
+        SizeError::Late => StorageError::Refused("Scanning the data directory takes too long.".to_owned()),
+        SizeError::Deep => StorageError::Refused("Directories in the data directory are nested too deep.".to_owned()),
+        SizeError::Io(e) => io("measure the data", &dir.data())(e.into()),
     }
 }
 

@@ -3,13 +3,15 @@
 //! A container's directory is `<tier>/<instance>/<container id>/`, with the server's files in `data/` below it. It is
 //! named by id, never by name, and is removed only by that exact path.
 
-mod beneath;
 mod copy;
 mod direct;
 pub mod error;
+mod extents;
 mod files;
-mod helped;
+mod no_follow;
+mod passes;
 mod tier;
+mod via_helper;
 mod walk;
 
 use std::ffi::CStr;
@@ -22,8 +24,9 @@ use crate::config::Tier;
 use crate::domain::names::InstanceId;
 use crate::storage::error::{StorageError, io};
 
-pub use beneath::SmallFile;
 pub use files::Files;
+pub use no_follow::SmallFile;
+pub use passes::CopyAhead;
 pub(crate) use tier::measured;
 pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
 
@@ -66,7 +69,7 @@ impl DataDir {
     /// The content of the file `made-by` next to the data; `None` if it does not exist.
     pub async fn made_by(&self) -> Result<Option<String>, StorageError> {
         let root = self.root();
-        files::blocking(move || match beneath::own(&root).and_then(|root| beneath::head(&root, MAKER)) {
+        files::blocking(move || match no_follow::own(&root).and_then(|root| no_follow::head(&root, MAKER)) {
             Ok(SmallFile::Line(line)) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
             Ok(SmallFile::Missing) | Err(Errno::NOENT) => Ok(None),
             Ok(SmallFile::Odd) => Err(StorageError::Refused(format!(

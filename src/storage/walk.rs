@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir, FileType, fstat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::beneath::{DEEPEST, directory};
+use super::no_follow::{DEEPEST, directory};
 
 /// Maximum attempts to empty a directory that does not stay empty.
 const ROUNDS: u32 = 100;

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use crate::admin_db::backups::{Backup, BackupStatus, NewBackup};
 use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, states};
+use crate::admin_db::jobs::payload::JobNotes;
 use crate::admin_db::{backups, constraint, jobs, new_id};
 use crate::app::App;
 use crate::backup::dump;
 use crate::backup::dump::read_back;
-use crate::domain::policy::Policy;
+use crate::domain::backup_schedule::Policy;
 use crate::domain::state::{ContainerState, Event};
 use crate::queue::context::StepContext;
 use crate::queue::refusal::RequestError;
@@ -37,10 +38,6 @@ pub fn none_because(app: &App, c: &Container) -> Option<String> {
     None
 }
 
-/// Payload keys under which a deletion keeps the failure that the database had before.
-const FAILED_STEP: &str = "failed_step";
-const FAILED_REASON: &str = "failed_reason";
-
 /// Inserts the row of the final backup with which a deletion begins.
 ///
 /// # Errors
@@ -55,8 +52,9 @@ pub async fn insert(app: &App, tx: &mut PgConnection, c: &Container, job: Uuid) 
     })?;
     backups::set_job(tx, id, job).await?;
     if let Some(reason) = &c.failed_reason {
-        let before = serde_json::json!({ FAILED_STEP: c.failed_step, FAILED_REASON: reason });
-        jobs::add_to_payload(tx, job, &before).await?;
+        let before =
+            JobNotes { failed_step: c.failed_step.clone(), failed_reason: Some(reason.clone()), ..JobNotes::default() };
+        jobs::add_notes(tx, job, &before).await?;
     }
     Ok(())
 }
@@ -110,8 +108,11 @@ pub async fn keep(w: &StepContext) -> Result<(), StepError> {
     }
     // Even if objects of the backup remain in the target, the database is no longer being deleted.
     let c = w.container().await?;
-    let reason = |key: &str| w.job.payload.get(key).and_then(|v| v.as_str()).unwrap_or_default();
-    let failure = (reason(FAILED_STEP), reason(FAILED_REASON));
+    let before = &w.job.payload;
+    let failure = (
+        before.notes.failed_step.as_deref().unwrap_or_default(),
+        before.notes.failed_reason.as_deref().unwrap_or_default(),
+    );
     let event = match (c.state, c.last_state) {
         (ContainerState::Deleting, ContainerState::Stopped) => Some((Event::KeepStopped, None)),
         (ContainerState::Deleting, ContainerState::Failed) => Some((Event::Fail, Some(failure))),

@@ -1,5 +1,8 @@
-//! Deletion of databases: the final backup, the trash, the deletion record in the targets, and permanent deletion.
+//! Deletion of databases: by their owners or at the end of their time to live, the final backup, the trash, the deletion record in the targets, and permanent deletion.
 
-pub mod delete;
+pub mod expire;
 pub mod final_backup;
+pub mod move_to_trash;
+pub mod purge;
+pub mod renew;
 pub mod tombstone;

@@ -11,14 +11,13 @@ use crate::admin_db::backups::tombstones;
 use crate::admin_db::backups::tombstones::PendingTombstone;
 use crate::app::App;
 use crate::backup::sign::{AcceptedSigners, Provenance, Signature};
+use crate::domain::object_keys;
 use crate::objects::{ObjectError, Store};
 use crate::queue::step_error::StepError;
 use crate::recovery_key;
 
 /// Version of the format.
 const SCHEMA: u32 = 1;
-/// Name of the object, next to the prefixes of the backups.
-pub const FILE: &str = "deleted.json";
 /// Maximum size of a record in bytes.
 const LONGEST: u64 = 64 * 1024;
 
@@ -52,10 +51,6 @@ impl Tombstone {
     }
 }
 
-fn key(instance: &str, container: Uuid) -> String {
-    format!("{instance}/{container}/{FILE}")
-}
-
 /// The deletion record of a database, if there is one. A record that cannot be read does not count, and neither does
 /// one that this portal did not sign unless `unsigned`: recovering one database too many does no harm.
 pub(crate) async fn read(
@@ -66,7 +61,7 @@ pub(crate) async fn read(
     unsigned: bool,
 ) -> Result<Option<Tombstone>, ObjectError> {
     let counts = |m: &Tombstone| m.container == container && m.instance == instance && (unsigned || m.is_signed(by));
-    match store.read(&key(instance, container), LONGEST).await {
+    match store.read(&object_keys::tombstone(instance, container), LONGEST).await {
         Ok(text) => Ok(serde_json::from_slice(&text).ok().filter(counts)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
         Err(e) => Err(e),
@@ -107,7 +102,7 @@ pub async fn note(app: &App, container: Uuid) -> Result<(), StepError> {
 
 async fn tell(app: &App, due: &PendingTombstone) -> Result<(), StepError> {
     let instance = app.config.instance.as_str();
-    let key = key(instance, due.id);
+    let key = object_keys::tombstone(instance, due.id);
     for store in app.stores.all() {
         match due.deleted_at {
             Some(deleted_at) => {

@@ -14,15 +14,13 @@ use super::assets;
 use super::error::AppError;
 use super::views::{Flash, Frame, Link};
 use crate::admin_db::containers::Container;
+use crate::admin_db::log;
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
-use crate::admin_db::{containers, log};
 use crate::app::App;
-use crate::auth::limits::place;
 use crate::config::Mode;
-use crate::domain::user::{Action, Permission, Subject, User, can};
+use crate::domain::user::User;
 use crate::queue::refusal::RequestError;
 use crate::web::access::identity::Identity;
-use crate::web::caps::{CapPermit, Caps};
 use crate::web::portal::Shared;
 
 /// Name of the cookie that carries one message to the next page.
@@ -132,45 +130,6 @@ impl Context {
         }
     }
 
-    /// Returns the existing container with this name, if the signed-in user may perform `action` on it. Refusals are
-    /// logged.
-    ///
-    /// # Errors
-    /// [`AppError::NotFound`] if it does not exist or is hidden, [`AppError::Forbidden`] if the action is not allowed.
-    pub async fn container(&self, name: &str, action: Action) -> Result<Container, AppError> {
-        self.user()?;
-        let mut db = self.app().db.acquire().await?;
-        let c = containers::by_name(&mut db, name).await?.ok_or(AppError::NotFound)?;
-        drop(db);
-        self.permit(&c, action).await?;
-        Ok(c)
-    }
-
-    /// Checks whether the signed-in user may perform `action` on a container, existing or deleted. Refusals are logged.
-    ///
-    /// # Errors
-    /// [`AppError::NotFound`] if it is hidden, [`AppError::Forbidden`] if the action is not allowed.
-    pub async fn permit(&self, c: &Container, action: Action) -> Result<(), AppError> {
-        let user = self.user()?;
-        let read_only = self.app().read_only();
-        let subject = Subject {
-            owner: c.account_id,
-            maintenance: c.maintenance_note.as_deref(),
-            read_only: read_only.as_deref(),
-        };
-        let (error, why) = match can(user, action, &subject) {
-            Permission::Allowed => return Ok(()),
-            Permission::Hidden => (AppError::NotFound, "not theirs".to_owned()),
-            Permission::Refused(why) => (AppError::Forbidden(why.clone()), why),
-        };
-        let verb = format!("container.{action:?}").to_lowercase();
-        let entry =
-            LogEntry { action: &verb, container: Some((c.id, &c.name)), outcome: Outcome::Refused, detail: &why };
-        let mut db = self.app().db.acquire().await?;
-        log::append(&mut db, &self.actor(), &entry, self.now()).await?;
-        Err(error)
-    }
-
     /// Logs a rejected request and converts the rejection to a response.
     pub async fn refused(&self, action: &str, c: Option<&Container>, e: RequestError) -> AppError {
         if matches!(e, RequestError::Db(_) | RequestError::Seal(_)) {
@@ -271,25 +230,5 @@ pub fn removal(name: &'static str) -> Cookie<'static> {
 pub fn add_cookie(response: &mut Response, cookie: &Cookie<'_>) {
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
-    }
-}
-
-/// Seconds after which the client may try again.
-const AGAIN: u64 = 10;
-
-impl Caps {
-    /// Counts one more open request for the client, or returns `None` if its limit is reached.
-    pub fn take(&self, ctx: &Context) -> Result<Option<CapPermit>, AppError> {
-        let address = &ctx.meta.address;
-        let place = address.parse().map_or_else(|_| address.clone(), |ip| place(ip).to_string());
-        Ok(self.enter([format!("person {}", ctx.user()?.id), format!("address {place}")]))
-    }
-
-    /// Like [`Self::take`], but returns an error with a message if the limit is reached.
-    pub fn hold(&self, ctx: &Context, what: &str) -> Result<CapPermit, AppError> {
-        let held = self.take(ctx)?;
-        held.ok_or_else(|| {
-            AppError::Crowded(format!("You have too many {what} open. Close some and try again."), AGAIN)
-        })
     }
 }

@@ -11,7 +11,6 @@ use serde::Deserialize;
 
 use super::context::Context;
 use super::error::AppError;
-use super::going_on::{StreamSubject, until_refused};
 use super::pages::backups::theirs;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
@@ -24,6 +23,7 @@ use crate::domain::user::Action;
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::web::access::backup_access::visible_backup;
+use crate::web::access::still_allowed::{StreamSubject, until_refused};
 
 /// Content type of an archive.
 pub const TAR: &str = "application/x-tar";

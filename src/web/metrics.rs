@@ -25,6 +25,7 @@ impl Default for Metrics {
             recorder.describe_counter(KeyName::from(name), None, text.into());
         };
         describe("db4sci_http_requests_total", "Requests by method, route and status.");
+        describe("db4sci_oom_kills_total", "How often a database exceeded its memory limit, by engine.");
         recorder.describe_histogram(
             KeyName::from("db4sci_http_request_seconds"),
             Some(metrics::Unit::Seconds),
@@ -47,6 +48,12 @@ impl Metrics {
         self.recorder
             .register_histogram(&Key::from_parts("db4sci_http_request_seconds", route), &META)
             .record(took.as_secs_f64());
+    }
+
+    /// Sets a counter whose value is stored elsewhere.
+    pub(crate) fn total(&self, name: &'static str, labels: Vec<Label>, value: i64) {
+        let value = u64::try_from(value).unwrap_or_default();
+        self.recorder.register_counter(&Key::from_parts(name, labels), &META).absolute(value);
     }
 
     pub(crate) fn gauge(&self, name: &'static str, labels: Vec<Label>, value: f64) {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::auth::limits::LoginLimits;
-use crate::web::caps::Caps;
 use crate::web::connections::connection::Connections;
 use crate::web::metrics::Metrics;
+use crate::web::open_requests::Caps;
 
 /// The state shared by all handlers.
 pub struct Portal {

@@ -1,12 +1,17 @@
 //! All routes with their access levels. The router is built from this table, and a test requests each route anonymously
 //! and as another user, owner and administrator.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -14,12 +19,13 @@ use tower_http::csrf::CsrfLayer;
 
 use super::error::AppError;
 use super::pages::{
-    account, actions, admin, backups, container, docs, home, job, login, logs, metrics as metrics_page, new, notices,
-    replace, restore, settings, theme,
+    account, actions, admin, backups, container, docs, extend, home, job, login, logs, metrics as metrics_page, new,
+    notices, replace, restore, settings, templates, theme,
 };
 use super::{api, assets, connections, download, layers};
 use crate::web::access::{Access, BODY_LIMIT};
 use crate::web::pages::account::access_tokens;
+use crate::web::pages::copies::{clone, origin, snapshots};
 use crate::web::pages::orphan_backups;
 use crate::web::portal::Shared;
 use crate::web::scrape::{healthz, metrics, readyz};
@@ -49,10 +55,23 @@ macro_rules! routes {
 
 fn by_method<H, T>(filter: MethodFilter, handler: H) -> MethodRouter<Shared>
 where
-    H: Handler<T, Shared>,
+    H: Handler<T, Shared> + Sync,
     T: 'static,
 {
-    on(filter, handler)
+    on(filter, AnyHandler(Arc::new(move |request, portal| handler.clone().call(request, portal).boxed())))
+}
+
+/// A handler of any signature behind a single type. With a type for each of them, compiling axum's layers around all the
+/// handlers takes a third of the time that this crate needs.
+#[derive(Clone)]
+struct AnyHandler(Arc<dyn Fn(Request, Shared) -> BoxFuture<'static, Response> + Send + Sync>);
+
+impl Handler<(), Shared> for AnyHandler {
+    type Future = BoxFuture<'static, Response>;
+
+    fn call(self, request: Request, portal: Shared) -> Self::Future {
+        (self.0)(request, portal)
+    }
 }
 
 routes! {
@@ -75,6 +94,18 @@ routes! {
     GET  "/containers/new/from-dump"             SignedIn new::dump_form;
     POST "/containers/new/from-dump"             SignedIn new::submit_dump;
     POST "/containers"                           SignedIn new::submit;
+    GET  "/templates"                            SignedIn templates::list::list;
+    POST "/templates"                            SignedIn templates::list::create;
+    POST "/templates/update"                     Admin    templates::list::update;
+    GET  "/templates/from-dump"                  Admin    templates::list::upload_form;
+    POST "/templates/from-dump"                  Admin    templates::list::upload;
+    GET  "/templates/{name}"                     SignedIn templates::show::show;
+    POST "/templates/{name}"                     SignedIn templates::show::edit;
+    POST "/templates/{name}/clone"               SignedIn templates::show::clone;
+    POST "/templates/{name}/refresh"             SignedIn templates::show::refresh;
+    POST "/templates/{name}/notices/{id}/seen"   Admin    notices::seen_template;
+    GET  "/templates/{name}/delete"              SignedIn templates::show::confirm_delete;
+    POST "/templates/{name}/delete"              SignedIn templates::show::delete;
     GET  "/backups"                              SignedIn orphan_backups::list;
     GET  "/account"                              SignedIn account::show;
     POST "/account/password"                     SignedIn account::change_password;
@@ -93,6 +124,8 @@ routes! {
     POST "/containers/{name}/start"              Owner    actions::start;
     POST "/containers/{name}/stop"               Owner    actions::stop;
     POST "/containers/{name}/restart"            Owner    actions::restart;
+    GET  "/containers/{name}/extend"             Owner    extend::form;
+    POST "/containers/{name}/extend"             Owner    extend::submit;
     GET  "/containers/{name}/rotate-password"    Owner    actions::confirm_rotate;
     POST "/containers/{name}/rotate-password"    Owner    actions::rotate_password;
     GET  "/containers/{name}/delete"             Owner    actions::confirm_delete;
@@ -108,8 +141,20 @@ routes! {
     POST "/containers/{name}/backups/{id}/restore" Owner  restore::restore;
     GET  "/containers/{name}/backups/{id}/download" Owner download::of_container;
     GET  "/containers/{name}/backups/{id}/in-place" Owner replace::in_place_form;
+    GET  "/containers/{name}/snapshots"          Owner    snapshots::show;
+    POST "/containers/{name}/snapshot"           Owner    snapshots::take;
     GET  "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_form;
     POST "/containers/{name}/snapshots/{id}/restore" Owner replace::go_back_now;
+    GET  "/containers/{name}/snapshots/{id}/delete" Owner snapshots::confirm_delete;
+    POST "/containers/{name}/snapshots/{id}/delete" Owner snapshots::delete;
+    GET  "/containers/{name}/clone"              Owner    clone::clone_form;
+    POST "/containers/{name}/clone"              Owner    clone::clone;
+    GET  "/containers/{name}/reset"              Owner    origin::confirm_reset;
+    POST "/containers/{name}/reset"              Owner    origin::reset;
+    GET  "/containers/{name}/refresh"            Owner    origin::confirm_refresh;
+    POST "/containers/{name}/refresh"            Owner    origin::refresh;
+    GET  "/containers/{name}/promote"            Owner    origin::confirm_promote;
+    POST "/containers/{name}/promote"            Owner    origin::promote;
     GET  "/containers/{name}/upgrade"            Owner    replace::upgrade_form;
     POST "/containers/{name}/upgrade"            Owner    replace::upgrade;
     GET  "/backups/{id}/download"                Owner    download::by_id;
@@ -126,7 +171,7 @@ routes! {
     GET  "/admin/contents"                       Admin    admin::contents::contents;
     GET  "/admin/backups"                        Admin    admin::backups::list;
     POST "/admin/backups/audit"                  Admin    admin::backups::audit;
-    POST "/admin/backups/admin-db"               Admin    admin::own_backups::now;
+    POST "/admin/backups/admin-db"               Admin    admin::admin_backups::now;
     GET  "/admin/backups/prune"                  Admin    admin::prune::show;
     POST "/admin/backups/prune"                  Admin    admin::prune::remove;
     GET  "/admin/backups/find"                   Admin    admin::import::show;
@@ -148,6 +193,7 @@ routes! {
     POST "/admin/users/{id}/password"            Admin    admin::people_changes::set_password;
     POST "/admin/users/{id}/limits"              Admin    admin::people_changes::set_limits;
 
+    GET    "/api/openapi.json"                   Public   api::openapi::show;
     GET    "/api/v1/catalog"                     SignedIn api::catalog::show;
     GET    "/api/v1/containers"                  SignedIn api::containers::list;
     POST   "/api/v1/containers"                  SignedIn api::containers::create;
@@ -159,15 +205,31 @@ routes! {
     POST   "/api/v1/containers/{name}/stop"      Owner    api::containers::stop;
     POST   "/api/v1/containers/{name}/restart"   Owner    api::containers::restart;
     POST   "/api/v1/containers/{name}/undelete"  Owner    api::containers::undelete;
+    POST   "/api/v1/containers/{name}/extend"    Owner    api::containers::extend;
     POST   "/api/v1/containers/{name}/backup"    Owner    api::backups::now;
     POST   "/api/v1/containers/{name}/upgrade"   Owner    api::replace::upgrade;
-    GET    "/api/v1/containers/{name}/snapshots" Owner    api::replace::list;
-    POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::replace::go_back_now;
+    GET    "/api/v1/containers/{name}/snapshots" Owner    api::copies::list;
+    POST   "/api/v1/containers/{name}/snapshots" Owner    api::copies::take;
+    POST   "/api/v1/containers/{name}/snapshots/{id}/restore" Owner api::copies::restore;
+    DELETE "/api/v1/containers/{name}/snapshots/{id}" Owner api::copies::delete;
+    POST   "/api/v1/containers/{name}/clone"     Owner    api::copies::clone;
+    POST   "/api/v1/containers/{name}/reset"     Owner    api::copies::reset;
+    POST   "/api/v1/containers/{name}/refresh"   Owner    api::copies::refresh;
+    POST   "/api/v1/containers/{name}/promote"   Owner    api::copies::promote;
     GET    "/api/v1/containers/{name}/notices"   Owner    api::notices::list;
     POST   "/api/v1/containers/{name}/notices/{id}/seen" Owner api::notices::seen;
     GET    "/api/v1/backups"                     SignedIn api::backups::list;
     GET    "/api/v1/backups/{id}/download"       Owner    download::by_id;
     POST   "/api/v1/backups/{id}/restore"        Owner    api::backups::restore;
+    GET    "/api/v1/templates"                   SignedIn api::templates::list;
+    POST   "/api/v1/templates"                   SignedIn api::templates::create;
+    POST   "/api/v1/templates/from-dump"         Admin    api::templates::upload;
+    POST   "/api/v1/templates/update"            Admin    api::templates::update;
+    GET    "/api/v1/templates/{name}"            SignedIn api::templates::show;
+    PATCH  "/api/v1/templates/{name}"            SignedIn api::templates::edit;
+    DELETE "/api/v1/templates/{name}"            SignedIn api::templates::delete;
+    POST   "/api/v1/templates/{name}/refresh"    SignedIn api::templates::refresh;
+    POST   "/api/v1/templates/{name}/clone"      SignedIn api::templates::clone;
     GET    "/api/v1/jobs/{id}"                   Owner    api::jobs::show;
     POST   "/api/v1/jobs/{id}/cancel"            Owner    api::jobs::cancel;
 }

@@ -7,10 +7,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics::Label;
 
-use crate::admin_db::backups::{audits, own};
+use crate::admin_db::backups::admin_backups;
+use crate::admin_db::backups::audits;
+use crate::admin_db::containers::oom_kills;
 use crate::admin_db::jobs::listing;
-use crate::admin_db::{containers, jobs, notices, ping};
+use crate::admin_db::spares::Spare;
+use crate::admin_db::{containers, jobs, notices, ping, seeds, spares};
 use crate::domain::audit::FindingKind;
+use crate::web::metrics::Metrics;
 use crate::web::portal::Shared;
 
 /// `GET /metrics`: current values in the Prometheus text format; `db4sci_admin_db_up` is 0 while mydb_admin is
@@ -21,18 +25,31 @@ pub async fn metrics(State(portal): State<Shared>) -> Response {
     let counted = async {
         let mut db = portal.app.db.acquire().await?;
         let audit = audits::counts(&mut db).await?;
-        let own = own::newest(&mut db, 1).await?.into_iter().next();
+        let own = admin_backups::newest(&mut db, 1).await?.into_iter().next();
         let told = notices::counts(&mut db).await?;
-        Ok::<_, sqlx::Error>((containers::counts(&mut db).await?, listing::counts(&mut db).await?, audit, own, told))
+        let (seeds, spares) = (seeds::all(&mut db).await?, spares::all(&mut db).await?);
+        let kills = oom_kills::totals(&mut db).await?;
+        let (states, queue) = (containers::counts(&mut db).await?, listing::counts(&mut db).await?);
+        Ok::<_, sqlx::Error>((states, queue, audit, own, told, seeds, spares, kills))
     };
     let counted = counted.await;
     m.gauge("db4sci_admin_db_up", Vec::new(), f64::from(u8::from(counted.is_ok())));
-    if let Ok((states, queue, audit, own, told)) = counted {
+    if let Ok((states, queue, audit, own, told, seeds, spares, kills)) = counted {
+        count_spares(m, &spares);
+        for seed in seeds {
+            let labels = vec![Label::new("image", seed.image), Label::new("tier", seed.tier)];
+            // 0: it is being made, or failed.
+            let made = seed.made_at.map_or(0, |at| at.timestamp());
+            m.gauge("db4sci_seed_timestamp_seconds", labels, made as f64);
+        }
         if let Some(own) = own {
             m.gauge("db4sci_admin_db_backup_timestamp_seconds", Vec::new(), own.made_at.timestamp() as f64);
             m.gauge("db4sci_admin_db_backup_has_keys", Vec::new(), f64::from(u8::from(own.keys)));
         }
-        for kind in notices::NoticeKind::ALL {
+        for (engine, kills) in kills {
+            m.total("db4sci_oom_kills_total", vec![Label::new("engine", engine.as_str())], kills);
+        }
+        for kind in notices::NoticeKind::ALL.into_iter().filter(|kind| kind.is_problem() && kind.is_about_backups()) {
             let n = told.iter().find(|(k, _)| k == kind.as_str()).map_or(0, |(_, n)| *n);
             m.gauge("db4sci_backup_troubles", vec![Label::new("kind", kind.as_str())], n as f64);
         }
@@ -82,5 +99,20 @@ pub async fn readyz(State(portal): State<Shared>) -> Response {
         "ready\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", faults.join("\n"))).into_response()
+    }
+}
+
+/// Servers started in advance, by image: ready, or being made.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn count_spares(m: &Metrics, spares: &[Spare]) {
+    let mut images: Vec<&str> = spares.iter().map(|s| s.image.as_str()).collect();
+    images.dedup();
+    for image in images {
+        for (state, ready) in [("ready", true), ("making", false)] {
+            let n = spares.iter().filter(|s| s.image == image && s.made_at.is_some() == ready).count();
+            m.gauge("db4sci_spares", vec![Label::new("image", image.to_owned()), Label::new("state", state)], n as f64);
+        }
+        let memory: i64 = spares.iter().filter(|s| s.image == image).map(|s| s.memory_bytes).sum();
+        m.gauge("db4sci_spares_memory_limit_bytes", vec![Label::new("image", image.to_owned())], memory as f64);
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connections;
 use super::connections::Guarded;
+use super::myaas;
 use super::routes::router;
 use crate::config::Server;
 use crate::web::portal::Shared;
@@ -51,7 +52,23 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves the portal until `stop`, then lets open requests finish.
 pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let service = router(&portal).into_make_service_with_connect_info::<SocketAddr>();
+    let (router, tls) = (router(&portal), portal.app.config.server.tls);
+    serve_on(portal, router, (listener, tls), stop).await
+}
+
+/// Serves the interface for databases from templates in the same way.
+pub async fn serve_myaas(portal: Shared, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let (router, tls) = (myaas::router(&portal), portal.app.config.myaas.tls);
+    serve_on(portal, router, (listener, tls), stop).await
+}
+
+async fn serve_on(
+    portal: Shared,
+    router: Router,
+    (listener, tls): (TcpListener, bool),
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let server = &portal.app.config.server;
     let guarded = Guarded(portal.connections.clone());
@@ -59,7 +76,7 @@ pub async fn serve(portal: Shared, listener: TcpListener, stop: CancellationToke
         stop.cancelled().await;
         handle.graceful_shutdown(Some(GRACE));
     };
-    if server.tls {
+    if tls {
         let tls = RustlsConfig::from_pem_file(&server.cert, &server.key)
             .await
             .with_context(|| format!("the certificate {} is unusable", server.cert.display()))?;

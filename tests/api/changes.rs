@@ -10,9 +10,9 @@ async fn patch(api: &Client, query: &str, body: serde_json::Value) -> Reply {
     api.json(Method::PATCH, &format!("/api/v1/containers/lab{query}"), &body).await
 }
 
-/// Memory and CPU share as the engine holds them.
+/// Memory and CPU limits as set in the container engine.
 fn in_force(portal: &TestPortal) -> String {
-    docker(&["inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}", &format!("{}-lab", portal.instance)])
+    docker(&["inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}", &portal.container("lab")])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,29 +28,29 @@ async fn texts_and_limits_change_and_the_limits_are_in_force() {
     let changed =
         patch(&api, "", json!({"description": "Reads of run 8", "department": "Genetics"})).await.expect(200).json();
     assert_eq!((&changed["description"], &changed["department"]), (&json!("Reads of run 8"), &json!("Genetics")));
-    assert_eq!(changed["contact"], "ada@example.org", "what was not sent stays");
+    assert_eq!(changed["contact"], "ada@example.org", "a field that was not sent stays");
     assert_eq!(patch(&api, "", json!({"contact": "", "department": null})).await.expect(200).json()["contact"], "");
-    assert_eq!(api.get("/api/v1/containers/lab").await.json()["department"], "Genetics", "null is not sent");
-    assert!(db.query_one("select 1", &[]).await.is_ok(), "texts disturb no connection");
+    assert_eq!(api.get("/api/v1/containers/lab").await.json()["department"], "Genetics", "null counts as not sent");
+    assert!(db.query_one("select 1", &[]).await.is_ok(), "changed texts close no connection");
     assert_eq!(portal.sql("select count(*) from job"), "1");
 
     let job = patch(&api, "", json!({"memory": "512m"})).await.expect(202);
-    let done = api.get(&format!("{}?wait=60", job.location)).await.expect(200).json();
+    let done = api.get(&format!("{}?wait=300", job.location)).await.expect(200).json();
     assert_eq!((&done["kind"], &done["status"]), (&json!("resize"), &json!("succeeded")), "{done}");
     assert_eq!(in_force(&portal), format!("{} 1000000000", 512 << 20));
-    let both = patch(&api, "?wait=60", json!({"memory": 400 << 20, "cpus": 0.5})).await.expect(200).json();
+    let both = patch(&api, "?wait=300", json!({"memory": 400 << 20, "cpus": 0.5})).await.expect(200).json();
     assert_eq!((&both["memory"], &both["cpus"], &both["state"]), (&json!(400 << 20), &json!(0.5), &json!("running")));
     assert_eq!(in_force(&portal), format!("{} 500000000", 400 << 20));
     let db = portal.connect("lab", "correct-horse").await.expect("the same password");
     let x: i32 = db.query_one("select x from kept", &[]).await.expect("the same data").get(0);
     assert_eq!(x, 7);
     let larger: String = db.query_one("show shared_buffers", &[]).await.expect("a setting").get(0);
-    assert_ne!(larger, buffers, "the server fits itself to its limit");
+    assert_ne!(larger, buffers, "the server adapts to its limit");
 
-    // The same again is no change; and a stopped one takes its limits over when it starts.
+    // The same values are not a change, and a stopped database gets its new limits when it starts.
     assert_eq!(patch(&api, "", json!({"memory": "400m", "cpus": "0.5"})).await.expect(200).json()["job"], json!(null));
     let post = async |verb: &str| {
-        api.send(Method::POST, &format!("/api/v1/containers/lab/{verb}?wait=60"), |r| r).await.expect(200)
+        api.send(Method::POST, &format!("/api/v1/containers/lab/{verb}?wait=300"), |r| r).await.expect(200)
     };
     post("stop").await;
     assert_eq!(patch(&api, "", json!({"memory": "300m"})).await.expect(200).json()["state"], "stopped");
@@ -89,7 +89,7 @@ async fn what_cant_be_used_is_named_by_field_and_changes_nothing() {
         patch(&api, "", json!({"memory": "x", "cpus": "x", "colour": "red", "contact": "c"})).await.expect(422).json();
     let mut named: Vec<_> = all["errors"].as_object().expect("errors").keys().collect();
     named.sort_unstable();
-    assert_eq!(named, ["colour", "cpus", "memory"], "every fault at once");
+    assert_eq!(named, ["colour", "cpus", "memory"], "all errors at once");
     patch(&api, "", json!({"owner": "eve"})).await.expect(403);
     patch(&eve, "", json!({"description": "mine"})).await.expect(404);
     assert_eq!(
@@ -97,7 +97,7 @@ async fn what_cant_be_used_is_named_by_field_and_changes_nothing() {
         "There is no account “none”."
     );
     assert_eq!(api.get("/api/v1/containers/lab").await.expect(200).json(), before);
-    // An admin may give it away; then it is the other's, and not the first one's any more.
+    // An administrator may change the owner; the previous owner then has no access.
     assert_eq!(patch(&root, "", json!({"owner": "eve"})).await.expect(200).json()["owner"], "eve");
     eve.get("/api/v1/containers/lab").await.expect(200);
     api.get("/api/v1/containers/lab").await.expect(404);
@@ -109,7 +109,7 @@ async fn saving_the_settings_page_as_it_is_disturbs_nobody() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
-    // An amount that is no round number of any unit, as a script may send it.
+    // An amount that is not a round number in any unit, as a script may send it.
     ada.create("lab", &[("memory", "300000007"), ("cpus", "0.333")]).await;
     let page = ada.get("/containers/lab/settings").await.expect(200);
     let html = scraper::Html::parse_document(&page.body);

@@ -15,8 +15,8 @@ async fn list(api: &Client, query: &str) -> Value {
     api.get(&format!("/api/v1/containers{query}")).await.expect(200).json()
 }
 
-/// Rows for a list: nothing of it runs, so that there may be many.
-fn fill(portal: &TestPortal, owner: &str, names: &[String]) {
+/// Inserts rows for a list. No servers run for them, so there can be many.
+pub fn fill(portal: &TestPortal, owner: &str, names: &[String]) {
     for name in names {
         portal.sql(&format!(
             "with c as (insert into container (id, name, engine, image, dbname, dbuser, account_id, description, storage,
@@ -45,21 +45,21 @@ async fn a_list_comes_in_pages_each_row_once_newest_first() {
         let page = list(&api, &query).await;
         pages += 1;
         seen.extend(names(&page).into_iter().map(str::to_owned));
-        assert!(names(&page).len() <= 3);
+        assert!(names(&page).len() <= 3 && pages <= 3, "page {pages}: {page}");
         let Some(next) = page["next"].as_str() else { break };
-        // What is made meanwhile moves no page.
+        // Databases created meanwhile do not shift the pages.
         fill(&portal, "ada", &[format!("late-{pages}")]);
         query = format!("?limit=3&cursor={next}");
     }
     let newest_first: Vec<_> = made.iter().rev().cloned().collect();
     assert_eq!((seen, pages), (newest_first, 3));
     assert_eq!(list(&api, "?limit=200").await["next"], json!(null));
-    assert_eq!(names(&list(&other, "").await), ["hers"], "others' are not in it");
-    assert_eq!(names(&list(&root, "").await).len(), 10, "an admin sees everybody's");
+    assert_eq!(names(&list(&other, "").await), ["hers"], "databases of others are not listed");
+    assert_eq!(names(&list(&root, "").await).len(), 10, "an administrator sees all databases");
     assert_eq!(names(&list(&root, "?owner=eve").await), ["hers"]);
     assert_eq!(list(&other, "?owner=ada").await, json!({"items": [], "next": null}));
-    assert_eq!(names(&list(&api, "?q=about%20lab-3").await), ["lab-3"], "q looks into the description");
-    assert_eq!(list(&api, "?q=%25").await["items"], json!([]), "a pattern's signs are plain characters");
+    assert_eq!(names(&list(&api, "?q=about%20lab-3").await), ["lab-3"], "q searches the description");
+    assert_eq!(list(&api, "?q=%25").await["items"], json!([]), "wildcards are plain characters");
     assert_eq!(list(&api, "?state=running").await["items"], json!([]));
     assert_eq!(names(&list(&api, "?state=stopped&limit=1").await).len(), 1);
 }
@@ -87,7 +87,7 @@ async fn a_parameter_that_cant_be_used_is_named() {
             api.json(Method::POST, &format!("/api/v1/containers?wait={wait}"), &body).await.expect(422).json();
         assert!(problem["errors"]["wait"].is_string(), "{wait}: {problem}");
     }
-    assert_eq!(portal.sql("select count(*) from container"), "0", "and nothing was made");
+    assert_eq!(portal.sql("select count(*) from container"), "0", "nothing was created");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn the_catalog_says_what_can_be_made_and_a_create_accepts_it() {
     assert!(tiers.contains(&(&json!("standard"), &json!(true))), "{tiers:?}");
     let limits = &catalog["limits"];
     assert_eq!((&limits["memory_default"], &limits["memory_max"]), (&json!(256 << 20), &json!(4i64 << 30)));
-    // What it offers is what a create takes: by version, and by the whole reference.
+    // A create accepts what the catalog offers, by version and by complete reference.
     for (name, image) in [("by-version", "15"), ("by-reference", "docker.io/library/postgres:15")] {
         let body = json!({"name": name, "image": image, "dbname": "trial", "dbuser": "ada", "memory": limits["memory_default"]});
         api.json(Method::POST, "/api/v1/containers", &body).await.expect(202);

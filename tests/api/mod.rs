@@ -4,3 +4,4 @@ mod changes;
 mod doors;
 mod life;
 mod lists;
+mod reference;

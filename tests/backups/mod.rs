@@ -1,76 +1,43 @@
-//! Backups with real components: real servers, the embedded S3 store, from the dump to the restore.
+//! Backups from the dump to the restore, with real servers and the embedded S3 store.
 
-mod admin_db;
-mod alone;
-mod alone_again;
-mod altered;
-mod audit;
-pub mod brought;
-mod brought_mysql8;
-mod brought_others;
-mod brought_sql;
-mod copies;
-mod cycle;
-mod definitions;
-mod definitions_others;
-mod faults;
-mod found;
-mod hand;
-mod keep;
-mod last;
-pub mod mariadb;
-mod mariadb_apart;
-mod policy;
-mod postgres_cases;
-pub mod rebuild;
-mod replace;
-mod runbook;
-mod sealed;
-mod second;
-mod store_faults;
-mod store_returns;
-mod strange;
+pub mod disaster;
+pub mod dump;
+pub mod import;
+pub mod restore;
+pub mod stores;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::support::seeds::directories;
-use crate::support::{Client, TestPortal};
+use crate::support::{Client, PATIENCE, TestPortal};
 
-/// Waits until no job of this kind is under way, and answers the last one's status and error.
-pub async fn ended(portal: &TestPortal, kind: &str) -> (String, String) {
-    for _ in 0..3000 {
-        let said = portal.sql(&format!(
-            "select status || '|' || coalesce(error, '') from job where kind = '{kind}' order by created_at desc limit 1"
-        ));
-        if let Some((status, error)) = said.split_once('|')
-            && !matches!(status, "queued" | "running")
-        {
-            return (status.to_owned(), error.to_owned());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the {kind} does not end");
-}
-
-/// Presses "Back up now" and waits for its end; answers the backup's id.
+/// Presses "Back up now", waits until the backup has succeeded and returns its id.
 pub async fn back_up(portal: &TestPortal, client: &Client, name: &str) -> String {
     client.post(&format!("/containers/{name}/backup"), &[]).await.expect(303);
-    let (status, error) = ended(portal, "backup").await;
+    let (status, error) = portal.ended("backup").await;
     assert_eq!(status, "succeeded", "{error}");
     portal.sql("select id from backup_log where kind = 'backup' order by started_at desc limit 1")
 }
 
-/// Files of the embedded store that are objects, or of uploads that are open.
+/// The files of the embedded store that are objects or belong to open uploads.
 pub fn objects(portal: &TestPortal) -> Vec<PathBuf> {
     objects_in(portal.config.targets[0].embedded.clone().expect("tests have an embedded store"))
 }
 
-/// The same of a store in this directory.
+/// The same for the store in this directory.
 pub fn objects_in(dir: PathBuf) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    let root = dir.clone();
     let mut todo = vec![dir];
     while let Some(dir) = todo.pop() {
-        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            // The store may remove a directory meanwhile, but never its own.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && dir != root => continue,
+            Err(e) => panic!("{}: {e}", dir.display()),
+        };
+        for entry in entries.flatten() {
             let path = entry.path();
             let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
             if path.is_dir() {
@@ -84,15 +51,13 @@ pub fn objects_in(dir: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// Nothing of a copy is left once all jobs have ended, such as the first proof: no container, no directory.
+/// Once all jobs (such as the first test restore) have ended, no helper container and no directory of a copy is left.
 pub fn nothing_left(portal: &TestPortal, databases: usize) {
     let open = || portal.sql("select count(*) from job where status in ('queued', 'running')");
-    for tries in 0.. {
-        if open() == "0" {
-            break;
-        }
-        assert!(tries < 1200, "the jobs don't end");
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    let begin = Instant::now();
+    while open() != "0" {
+        assert!(begin.elapsed() < PATIENCE, "the jobs did not end in time");
+        std::thread::sleep(Duration::from_millis(100));
     }
     let left = portal.containers();
     assert!(!left.iter().any(|n| n.contains("helper")), "{left:?}");
@@ -102,15 +67,15 @@ pub fn nothing_left(portal: &TestPortal, databases: usize) {
         .iter()
         .map(|t| directories(&t.path.join(portal.instance.as_str())).iter().filter(|d| d.is_dir()).count())
         .sum();
-    assert_eq!(directories, databases, "only the databases' own directories are there");
+    assert_eq!(directories, databases, "only the databases' own directories are left");
 }
 
-/// Runs the program as an administrator would on the portal's machine, and answers its exit code and all it said.
+/// Runs the program as an administrator would on the portal's host and returns its exit code and complete output.
 pub fn cli(portal: &TestPortal, args: &[&str]) -> (i32, String) {
     cli_on(portal, &portal.tables_url(), args)
 }
 
-/// The same with another mydb_admin; empty: the portal's own container.
+/// The same with another mydb_admin. If the URL is empty, the program uses the portal's own container.
 pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, String) {
     let home = portal.dir.join("home");
     std::fs::create_dir_all(home.join("dev")).expect("a home");
@@ -155,5 +120,5 @@ pub fn cli_on(portal: &TestPortal, admin_db: &str, args: &[&str]) -> (i32, Strin
 /// An object of a backup in the embedded store.
 pub fn object(portal: &TestPortal, backup: &str, file: &str) -> PathBuf {
     let end = format!("{backup}/{file}");
-    objects(portal).into_iter().find(|p| p.ends_with(&end)).unwrap_or_else(|| panic!("{end} is there"))
+    objects(portal).into_iter().find(|p| p.ends_with(&end)).unwrap_or_else(|| panic!("{end} is not in the store"))
 }

@@ -7,26 +7,26 @@ use crate::support::TestPortal;
 
 const PASSWORD: &str = "correct-horse";
 
-/// What is in the database, by the page's own line.
-async fn words(browser: &Browser, name: &str, password: &str) -> String {
+/// The content of the database, read with the psql line of its page.
+pub(super) async fn words(browser: &Browser, name: &str, password: &str) -> String {
     browser.open(&format!("/containers/{name}")).await;
     let line = psql_line(browser).await;
     run_line(&line, Some(password), "select 'words: ' || string_agg(w, ' ' order by w) from t;\n")
 }
 
-/// Writes a word.
-async fn say(browser: &Browser, name: &str, word: &str) {
+/// Writes a word into the database.
+pub(super) async fn say(browser: &Browser, name: &str, password: &str, word: &str) {
     browser.open(&format!("/containers/{name}")).await;
     let line = psql_line(browser).await;
     let said = run_line(
         &line,
-        Some(PASSWORD),
+        Some(password),
         &format!("create table if not exists t (w text);\ninsert into t values ('{word}');\n"),
     );
     assert!(said.contains("INSERT 0 1"), "{said}");
 }
 
-/// Waits on the page of backups until it says this.
+/// Reloads the page of backups until it contains this text.
 async fn says(browser: &Browser, name: &str, words: &str) {
     browser
         .until(words, JOB, async |b| {
@@ -43,17 +43,17 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     ada.create("lab", &[]).await;
     let browser = Browser::start(&portal.base, Wish::default()).await;
     browser.sign_in("ada", "researcher-1").await;
-    say(&browser, "lab", "before").await;
+    say(&browser, "lab", PASSWORD, "before").await;
 
     browser.open("/containers/lab/backups").await;
     assert!(browser.text("main").await.contains("you would lose everything in it"));
     browser.press("Back up now").await;
-    // By itself, without a reload by hand: the steps, then the backup with its level.
+    // Without a manual reload, the page shows the steps and then the backup with its level.
     browser.until("the backup appears", JOB, async |b| b.text("tbody").await.contains("stored")).await;
     says(&browser, "lab", "restored, content matches").await;
     says(&browser, "lab", "a test restore passed in").await;
 
-    say(&browser, "lab", "later").await;
+    say(&browser, "lab", PASSWORD, "later").await;
     browser.open("/containers/lab/backups").await;
     browser.click("tbody a[href$='/restore']").await;
     browser.fill_in("name", "lab-copy").await;
@@ -86,14 +86,12 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     let said = words(&browser, "lab", PASSWORD).await;
     assert!(said.contains("words: before later\n"), "{said}");
 
-    // An administrator brings back what is purged.
+    // An administrator restores a permanently deleted database.
     browser.sign_out().await;
     for (verb, gone) in [("delete", "trashed_at"), ("purge", "purged_at")] {
         ada.post(&format!("/containers/lab/{verb}"), &[("confirm", "lab")]).await.expect(303);
         let count = format!("select count(*) from container where name = 'lab' and {gone} is not null");
-        while portal.sql(&count) == "0" {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
+        portal.until(&count, |said| said != "0").await;
     }
     browser.sign_in_as_admin().await;
     browser.click(".side a[href='/admin/backups']").await;

@@ -12,14 +12,14 @@ use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
 use crate::support::ADMIN_PASSWORD;
 
 /// How long something in a page may take to appear.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a server may take to start, stop or be made.
-pub const JOB: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to be created, start or stop.
+pub const JOB: Duration = crate::support::PATIENCE;
 
-/// What the browser calls a container that starts on its machine.
+/// The browser's error when a container starts on its machine.
 const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
 
-/// What a test wants different of its browser.
+/// How the browser of a test differs from the default.
 pub struct Wish {
     /// Whether pages may run scripts.
     pub scripting: bool,
@@ -42,7 +42,7 @@ struct Chromedriver {
     address: String,
 }
 
-/// A browser at a portal.
+/// A browser that uses a portal.
 pub struct Browser {
     driver: WebDriver,
     base: String,
@@ -67,7 +67,7 @@ impl Chromedriver {
         let mut line = String::new();
         let port = loop {
             line.clear();
-            let read = output.read_line(&mut line).expect("what chromedriver says");
+            let read = output.read_line(&mut line).expect("the output of chromedriver");
             assert!(read > 0, "chromedriver ended before it had a port");
             if let Some((_, rest)) = line.split_once("successfully on port ") {
                 break rest.trim().trim_end_matches('.').to_owned();
@@ -81,7 +81,7 @@ impl Drop for Chromedriver {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        // A browser that outlived its driver is known by its directory, which no other has.
+        // A browser that outlived its driver is identified by its directory, which is unique.
         let mark = self.profile.display().to_string();
         for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Ok(id) = process.file_name().to_string_lossy().parse::<i32>() else { continue };
@@ -131,11 +131,11 @@ fn capabilities(profile: &Path, wish: &Wish) -> Capabilities {
         "--ignore-certificate-errors",
         "--hide-scrollbars",
         "--force-device-scale-factor=1",
-        // Each container that starts on this machine is a network change to the browser, which then breaks off what goes
-        // over HTTP/2, though not over HTTP/1.1, and loads a broken page anew unless something steers it.
+        // To the browser, each container that starts on this machine is a network change. It then aborts requests over
+        // HTTP/2, but not over HTTP/1.1, and does not reload a failed page by itself while it is remote-controlled.
         "--disable-http2",
         "--enable-auto-reload",
-        // Whatever a page asks for from elsewhere fails, and shows in the log.
+        // Requests to other hosts fail and appear in the log.
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
         window.as_str(),
         profile.as_str(),
@@ -154,7 +154,7 @@ fn capabilities(profile: &Path, wish: &Wish) -> Capabilities {
 }
 
 impl Browser {
-    /// Starts one at the portal with this address.
+    /// Starts a browser for the portal at this address.
     pub async fn start(base: &str, wish: Wish) -> Self {
         let process = Chromedriver::start();
         let capabilities = capabilities(&process.profile, &wish);
@@ -164,18 +164,18 @@ impl Browser {
         browser
     }
 
-    /// Ends it. Dropping does the same, less politely.
+    /// Quits the browser. Dropping it kills its processes.
     pub async fn quit(self) {
         let _ = self.driver.clone().quit().await;
     }
 
-    /// The page's size in CSS pixels, which may be less than any window's.
+    /// Sets the size of the page in CSS pixels, which may be smaller than the smallest window.
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.command("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// A command of the DevTools protocol.
+    /// Sends a command of the DevTools protocol.
     pub async fn command(&self, method: &str, parameters: Value) -> Value {
         self.driver.cdp().send_raw(method, parameters).await.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
@@ -195,28 +195,28 @@ impl Browser {
         self.driver.current_url().await.map(|url| url.path().to_owned()).unwrap_or_default()
     }
 
-    /// The page's title, which a browser without scripting can tell too.
+    /// The page's title, which is available without scripting, too.
     pub async fn title(&self) -> String {
         self.driver.title().await.unwrap_or_default()
     }
 
-    /// The page as it is in memory.
+    /// The current HTML of the page.
     pub async fn source(&self) -> String {
         self.driver.source().await.unwrap_or_default()
     }
 
-    /// Runs a script in the page and answers its value.
+    /// Runs a script in the page and returns its value.
     pub async fn script(&self, code: &str) -> Value {
         let result = self.driver.execute(code, Vec::new()).await;
         result.unwrap_or_else(|e| panic!("{code}: {e}")).json().clone()
     }
 
-    /// The same while the page may be about to change; `None` if it did.
+    /// The same for a page that may be about to change; `None` if it did.
     pub async fn try_script(&self, code: &str) -> Option<Value> {
         self.driver.execute(code, Vec::new()).await.ok().map(|result| result.json().clone())
     }
 
-    /// What was written to the browser's log since the last look, but for what other tests' containers did to the network.
+    /// The browser's log since the last call, without the network changes caused by containers of other tests.
     pub async fn log(&self) -> Vec<BrowserLogEntry> {
         let mut log = self.driver.browser_log().await.expect("the browser's log");
         log.retain(|entry| !entry.message.contains(NETWORK_CHANGED));
@@ -244,7 +244,7 @@ impl Browser {
         self.driver.find(By::Css(css.to_owned())).await.is_ok()
     }
 
-    /// The text of an element as it is seen; empty if it is not there or goes away meanwhile.
+    /// The visible text of an element; empty if the element does not exist or disappears.
     pub async fn text(&self, css: &str) -> String {
         match self.driver.find(By::Css(css.to_owned())).await {
             Ok(element) => element.text().await.unwrap_or_default(),
@@ -267,14 +267,14 @@ impl Browser {
         element.click().await.unwrap_or_else(|e| panic!("{css} is clicked: {e}"));
     }
 
-    /// Clicks the button or link that says this.
+    /// Clicks the button or link with this text.
     pub async fn press(&self, words: &str) {
         let path = format!("//*[self::button or self::a or self::summary][normalize-space()='{words}']");
         let element = self.seek(By::XPath(path), &format!("“{words}”")).await;
         element.click().await.unwrap_or_else(|e| panic!("“{words}” is clicked: {e}"));
     }
 
-    /// The same, and waits until another page has come.
+    /// The same, and waits until another page has loaded.
     pub async fn press_and_go(&self, words: &str) {
         self.script("window.left = true").await;
         self.press(words).await;
@@ -284,19 +284,19 @@ impl Browser {
         .await;
     }
 
-    /// Types into a field, in place of what is there.
+    /// Replaces the text of a field by typing.
     pub async fn fill_in(&self, id: &str, text: &str) {
         let field = self.find(&format!("#{id}")).await;
         field.clear().await.expect("the field is cleared");
         field.send_keys(text).await.unwrap_or_else(|e| panic!("{id} is typed: {e}"));
     }
 
-    /// Types to whatever has the focus.
+    /// Types into the element that has the focus.
     pub async fn keys(&self, keys: impl Into<TypingData>) {
         self.driver.action_chain().send_keys(keys).perform().await.expect("keys are typed");
     }
 
-    /// Waits until `seen` says so.
+    /// Waits until `seen` returns true.
     pub async fn until(&self, what: &str, patience: Duration, mut seen: impl AsyncFnMut(&Self) -> bool) {
         let begin = Instant::now();
         while !seen(self).await {
@@ -305,7 +305,8 @@ impl Browser {
         }
     }
 
-    /// Waits until the open page is that of a database in this state, with nothing under way. Opens nothing itself.
+    /// Waits until the open page is that of a database in this state, without a running job. Does not open a page
+    /// itself.
     pub async fn until_state(&self, name: &str, state: &str) {
         let page = format!("/containers/{name}");
         let what = format!("{name} should be {state}");
@@ -315,7 +316,7 @@ impl Browser {
         .await;
     }
 
-    /// Signs in by the form.
+    /// Signs in with the form.
     pub async fn sign_in(&self, username: &str, password: &str) {
         self.open("/login").await;
         self.fill_in("username", username).await;
@@ -329,15 +330,15 @@ impl Browser {
         self.sign_in("admin", ADMIN_PASSWORD).await;
     }
 
-    /// Signs in as somebody else, or as nobody, whoever was signed in before.
+    /// Discards the session and signs in as another user, or as none if the name is empty.
     pub async fn sign_in_anew(&self, username: &str, password: &str) {
-        self.driver.delete_all_cookies().await.expect("cookies are forgotten");
+        self.driver.delete_all_cookies().await.expect("the cookies are deleted");
         if !username.is_empty() {
             self.sign_in(username, password).await;
         }
     }
 
-    /// Signs out by the menu.
+    /// Signs out with the menu.
     pub async fn sign_out(&self) {
         self.click(".who .menu:not(.nav-fold) > summary").await;
         self.press("Sign out").await;
@@ -349,14 +350,14 @@ impl Browser {
         self.driver.window().await.expect("a window")
     }
 
-    /// Another window, which becomes the open one.
+    /// Opens another window and switches to it.
     pub async fn new_window(&self) -> WindowHandle {
         let window = self.driver.new_tab().await.expect("another window");
         self.switch_to(window.clone()).await;
         window
     }
 
-    /// Goes to a window.
+    /// Switches to a window.
     pub async fn switch_to(&self, window: WindowHandle) {
         self.driver.switch_to_window(window).await.expect("the window");
     }

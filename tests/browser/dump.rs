@@ -20,13 +20,6 @@ async fn a_dump_of_two_databases_is_asked_about_and_sent_once() {
     let asked = browser.text("main").await;
     assert!(asked.contains("contains the databases mice, rats") && asked.contains("cluster.sql"), "{asked}");
     assert!(!browser.has("#dump").await, "the file need not be sent again");
-    let picture = browser.command("Page.captureScreenshot", serde_json::json!({})).await;
-    let picture = picture.pointer("/data").and_then(|d| d.as_str()).map(str::to_owned);
-    if let Some(picture) = picture {
-        std::fs::write(portal.dir.join("asked.png.base64"), &picture).expect("written");
-        // For whoever wants to look at it.
-        std::fs::write(std::env::temp_dir().join("db4sci-asked.png.base64"), picture).expect("written");
-    }
     browser.click("#source input[value='rats']").await;
     browser.fill_in("dbuserpass", "correct-horse").await;
     browser.press("Create PostgreSQL 17 database").await;

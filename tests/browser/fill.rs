@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::support::{Options, TestPortal};
 
-/// A long time: the reconciler looks once, at the start.
+/// An interval longer than any test: the periodic tasks run once, at the start.
 const NEVER: Duration = Duration::from_secs(86_400);
 
-/// Whoever owns the forty.
+/// The owner of the forty databases.
 pub const OWNER: &str = "ada";
 /// The database that failed.
 pub const FAILED: &str = "imaging-3";
@@ -18,11 +18,11 @@ pub const TRASHED: &str = "tumor-registry-5";
 pub const KEPT_BACK: &str = "seqlib-7";
 /// The one that is stopped.
 pub const STOPPED: &str = "cohort-9";
-/// The one that is being made.
+/// The one that is being created.
 pub const IN_WORK: &str = "single-cell-11";
-/// The one that is being deleted, and makes its final backup.
+/// The one that is being deleted and is making its final backup.
 pub const DELETING: &str = "images-10";
-/// One with the longest name there may be, and a description without a blank.
+/// One with the longest possible name, and a description without spaces.
 pub const LONG: &str = "longitudinal-cohort-follow-up-2019-00016";
 
 const CONTAINERS: &str = "
@@ -154,6 +154,13 @@ insert into snapshot (id, container_id, reason, image, image_after, requested_at
 select gen_random_uuid(), id, r.reason, case r.reason when 'upgrade' then 'docker.io/library/postgres:15' else image end, image,
        now() - r.days * interval '1 day', now() - r.days * interval '1 day', now() + (7 - r.days) * interval '1 day'
   from container, (values ('restore', 1), ('upgrade', 3)) r (reason, days) where name = 'images-10' or docker_name = 'filled-16';
+insert into snapshot (id, container_id, reason, image, image_after, requested_at, made_at, frozen_at, frozen_ms, bytes, note, expires_at)
+select gen_random_uuid(), id, 'user', image, image, at, at, at, 40 + n, 1234567890, case n when 1 then 'before the new import of the visits of 2019 and the change of their types' else '' end,
+       case n when 2 then now() + interval '3 days' end
+  from container, generate_series(1, 3) n, lateral (select now() - n * interval '5 hours' as at) m where name = 'images-10' or docker_name = 'filled-16';
+update container set cloned_from = (select id from container where docker_name = 'filled-16'), cloned_at = now() - interval '5 hours',
+       origin = (select s.id from snapshot s join container c on c.id = s.container_id where c.docker_name = 'filled-16' and s.reason = 'user' order by s.made_at limit 1)
+ where name = 'images-10';
 insert into admin_backup (target, location, made_at, bytes, keys)
 select 'main', 'lab/mydb_admin/' || to_char(at, 'YYYYMMDD\"T\"HH24MISS\"Z\"'), at, 2345678, n < 3
   from generate_series(0, 4) n, lateral (select now() - n * interval '1 hour' - interval '12 min' as at) m;
@@ -164,23 +171,50 @@ select gen_random_uuid(), id, case when name = 'cohort-9' then 'backup_missed' e
                  || repeat('0a1b', 16) || ', and the manifest says ' || repeat('2c3d', 16) || '. This backup is damaged.' end,
        now() - interval '2 hours', now()
   from container where name in ('imaging-3', 'cohort-9', 'longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
+update container set expires_at = now() + interval '20 hours', expiry_set_at = now() - interval '10 days', expiry_warned_at = now()
+ where name in ('longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
+insert into notice (id, container_id, kind, text, at, tell_after)
+select gen_random_uuid(), id, 'expires_soon',
+       'The database expires at 2026-11-26 02:10 UTC. It then stops and moves to the trash, where it is kept for 10 days. Extend it if you still need it.',
+       now() - interval '1 hour', now()
+  from container where name = 'longitudinal-cohort-follow-up-2019-00016';
+insert into template (id, name, engine, image, storage, source, dbname, dbuser, memory_bytes, millicpus, ttl_seconds, users, description, created_by, created_at)
+select gen_random_uuid(), name, 'postgres', 'docker.io/library/postgres:17', 'standard', name || '.sql.gz', 'course', 'course', 536870912, 1000, ttl,
+       users, about, 'admin', now() - interval '40 days'
+  from (values ('statistics-course-2026', 604800::bigint, '{}'::text[], 'Measurements of penguins, for the exercises of the course'),
+               ('production-copy-without-personal-data-of-patients', null, '{ada,grace}', ''), ('new-one', null, '{}', '')) v (name, ttl, users, about);
+insert into template_version (id, template_id, number, image, storage, dbname, dbuser, source, source_bytes, source_mtime, source_sha256,
+                              requested_at, begun_at, made_at, failed_at, bytes, report, removed_at)
+select gen_random_uuid(), t.id, n, t.image, t.storage, t.dbname, t.dbuser, t.source, 20971520 * n, at, repeat('0a1b2c3d', 8), at, at,
+       case when n < 3 then at + interval '95 seconds' end, case when n = 3 then at + interval '4 seconds' end, case when n < 3 then 104857600 * n end,
+       case when n < 3 then jsonb_build_object('format', 'pg-plain', 'tables', 12, 'rows', 344000) end, case when n = 3 then at end
+  from template t, generate_series(1, 3) n, lateral (select now() - (4 - n) * interval '1 day' as at) m where t.name <> 'new-one';
+insert into template_version (id, template_id, number, image, storage, dbname, dbuser, source, requested_at)
+select gen_random_uuid(), id, 1, image, storage, dbname, dbuser, source, now() from template where name = 'new-one';
+update template t set current_version = (select id from template_version v where v.template_id = t.id and number = 2);
+with j as (insert into job (id, kind, status, run_at, created_by, created_at, started_at, finished_at, error)
+           select gen_random_uuid(), 'import-template', 'failed', now(), 'templates', now() - interval '1 day', now() - interval '1 day', now() - interval '1 day',
+                  'statistics-course-2026.sql.gz, line 4711: duplicate key value violates unique constraint penguins_pkey' || chr(10)
+                  || 'INSERT INTO penguins VALUES (344, ''Gentoo'', ''Biscoe'', 46.1, 13.2, 211, 4500)' returning id)
+update template_version set job_id = (select id from j) where number = 3 and source = 'statistics-course-2026.sql.gz';
 ";
 
-/// A portal that leaves what is written into its tables alone.
+/// A portal that does not change what a test writes into its tables.
 pub async fn quiet_portal() -> TestPortal {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         config.jobs.reconcile = NEVER;
         config.jobs.usage = NEVER;
         config.jobs.survey = NEVER;
-        // A job that is under way elsewhere, and stays so.
+        config.jobs.reaper_every = NEVER;
+        // Jobs that another worker is running keep running.
         config.jobs.lease = NEVER;
     });
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let begin = std::time::Instant::now();
     // Each runs once at the start; only then is it safe to write.
-    while portal
-        .sql("select count(*) from schedule where name in ('reconcile', 'usage', 'survey') and result is not null")
-        != "3"
+    while portal.sql(
+        "select count(*) from schedule where name in ('reconcile', 'usage', 'survey', 'reaper') and result is not null",
+    ) != "4"
     {
         assert!(
             begin.elapsed() < Duration::from_secs(60),
@@ -192,7 +226,7 @@ pub async fn quiet_portal() -> TestPortal {
     portal
 }
 
-/// Writes the forty databases of [`OWNER`], who has to be there.
+/// Writes the forty databases of [`OWNER`], who must exist.
 pub fn fill(portal: &TestPortal) {
     for text in [CONTAINERS, RENAMED, JOBS, LOG] {
         portal.sql(text);
@@ -208,7 +242,7 @@ pub fn backup_of(portal: &TestPortal, name: &str) -> String {
     ))
 }
 
-/// What is set aside of a filled database since its upgrade.
+/// The previous data of a filled database, from its upgrade.
 pub fn aside_of(portal: &TestPortal, name: &str) -> String {
     portal.sql(&format!(
         "select s.id from snapshot s join container c on c.id = s.container_id where c.name = '{name}' and s.reason = 'upgrade'"

@@ -6,7 +6,7 @@ use thirtyfour::prelude::*;
 use super::driver::{Browser, JOB, Wish};
 use crate::support::TestPortal;
 
-/// What has the focus, and whether one can see that. A hidden radio button shows it on its label.
+/// The element that has the focus, and whether that is visible. A hidden radio button shows its focus on its label.
 const FOCUS: &str = "
 const e = document.activeElement;
 if (!e || e === document.body) return null;
@@ -32,9 +32,9 @@ async fn tab_to(browser: &Browser, what: &str, mut there: impl FnMut(&Value) -> 
         }
         assert!(
             focus["ring"] == true && focus["inside"] == true && focus["covered"] == false,
-            "one sees where one is: {focus}"
+            "the focus is visible: {focus}"
         );
-        assert!(focus["small"] == false, "large enough to hit: {focus}");
+        assert!(focus["small"] == false, "large enough to click: {focus}");
         if there(&focus) {
             return presses;
         }
@@ -56,7 +56,7 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     browser.keys(Key::Enter).await;
     browser.until("signed in", JOB, async |b| b.path().await == "/").await;
 
-    // The first stop leads past the navigation.
+    // The first stop is the link that skips the navigation.
     let presses = tab_to(&browser, "the skip link", |f| f["href"] == "#content").await;
     assert_eq!(presses, 1);
     browser.keys(Key::Enter).await;
@@ -70,15 +70,15 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
         tab_to(&browser, id, |f| f["id"] == id).await;
         browser.keys(text).await;
     }
-    // A form that is refused begins with what is wrong, and takes the name and the password anew.
+    // A refused form begins with its errors, and the name and the password are typed again.
     browser.keys(Key::Enter).await;
     browser.until("it is refused", JOB, async |b| b.has("#errors").await).await;
-    assert_eq!(browser.script("return document.activeElement.id").await, "errors", "one reads what is wrong");
+    assert_eq!(browser.script("return document.activeElement.id").await, "errors", "the errors have the focus");
     for (id, text) in [("name", "lab"), ("dbuserpass", "correct-horse")] {
         tab_to(&browser, id, |f| f["id"] == id).await;
         browser.keys(text).await;
     }
-    // "More settings" opens by keyboard too, and its fields are then on the way.
+    // "More settings" opens by keyboard too, and Tab then reaches its fields.
     tab_to(&browser, "More settings", |f| f["tag"] == "SUMMARY").await;
     browser.keys(Key::Enter).await;
     tab_to(&browser, "the description", |f| f["id"] == "description").await;
@@ -87,7 +87,7 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     browser.keys(Key::Enter).await;
     browser.until_state("lab", "running").await;
 
-    // On the database's page: the ways to connect by arrow keys, the menu by Enter and Escape, and out at the end.
+    // On the database's page: arrow keys for the ways to connect, Enter and Escape for the menu, Tab to the footer.
     tab_to(&browser, "the menu", |f| f["tag"] == "SUMMARY" && f["text"] == "More").await;
     browser.keys(Key::Enter).await;
     assert!(browser.has("details.menu.framed[open]").await, "the menu opens");

@@ -3,7 +3,7 @@
 use super::driver::{Browser, Wish};
 use super::tour::Tour;
 
-/// What sticks out to the right, unless something around it scrolls by itself.
+/// Elements that extend beyond the page, unless an element around them scrolls.
 const STICKS_OUT: &str = "
 const width = document.documentElement.clientWidth, out = [];
 const scrolls = e => { for (let p = e; p && p !== document.body; p = p.parentElement)
@@ -32,7 +32,7 @@ async fn no_page_scrolls_sideways_at_360_pixels_and_no_page_is_complained_about(
             faults.push(format!("{} ({}): no heading", stop.name, stop.path));
         }
         for entry in browser.log().await {
-            // That a page came with an error status is meant to be so; the browser calls it a failed resource.
+            // The error status of the page itself is expected; the browser logs it as a failed resource.
             let meant =
                 stop.error && entry.source.as_deref() == Some("network") && entry.message.contains("status of 4");
             if !meant {

@@ -2,6 +2,7 @@
 //! only.
 
 mod backups;
+mod clones;
 pub mod driver;
 mod dump;
 pub mod fill;

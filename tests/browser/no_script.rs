@@ -25,11 +25,11 @@ async fn without_scripting_the_page_becomes_the_databases_by_itself() {
     assert!(browser.has("noscript meta[http-equiv='refresh']").await, "it refreshes itself");
     assert!(browser.text("main").await.contains("This page refreshes automatically"), "and says so");
 
-    // Nothing is opened from here on: the browser follows the page.
+    // From here on the test opens no page: the browser follows the refreshes.
     browser.until("it becomes the database's page", JOB, async |b| b.has(".connect-section").await).await;
     browser.until_state("lab", "running").await;
-    assert!(!browser.has("meta[http-equiv='refresh']").await, "it stands still when there is nothing to wait for");
-    assert!(!browser.find("button[data-copy]").await.is_displayed().await.unwrap_or(true), "no button that can't work");
+    assert!(!browser.has("meta[http-equiv='refresh']").await, "it does not refresh when there is nothing to wait for");
+    assert!(!browser.find("button[data-copy]").await.is_displayed().await.unwrap_or(true), "no button without effect");
     let line = psql_line(&browser).await;
     let said = run_line(&line, Some("correct-horse"), "select 'I am ' || current_user;\n");
     assert!(said.contains("I am ada"), "{line}: {said}");

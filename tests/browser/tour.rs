@@ -11,7 +11,7 @@ use crate::support::TestPortal;
 pub enum Way {
     /// By its address.
     Open,
-    /// By its address, with every fold opened.
+    /// By its address, with all folds opened.
     Unfold,
     /// By its address, with this menu opened.
     Menu(&'static str),
@@ -21,29 +21,29 @@ pub enum Way {
 
 /// A stop of the tour.
 pub struct Stop {
-    /// Name of its picture.
+    /// Name of its screenshot.
     pub name: &'static str,
-    /// Who looks.
+    /// Who opens it.
     pub as_whom: &'static str,
-    /// Where.
+    /// Its path.
     pub path: String,
-    /// How.
+    /// How it is reached.
     pub way: Way,
-    /// Whether the answer is an error, which the browser notes in its log.
+    /// Whether the response is an error, which the browser logs.
     pub error: bool,
 }
 
-/// A portal with an owner of many databases, one real among them, and somebody who has none.
+/// A portal with an owner of many databases, one of which has a server, and a user without databases.
 pub struct Tour {
     /// The portal.
     pub portal: TestPortal,
-    /// The stops, those of one person together.
+    /// The stops, grouped by user.
     pub stops: Vec<Stop>,
 }
 
 /// Password of the researchers.
 pub const PASSWORD: &str = "researcher-1";
-/// The database with a server behind it.
+/// The database that has a server.
 pub const REAL: &str = "proteomics-atlas";
 
 fn stop(name: &'static str, as_whom: &'static str, path: impl Into<String>) -> Stop {
@@ -109,6 +109,11 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             way: Way::Submit(&[("memory", "much")], "Save settings"),
             ..wrong("settings-wrong", OWNER, of(LONG, "/settings"))
         },
+        stop("extend", OWNER, of(LONG, "/extend")),
+        Stop {
+            way: Way::Submit(&[("ttl", "1e3")], "Set time to live"),
+            ..wrong("extend-wrong", OWNER, of(LONG, "/extend"))
+        },
         stop("delete", OWNER, of(LONG, "/delete")),
         Stop {
             way: Way::Submit(&[("confirm", "something")], "Delete database"),
@@ -125,6 +130,21 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             ..wrong("in-place-wrong", OWNER, of(LONG, &format!("/backups/{}/in-place", backup_of(portal, LONG))))
         },
         stop("go-back", OWNER, of(LONG, &format!("/snapshots/{}/restore", aside_of(portal, LONG)))),
+        stop("snapshots", OWNER, of(LONG, "/snapshots")),
+        stop("snapshots-none", OWNER, of(REAL, "/snapshots")),
+        Stop {
+            way: Way::Submit(&[("days", "0")], "Take a snapshot"),
+            ..wrong("snapshots-wrong", OWNER, of(REAL, "/snapshots"))
+        },
+        stop("snapshots-clone", OWNER, of("images-10", "/snapshots")),
+        stop("clone", OWNER, of(REAL, "/clone")),
+        Stop {
+            way: Way::Submit(&[("name", "Not A Name"), ("memory", "much")], "Create the clone"),
+            ..wrong("clone-wrong", OWNER, of(REAL, "/clone"))
+        },
+        stop("reset", OWNER, of("images-10", "/reset")),
+        stop("refresh", OWNER, of("images-10", "/refresh")),
+        stop("promote", OWNER, of("images-10", "/promote")),
         stop("upgrade", OWNER, of(STOPPED, "/upgrade")),
         Stop {
             way: Way::Submit(&[("confirm", "something")], "Upgrade database"),
@@ -138,6 +158,14 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             way: Way::Submit(taken, "Create PostgreSQL 17 database"),
             ..wrong("new-wrong", OWNER, "/containers/new?engine=postgres")
         },
+        stop("templates", OWNER, "/templates"),
+        stop("template", OWNER, "/templates/statistics-course-2026"),
+        stop("template-new", OWNER, "/templates/new-one"),
+        Stop {
+            way: Way::Submit(&[("name", "Bad Name!"), ("ttl", "1e3")], "Create database"),
+            ..wrong("template-wrong", OWNER, "/templates/production-copy-without-personal-data-of-patients")
+        },
+        stop("docs-templates", OWNER, "/docs/templates"),
         stop("account", OWNER, "/account"),
         Stop { way: Way::Submit(&[("name", "notebook")], "Create token"), ..stop("account-token", OWNER, "/account") },
         stop("docs", OWNER, "/docs"),
@@ -162,6 +190,12 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
         stop("admin-backups", who, "/admin/backups"),
         stop("admin-backup", who, format!("/admin/backups/{}", backup_of(portal, REAL))),
         stop("admin-backups-prune", who, "/admin/backups/prune"),
+        stop("admin-templates", who, "/templates"),
+        stop("admin-template", who, "/templates/statistics-course-2026"),
+        Stop {
+            way: Way::Submit(&[("name", "../x"), ("users", "Nobody At All"), ("ttl", "soon")], "Save"),
+            ..wrong("admin-template-wrong", who, "/templates/statistics-course-2026")
+        },
         stop("admin-storage", who, "/admin/storage"),
         stop("admin-system", who, "/admin/system"),
         stop("admin-settings", who, of(LONG, "/settings")),
@@ -185,7 +219,7 @@ impl Tour {
         ada.create("waiting", &[("dbuserpass", "")]).await;
         portal.sql("update container set size_bytes = 48234496, size_at = now()");
         fill(&portal);
-        // Half a day old, so that it does not look as if made for the picture, and first in the list.
+        // Five hours old, so that it does not look newly created in the screenshots, but is first in the list.
         portal.sql("update container set created_at = now() - interval '5 hours', started_at = now() - interval '5 hours' where name = 'proteomics-atlas'");
         let mut stops = visitors();
         stops.extend(newcomers());
@@ -194,7 +228,7 @@ impl Tour {
         Self { portal, stops }
     }
 
-    /// Goes to a stop. `last` is who was signed in before.
+    /// Visits a stop. `last` is the user who was signed in before.
     pub async fn visit(&self, browser: &Browser, stop: &Stop, last: &str) {
         if stop.as_whom != last {
             match stop.as_whom {

@@ -1,5 +1,5 @@
-//! The whole workflow of a researcher with mouse and typing: from signing in to a row that is still there after the
-//! trash.
+//! The complete workflow of a researcher with mouse and typing: from signing in to a row that still exists after the
+//! database was in the trash.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,13 +8,15 @@ use std::time::Instant;
 use super::driver::{Browser, JOB, Wish};
 use crate::support::{POSTGRES_15, TestPortal};
 
-/// What a person may type; a keyboard of this browser has no emoji.
+/// Characters that a person may type; the keyboard of this browser has no emoji.
 const PASSWORD: &str = r#"it's "odd" $HOME \ `pwd` é~ü"#;
 
-/// Runs a line as it was copied, in a shell, with statements on its input. Answers what it printed, errors too.
+/// Runs a copied line unchanged in a shell, with statements on its input. Returns its output, including errors.
 pub fn run_line(line: &str, password: Option<&str>, statements: &str) -> String {
     let mut command = Command::new("bash");
     command.args(["-c", line]).env("PSQLRC", "/dev/null").env("PGCONNECT_TIMEOUT", "5").env("LC_ALL", "C.UTF-8");
+    // The lines fetch the certificate into the current directory.
+    command.current_dir(std::env::temp_dir());
     match password {
         Some(password) => command.env("PGPASSWORD", password),
         None => command.env_remove("PGPASSWORD"),
@@ -28,11 +30,12 @@ pub fn run_line(line: &str, password: Option<&str>, statements: &str) -> String 
 /// The psql line on the page of a database.
 pub async fn psql_line(browser: &Browser) -> String {
     let line = browser.find("#text-psql").await.text().await.expect("the psql line");
-    assert!(line.starts_with("psql \"host="), "{line}");
+    // The certificate of the portal's authority comes first.
+    assert!(line.starts_with("curl ") && line.contains("\npsql \"host="), "{line}");
     line
 }
 
-/// From the front page to the form, and through it. Ends on the page of the database.
+/// Goes from the front page to the form and submits it. Ends on the page of the database.
 async fn create(browser: &Browser, version: &str, image: &str, name: &str, password: &str) {
     browser.open("/").await;
     let first = browser.has("a.engine").await;
@@ -41,13 +44,13 @@ async fn create(browser: &Browser, version: &str, image: &str, name: &str, passw
     for (id, text) in [("name", name), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", password)] {
         browser.fill_in(id, text).await;
     }
-    // The words of the button follow the choice.
+    // The text of the button depends on the selected version.
     browser.press(&format!("Create PostgreSQL {version} database")).await;
     let page = format!("/containers/{name}");
     browser.until("the database's page follows", JOB, async |b| b.path().await == page).await;
 }
 
-/// Watches the steps of a job happen in one and the same document, and the page become the database's own.
+/// Checks that the steps of a job appear without a reload, and that the page then becomes that of the database.
 async fn watch(browser: &Browser, name: &str) {
     const LOOK: &str = "const steps = document.querySelector('#steps .steps');
         return { document: performance.timeOrigin, now: document.querySelector('#steps [data-now]')?.dataset.now,
@@ -66,8 +69,8 @@ async fn watch(browser: &Browser, name: &str) {
     }
     let live = seen.iter().filter(|(document, _)| *document == seen[0].0).count();
     assert!(live >= 2, "steps appear without a reload: {seen:?}");
-    assert!(seen.iter().all(|(document, _)| *document == seen[0].0), "nothing but the end reloads the page: {seen:?}");
-    assert!(!said.is_empty(), "the steps are announced to those who listen");
+    assert!(seen.iter().all(|(document, _)| *document == seen[0].0), "only the end reloads the page: {seen:?}");
+    assert!(!said.is_empty(), "the steps are announced to screen readers");
     browser.until_state(name, "running").await;
 }
 
@@ -82,7 +85,7 @@ async fn delete(browser: &Browser, name: &str) {
     browser.until_state(name, "in the trash").await;
 }
 
-/// The password that is shown once: on one page of two that offer it.
+/// Shows the password, which only the first of two open pages can do.
 async fn reveal(browser: &Browser) -> (String, String) {
     let first = browser.window().await;
     let path = browser.path().await;
@@ -121,8 +124,8 @@ async fn survives(browser: &Browser, name: &str, password: &str) {
     assert!(said.contains("it is 💧 row"), "after a restart: {said}");
 
     delete(browser, name).await;
-    assert!(!browser.has("#text-psql").await, "nobody is told to connect to what lies in the trash");
-    assert!(!read(&line).contains("it is"), "nothing answers from the trash");
+    assert!(!browser.has("#text-psql").await, "a database in the trash offers no connection");
+    assert!(!read(&line).contains("it is"), "a database in the trash does not answer");
     browser.press("Restore from trash").await;
     browser.until_state(name, "running").await;
     let said = read(&psql_line(browser).await);
@@ -154,7 +157,7 @@ async fn a_scientist_gets_two_real_servers_by_clicking_and_typing() {
     portal.user("ada").await;
     let browser = Browser::start(&portal.base, Wish::default()).await;
     browser.open("/").await;
-    assert_eq!(browser.path().await, "/login", "nobody sees anything before they sign in");
+    assert_eq!(browser.path().await, "/login", "nothing is visible before signing in");
     browser.sign_in("ada", "researcher-1").await;
 
     create(&browser, "17", crate::support::POSTGRES_17, "lab17", PASSWORD).await;
@@ -170,7 +173,7 @@ async fn a_scientist_gets_two_real_servers_by_clicking_and_typing() {
 
     the_admin_sees_it(&browser).await;
     let complaints: Vec<_> = browser.log().await.into_iter().filter(|e| e.level == "SEVERE").collect();
-    // The wrong name typed on the way is answered with 422, which the browser notes.
+    // The wrong name typed above causes a response 422, which the browser logs.
     assert!(complaints.iter().all(|e| e.message.contains("status of 422")), "{complaints:?}");
     browser.quit().await;
 }

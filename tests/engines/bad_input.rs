@@ -1,20 +1,22 @@
 //! Input that one engine accepts and another rejects; broken images and data directories.
 
+use std::time::{Duration, Instant};
+
 use mydb::domain::engine::EngineKind;
 
 use super::fields;
-use crate::support::{Client, Options, TestPortal, docker::docker};
+use crate::support::{Client, Options, PATIENCE, TestPortal, docker::docker, http};
 
 const MARIADB: &str = "docker.io/library/mariadb:11.8";
 const MONGODB: &str = "docker.io/library/mongo:6.0";
 const NEO4J: &str = "docker.io/library/neo4j:5.26-community";
 
-/// The answer of the form with these fields changed: what stands beside the field, or nothing where it was taken.
+/// Submits the form with this field changed; returns the error of the field, or nothing if the value was accepted.
 async fn fault(client: &Client, engine: EngineKind, image: &str, field: &'static str, value: &str) -> String {
     let mut form = fields(engine, image);
     form.retain(|(name, _)| *name != field);
     form.push((field, value.to_owned()));
-    // So that nothing is ever made: this memory is too much for everybody.
+    // This memory is above every limit, so that nothing is ever created.
     form.retain(|(name, _)| *name != "memory" || field == "memory");
     if field != "memory" {
         form.push(("memory", "900g".to_owned()));
@@ -22,9 +24,9 @@ async fn fault(client: &Client, engine: EngineKind, image: &str, field: &'static
     let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let page = client.submit_create("lab", &form).await.expect(422);
     let beside = page.all(&format!("#{field}-error")).concat().trim().to_owned();
-    // That a password is typed once more is no fault of it.
+    // The request to type the password again is not an error of the password.
     let beside = if beside.contains("Enter the password again") { String::new() } else { beside };
-    // A field that this engine's form does not have is named above it.
+    // The error of a field that this engine's form does not have is shown above the form.
     if beside.is_empty() { page.all("#errors .body > p").concat().trim().to_owned() } else { beside }
 }
 
@@ -53,7 +55,7 @@ async fn names_are_refused_by_the_rules_of_their_own_engine() {
         (mongo, "dbname", "local", false),
         (mongo, "dbname", "config", false),
         (maria, "dbname", "admin", true),
-        // A dot and a dollar mean something in MongoDB; case folds in MariaDB: nobody gets them.
+        // A dot and a dollar sign have a meaning in MongoDB, and MariaDB folds case, so these are refused.
         (mongo, "dbname", "a.b", false),
         (mongo, "dbname", "a$b", false),
         (mongo, "dbuser", "$where", false),
@@ -111,7 +113,7 @@ async fn an_image_without_the_tools_is_named_and_leaves_nothing() {
     ada.wait_for("lab", "failed").await;
     let page = ada.get("/containers/lab").await.text();
     assert!(page.contains("lacks mariadb, which the portal needs"), "{page}");
-    assert!(portal.containers().is_empty(), "nothing is left: {:?}", portal.containers());
+    assert!(portal.containers().is_empty(), "no container is left: {:?}", portal.containers());
     drop(portal);
     docker(&["image", "rm", &tag]);
     let _ = std::fs::remove_dir_all(&folder);
@@ -130,7 +132,7 @@ async fn data_of_another_version_is_refused_before_the_server_touches_it() {
         ada.wait_for(name, "stopped").await;
         let id = portal.sql(&format!("select id from container where name = '{name}'"));
         let root = portal.config.storage[0].path.join(&portal.instance).join(id);
-        // MariaDB names its version in the directory; of MongoDB's only the portal's note beside it tells.
+        // MariaDB records its version in the directory; for MongoDB, only the portal's note next to it does.
         let (file, text) = match engine {
             EngineKind::Mariadb => (root.join("data/mariadb_upgrade_info"), "10.5.29-MariaDB"),
             _ => (root.join("made-by"), "MongoDB 5.0\n"),
@@ -141,7 +143,7 @@ async fn data_of_another_version_is_refused_before_the_server_touches_it() {
         ada.wait_for(name, "failed").await;
         let page = ada.get(&format!("/containers/{name}")).await.text();
         assert!(page.contains("The data directory was written by") && page.contains("Nothing was changed"), "{page}");
-        let running = docker(&["inspect", "-f", "{{.State.Running}}", &format!("{}-{name}", portal.instance)]);
+        let running = docker(&["inspect", "-f", "{{.State.Running}}", &portal.container(name)]);
         assert_eq!(running, "false", "the server was not started");
     }
 }
@@ -153,17 +155,24 @@ async fn an_owner_in_a_hurry_does_not_spoil_a_neo4j_that_is_being_made() {
     let form = fields(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community");
     let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.submit_create("lab", &form).await.expect(303);
-    // Three wrong passwords in a row lock an account for five seconds, and one that is not set yet is wrong.
+    // Three wrong passwords in a row lock an account for five seconds, and a password that is not set yet is wrong.
     let sql = "select port from port where purpose = 'http' and container_id is not null";
-    let client = reqwest::Client::new();
-    let mut refused = 0;
-    while refused < 4 && ada.state("lab").await != "running" {
+    let client = http().build().expect("a client");
+    let (mut refused, begin) = (0, Instant::now());
+    while refused < 4 {
+        let state = ada.state("lab").await;
+        if state == "running" {
+            break;
+        }
+        assert!(state != "failed" && begin.elapsed() < PATIENCE, "{state}, {refused} refused");
         let url = format!("http://localhost:{}/db/neo4j/tx/commit", portal.sql(sql));
-        let ask = client.post(url).basic_auth("neo4j", Some("correct-horse")).body("{\"statements\":[]}");
+        let ask = client.post(url).timeout(Duration::from_secs(10)).body("{\"statements\":[]}");
+        let ask = ask.basic_auth("neo4j", Some("correct-horse"));
         if ask.header("content-type", "application/json").send().await.is_ok_and(|a| a.status().as_u16() == 401) {
             refused += 1;
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(refused >= 3, "it was tried while the server was there and the password was not: {refused}");
+    assert!(refused >= 3, "there were attempts while the server ran without the password: {refused}");
     ada.wait_for("lab", "running").await;
 }

@@ -8,7 +8,7 @@ use super::{IMAGES, Place, Session, fields, place, sign_in, snippets};
 use crate::support::seeds::directories;
 use crate::support::{Client, TestPortal, docker::docker};
 
-/// Every printable character of a keyboard, blanks at both ends, letters beyond it.
+/// Every printable ASCII character, letters beyond ASCII, and blanks at both ends.
 const PASSWORD: &str = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~ é ß ";
 const MIB: i64 = 1 << 20;
 const UNICODE: &str = "Ünïcödé 💧 \u{1F9EC} 漢字 'quotes\" \\ $x; --";
@@ -32,7 +32,7 @@ impl Database<'_> {
         self.ada.wait_for("lab", state).await;
     }
 
-    /// Waits until no job is at work on it.
+    /// Waits until no job is queued or running.
     async fn done(&self) {
         let busy = "select count(*) from job where status in ('queued', 'running')";
         for _ in 0..1200 {
@@ -41,7 +41,7 @@ impl Database<'_> {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("a job never ended: {}", self.portal.sql("select kind, status, error from job"));
+        panic!("a job does not end: {}", self.portal.sql("select kind, status, error from job"));
     }
 
     async fn keeps(&self, password: &str, key: &str) {
@@ -54,7 +54,7 @@ impl Database<'_> {
         docker(&["exec", &self.container, "sh", "-c", files]).parse().expect("a limit")
     }
 
-    /// What the server says of its cache, or what its configuration does.
+    /// The size of the cache as reported by the server, or as in its configuration.
     async fn cache(&self, password: &str) -> i64 {
         if self.place.engine == EngineKind::Mongodb {
             let text = docker(&["exec", &self.container, "cat", "/etc/db4sci/mongod.conf"]);
@@ -69,7 +69,7 @@ impl Database<'_> {
 async fn contract(engine: EngineKind, image: &str, version: &str) {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
-    // Enough that a cache of its own least size is not what is measured.
+    // Enough memory that the cache does not just have its minimum size.
     let memory = match engine {
         EngineKind::Postgres | EngineKind::Mariadb => 512,
         EngineKind::Mongodb => 1024,
@@ -80,10 +80,10 @@ async fn contract(engine: EngineKind, image: &str, version: &str) {
     let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &form).await;
     let place = place(&portal, engine, "lab");
-    let db = Database { portal: &portal, ada, place, container: format!("{}-lab", portal.instance) };
+    let db = Database { portal: &portal, ada, place, container: portal.container("lab") };
 
     works(&db, version).await;
-    // The page's lines are the engine's, whatever its version: its newest image tries them.
+    // The snippets depend on the engine, not on its version, so only its newest image runs them.
     if IMAGES.iter().find(|(e, ..)| *e == engine).is_some_and(|(_, newest, _)| *newest == image) {
         snippets::run(&db.ada, &portal, engine, image, version, PASSWORD).await;
     }
@@ -106,14 +106,14 @@ async fn works(db: &Database<'_>, version: &str) {
     session.put("unicode", UNICODE).await.expect("every character");
     let large = "0123456789abcde\u{1F9EC}".repeat(10 * 1024 * 1024 / 19);
     session.put("large", &large).await.expect("10 MB");
-    assert!(session.get("large").await.expect("10 MB") == Some(large), "it comes back whole");
+    assert!(session.get("large").await.expect("10 MB") == Some(large), "it comes back complete");
     session.transactions("kept", "dropped").await.expect("transactions");
     assert!(session.get("kept").await.expect("an answer").is_some(), "what was committed is there");
     assert_eq!(session.get("dropped").await, Ok(None), "what was rolled back is not");
     let (found, wanted) = session.setting().await.expect("a setting");
     assert_eq!(found, wanted, "a setting from dbconfig/ is in force");
     db.keeps(PASSWORD, "unicode").await;
-    // The portal sees what is in it.
+    // The portal's scan shows the content.
     let report = db.portal.scan().await;
     assert_eq!(report["failed"], 0, "{}", db.portal.sql("select error from survey"));
     let page = db.ada.get("/containers/lab/metrics").await.expect(200).text();
@@ -123,7 +123,7 @@ async fn works(db: &Database<'_>, version: &str) {
     shows_the_users_own(db, &page).await;
 }
 
-/// More than one table, collection or label is seen, and nothing that the server or the image keeps for itself.
+/// The page shows more than one table, collection or label, and nothing that the server or the image keeps for itself.
 async fn shows_the_users_own(db: &Database<'_>, page: &str) {
     assert!(page.to_lowercase().contains("kept_too"), "the second of its kind: {page}");
     let views = db.place.engine != EngineKind::Neo4j;
@@ -132,10 +132,10 @@ async fn shows_the_users_own(db: &Database<'_>, page: &str) {
         assert!(!page.contains(hidden), "{hidden}: {page}");
     }
     let logs = db.ada.get("/containers/lab/logs?lines=500").await.expect(200).all("pre").concat();
-    assert!(!logs.contains("Failed authentication"), "the portal tries no user that is not there: {logs}");
+    assert!(!logs.contains("Failed authentication"), "the portal tries no missing user: {logs}");
 }
 
-/// The user can't do what it mustn't, and nobody gets in with another password.
+/// The user cannot do what is forbidden, and no other password is accepted.
 async fn keeps_to_itself(db: &Database<'_>) {
     let allowed = db.session(PASSWORD).await.overreach().await;
     assert!(allowed.is_empty(), "this must be refused: {allowed:#?}");
@@ -145,12 +145,12 @@ async fn keeps_to_itself(db: &Database<'_>) {
     let nobody = Place { dbuser: "somebody".to_owned(), ..db.place.clone() };
     assert!(sign_in(&nobody, PASSWORD).await.is_err(), "another user is refused");
     let inspect = docker(&["inspect", &db.container]);
-    assert!(!inspect.contains("ABCXYZ["), "no password where the engine shows it");
+    assert!(!inspect.contains("ABCXYZ["), "the container engine shows no password");
     assert!(inspect.contains("no-new-privileges"), "{inspect}");
     assert!(inspect.contains("\"ALL\""), "all capabilities are dropped first");
 }
 
-/// The memory limit holds inside, and the server knows it.
+/// The memory limit is in force inside the container, and the server adapts to it.
 async fn limits(db: &Database<'_>, memory: i64) {
     assert_eq!(db.limit_inside(), memory * MIB);
     let cache = db.cache(PASSWORD).await;
@@ -160,7 +160,7 @@ async fn limits(db: &Database<'_>, memory: i64) {
 /// Stop, start and restart keep the data.
 async fn lives_on(db: &Database<'_>) {
     db.act("stop", "stopped").await;
-    assert!(sign_in(&db.place, PASSWORD).await.is_err(), "a stopped server answers nobody");
+    assert!(sign_in(&db.place, PASSWORD).await.is_err(), "a stopped server does not answer");
     assert_eq!(
         docker(&["inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", &db.container]).split(' ').next(),
         Some("false")
@@ -170,10 +170,10 @@ async fn lives_on(db: &Database<'_>) {
     db.act("restart", "running").await;
     db.keeps(PASSWORD, "unicode").await;
     let logs = db.ada.get("/containers/lab/logs").await.expect(200).all("pre").concat();
-    assert!(logs.lines().count() > 3, "the server's log shows: {logs}");
+    assert!(logs.lines().count() > 3, "the page shows the server's log: {logs}");
 }
 
-/// A new password: the old one is refused, the new one works, sessions that go on are named.
+/// A new password: the old one is refused, the new one works, open sessions are reported.
 async fn rotates(db: &Database<'_>) -> String {
     let mut open = db.session(PASSWORD).await;
     open.get("unicode").await.expect("a session");
@@ -183,11 +183,11 @@ async fn rotates(db: &Database<'_>) -> String {
         "select s.detail from job_step s join job j on j.id = s.job_id
           where j.kind = 'rotate-password' and s.name = 'Check for open sessions'",
     );
-    assert!(noted.contains("open session"), "the open session is noted: {noted}");
+    assert!(noted.contains("open session"), "the open session is reported: {noted}");
     assert!(!noted.contains("did not report"), "{noted}");
     assert!(sign_in(&db.place, PASSWORD).await.is_err(), "the old one is refused");
     let ask = db.ada.get("/containers/lab").await.expect(200);
-    assert!(!ask.all("form[action$='/password']").is_empty(), "it waits to be shown: {}", ask.text());
+    assert!(!ask.all("form[action$='/password']").is_empty(), "the page offers to show it: {}", ask.text());
     let shown = db.ada.post("/containers/lab/password", &[]).await.expect(200);
     let with_password = shown.text().contains("Connection URL with the password");
     assert_eq!(with_password, db.place.engine != EngineKind::Neo4j, "{}", shown.text());
@@ -207,11 +207,11 @@ async fn resizes(db: &Database<'_>, memory: i64, password: &str) {
     db.ada.wait_for("lab", "running").await;
     assert_eq!(db.limit_inside(), more * MIB);
     assert_eq!(docker(&["inspect", "-f", "{{.HostConfig.NanoCpus}}", &db.container]), "750000000");
-    assert!(db.cache(password).await > before, "the server takes the new limit over");
+    assert!(db.cache(password).await > before, "the server adapts to the new limit");
     db.keeps(password, "unicode").await;
 }
 
-/// The server's process is killed: it comes back by itself, with its data.
+/// A server that was killed comes back by itself, with its data.
 async fn survives_a_kill(db: &Database<'_>, password: &str) {
     let mut session = db.session(password).await;
     session.put("before the kill", UNICODE).await.expect("a row");
@@ -219,12 +219,11 @@ async fn survives_a_kill(db: &Database<'_>, password: &str) {
     let before = db.portal.sql(starts);
     docker(&["kill", "--signal", "KILL", &db.container]);
     db.portal.until(starts, |said| said != before).await;
-    assert_ne!(db.portal.sql(starts), before, "the reconciler started it");
     db.ada.wait_for("lab", "running").await;
     db.keeps(password, "before the kill").await;
 }
 
-/// Delete, undelete, delete, purge: the data is kept, then gone, and the ports are free again.
+/// Delete, undelete, delete, purge: the data is kept, then removed, and the ports are free again.
 async fn ends(db: &Database<'_>, password: &str) {
     let delete = async || {
         db.ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
@@ -232,7 +231,7 @@ async fn ends(db: &Database<'_>, password: &str) {
         db.ada.wait_for("lab", "in the trash").await;
     };
     delete().await;
-    assert!(sign_in(&db.place, password).await.is_err(), "in the trash it answers nobody");
+    assert!(sign_in(&db.place, password).await.is_err(), "in the trash it does not answer");
     db.act("undelete", "running").await;
     db.keeps(password, "before the kill").await;
     delete().await;
@@ -241,12 +240,12 @@ async fn ends(db: &Database<'_>, password: &str) {
     db.done().await;
     assert_eq!(db.portal.sql("select count(*) from port"), "0", "its ports are free");
     assert_eq!(db.portal.sql("select (select count(*) from survey) + (select count(*) from sample)"), "0");
-    assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is missing");
+    assert!(db.portal.containers().iter().all(|c| !c.ends_with("-lab")), "its container is removed");
     let tier = &db.portal.config.storage[0].path;
     let left = directories(&tier.join(&db.portal.instance));
-    assert!(left.is_empty(), "its data is gone: {left:?}");
+    assert!(left.is_empty(), "its data is removed: {left:?}");
     for (_, port) in &db.place.ports {
-        std::net::TcpListener::bind(("127.0.0.1", *port)).expect("nobody holds its ports");
+        std::net::TcpListener::bind(("127.0.0.1", *port)).expect("its ports are free");
     }
 }
 

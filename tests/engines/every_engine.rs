@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mydb::catalog::Catalog;
 use mydb::domain::engine::EngineKind;
-use mydb::engine::Endpoint;
+use mydb::engine::{Authority, Endpoint, Snippet, Tls};
 
 use super::IMAGES;
 use crate::support::TestPortal;
@@ -21,18 +21,28 @@ async fn every_engine_is_complete() {
         assert!(catalog.of(kind).next().is_some(), "{kind} has an image in the catalog");
         let folder = home.join("dbconfig").join(kind.as_str());
         assert!(folder.read_dir().is_ok_and(|mut d| d.next().is_some()), "{kind} has configuration files");
-        assert!(home.join(format!("static/engines/{kind}.svg")).is_file(), "{kind} has a mark");
+        assert!(home.join(format!("static/engines/{kind}.svg")).is_file(), "{kind} has an icon");
         portal.nobody().get(&format!("/docs/{kind}")).await.expect(200);
-        assert!(IMAGES.iter().any(|(e, ..)| *e == kind), "{kind} is held to the contract");
+        assert!(IMAGES.iter().any(|(e, ..)| *e == kind), "{kind} is tested for the contract");
         assert!(!engine.tools().is_empty() && !engine.ports().is_empty() && !engine.tagline().is_empty(), "{kind}");
-        let snippets = engine.snippets(&Endpoint { host: "h", ports: &ports, dbname: "d", dbuser: "u" });
+        let endpoint = Endpoint { host: "h", ports: &ports, dbname: "d", dbuser: "u" };
+        let authority = Authority { url: "https://portal/ca.pem".to_owned(), trusted: true };
+        let snippets = engine.snippets(&endpoint, Tls::Verified(&authority));
+        let unverified = engine.snippets(&endpoint, Tls::Unverified);
+        let ids = |list: &[Snippet]| list.iter().map(|s| s.id).collect::<Vec<_>>();
+        assert_eq!(ids(&snippets), ids(&unverified), "{kind}");
+        assert!(unverified.iter().all(|s| !s.text.contains("ca.pem")), "{kind} has examples without verification");
+        for language in ["sh", "python"] {
+            let fetched = |s: &&Snippet| s.language == language && s.text.contains(&authority.url);
+            assert!(snippets.iter().any(|s| fetched(&s)), "{kind}: the example for {language} fetches ca.pem");
+        }
         for language in ["sh", "url", "python", "r", "java"] {
-            assert!(snippets.iter().any(|s| s.language == language), "{kind} has lines for {language}");
+            assert!(snippets.iter().any(|s| s.language == language), "{kind} has snippets for {language}");
         }
         let help = portal.nobody().get("/docs/connecting").await.expect(200).text();
         assert!(
             help.contains(&format!("export {}", engine.password_variable())),
-            "{kind}: the help says how to set it"
+            "{kind}: the help explains how to set it"
         );
         assert!(snippets.iter().any(|s| s.note.contains(engine.password_variable())), "{kind} names its variable");
         for s in &snippets {

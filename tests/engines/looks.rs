@@ -1,4 +1,4 @@
-//! Scans of servers: the metrics page and the audit of contents show the results, and a hanging server delays nobody.
+//! Scans of servers: the metrics page and the audit of contents show the results, and a hanging server delays no page.
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,8 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let count: i64 = db.query_one(own, &[]).await.expect("a number").get(0);
     assert_eq!(count, 2, "the extensions are there");
     db.batch_execute("select * from pg_stat_statements limit 1").await.expect("it is loaded");
-    db.batch_execute("drop extension hstore").await.expect("what is trusted is the user's own");
-    // A name that a search path would find first must not be run by the portal.
+    db.batch_execute("drop extension hstore").await.expect("the user owns trusted extensions");
+    // The portal must not run a function that a search path would find first.
     db.batch_execute(
         "create function public.pg_total_relation_size(regclass) returns bigint language sql as 'select 1/0'",
     )
@@ -38,7 +38,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     let empty = ada.get("/containers/lab/metrics").await.expect(200).text();
     assert!(empty.contains("Not scanned yet") && empty.contains("No measurements"), "{empty}");
     for _ in 0..2 {
-        let report = survey(&portal.app().app).await.expect("a look");
+        let report = survey(&portal.app().app).await.expect("a scan");
         assert_eq!(report["failed"], 0, "{}", portal.sql("select error from survey"));
     }
     let page = ada.get("/containers/lab/metrics").await.expect(200);
@@ -61,7 +61,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         4,
         "size, memory, processor and connections have a line"
     );
-    assert!(page.body.contains("aria-label=\"Memory: now "), "the charts are in words too");
+    assert!(page.body.contains("aria-label=\"Memory: now "), "the charts have a text alternative");
     assert!(ada.get("/containers/lab").await.text().contains("Last 24 hours"));
     bob.get("/containers/lab/metrics").await.expect(404);
     ada.get("/admin/contents").await.expect(403);
@@ -84,28 +84,27 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
     );
     assert!(lines.iter().any(|l| l["kind"] == "table" && l["rows"] == 5000), "{lines:?}");
 
-    // Its server hangs: the look gives up, pages are as quick as ever and show what was seen before.
-    let container = format!("{}-lab", portal.instance);
-    docker(&["pause", &container]);
-    // The first look may still see that the server worked since the one before, and leave it alone.
-    survey(&portal.app().app).await.expect("a look");
-    let report = survey(&portal.app().app).await.expect("a look");
+    // The server hangs: the scan gives up, and pages are as fast as before and show the previous result.
+    let container = portal.container("lab");
+    // Not paused in the engine: the portal would resume it.
+    docker(&["kill", "--signal", "STOP", &container]);
+    let report = portal.scan().await;
     assert_eq!(report["failed"], 1);
     let begin = Instant::now();
     let text = ada.get("/containers/lab/metrics").await.expect(200).text();
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert!(text.contains("The last scan of the server failed") && text.contains("public.=reads"), "{text}");
     assert!(text.contains("The server did not respond."), "a sentence for people: {text}");
-    docker(&["unpause", &container]);
+    docker(&["kill", "--signal", "CONT", &container]);
 
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let page = ada.get("/containers/lab/metrics").await.expect(200);
     let text = page.text();
-    assert!(!text.contains("Server uptime") && !text.contains("of 100"), "nothing of now: {text}");
+    assert!(!text.contains("Server uptime") && !text.contains("of 100"), "no current values: {text}");
     let values = page.all("figcaption strong");
     assert!(!values.is_empty() && values.iter().all(|v| v.starts_with("last ")), "{values:?}");
-    assert!(text.contains("public.=reads"), "what was seen before stays: {text}");
+    assert!(text.contains("public.=reads"), "the previous result stays: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +116,7 @@ async fn points_are_thinned_out_with_their_age() {
         "insert into sample (container_id, at, memory_bytes)
          select id, now() - n * interval '10 minutes', n from container, generate_series(0, 6 * 24 * 12) n",
     );
-    survey(&portal.app().app).await.expect("a look");
+    survey(&portal.app().app).await.expect("a scan");
     let counts = portal.sql(
         "select count(*) filter (where at > now() - interval '26 hours') > 6 * 25,
                 count(*) filter (where at < now() - interval '26 hours') between 24 * 6 and 24 * 7 + 1,
@@ -144,18 +143,18 @@ async fn a_server_that_nobody_talks_to_is_not_scanned_again() {
     // A server that uses no processor time at all counts as hanging and is scanned; an idle one wakes within seconds.
     let (begin, mut scans) = (Instant::now(), 2);
     while scan().await != 1 {
-        assert!(begin.elapsed() < Duration::from_secs(60), "left alone");
+        assert!(begin.elapsed() < Duration::from_secs(60), "the idle server is skipped");
         tokio::time::sleep(Duration::from_secs(1)).await;
         scans += 1;
     }
-    assert_ne!(portal.sql("select at from survey"), seen_at, "what was seen still holds");
-    assert_eq!(portal.sql("select count(*) from sample"), scans.to_string(), "the charts go on");
+    assert_ne!(portal.sql("select at from survey"), seen_at, "the previous result is confirmed");
+    assert_eq!(portal.sql("select count(*) from sample"), scans.to_string(), "the charts continue");
 
     let db = portal.connect("quiet", "correct-horse").await.expect("a session");
     db.batch_execute("create table found (x int)").await.expect("a table");
-    assert_eq!(scan().await, 0, "somebody talked to it");
+    assert_eq!(scan().await, 0, "the server was used");
     assert_eq!(portal.sql("select count(*) from survey where data::text like '%public.found%'"), "1");
-    // What somebody did while the scan was under way is found by the next one.
+    // The next scan finds what was done during a scan.
     db.batch_execute("create table later (x int)").await.expect("a table");
     assert_eq!(scan().await, 0);
     assert_eq!(portal.sql("select count(*) from survey where data::text like '%public.later%'"), "1");

@@ -9,6 +9,7 @@ mod looks;
 mod seeds;
 mod shm;
 mod snippets;
+mod spares;
 
 pub use drivers::{Place, Session, sign_in};
 

@@ -5,14 +5,16 @@ use std::time::Duration;
 use mydb::admin_db::containers::credentials::CredentialKind;
 use mydb::admin_db::seeds::{self, Seed};
 use mydb::blueprint::Blueprint;
+use mydb::domain::engine::EngineKind;
 use mydb::provision::exec::ask;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{IMAGES, fields, place, sign_in};
+use crate::support::docker::docker_ok;
 use crate::support::{Options, POSTGRES_17, Tables, TestPortal};
 
 const PASSWORD: &str = "correct-horse";
-/// What the names of the images contain that are tried: the newest of each engine.
+/// Parts of the names of the tested images, the newest of each engine.
 const NEWEST: [&str; 4] = ["postgres:17", "mariadb:11.8", "mongo:6.0", "neo4j:5.26"];
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -34,7 +36,7 @@ async fn rows(portal: &TestPortal) -> Vec<Seed> {
     seeds::all(&mut db).await.expect("the rows")
 }
 
-/// Waits until so many seeds are whole, and no other row is left.
+/// Waits until this many seeds are complete, and no other row is left.
 async fn prepared(portal: &TestPortal, count: usize) -> Vec<Seed> {
     for _ in 0..1200 {
         let rows = rows(portal).await;
@@ -45,7 +47,7 @@ async fn prepared(portal: &TestPortal, count: usize) -> Vec<Seed> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!(
-        "{count} seeds are made, not {:#?}\n{}",
+        "{count} seeds are expected, not {:#?}\n{}",
         rows(portal).await,
         portal.sql("select detail, error from job_step")
     );
@@ -58,7 +60,7 @@ fn how(portal: &TestPortal, name: &str) -> String {
     ))
 }
 
-/// Whether the administrator of a database has this password, as the portal's own question to the server tells.
+/// Whether the administrator of a database has this password, checked with the portal's own probe.
 async fn admin_has(portal: &TestPortal, name: &str, password: &SecretString) -> bool {
     let app = &portal.app().app;
     let mut db = app.db.acquire().await.expect("mydb_admin answers");
@@ -77,8 +79,37 @@ async fn own_password(portal: &TestPortal, name: &str) -> SecretString {
     let c = mydb::admin_db::containers::by_name(&mut db, name).await.expect("an answer").expect("the database");
     let kept =
         mydb::admin_db::containers::credentials::get(&mut db, c.id, CredentialKind::Seed).await.expect("an answer");
-    assert!(kept.is_none(), "the password of the seed is forgotten");
+    assert!(kept.is_none(), "the password of the seed is deleted");
     Blueprint::read(app, &c).await.expect("what it is made from").admin_password()
+}
+
+/// What tells two servers apart, besides their passwords: the certificate, the key and the id of a replica set, and the
+/// number by which replication knows them.
+/// The system identifier of PostgreSQL and the ids of databases in Neo4j are the same in all copies of a seed: no tool of
+/// these versions changes them.
+fn identity(portal: &TestPortal, engine: EngineKind, n: &str) -> Vec<String> {
+    let container = portal.container(&format!("{engine}-{n}"));
+    let file = match engine {
+        EngineKind::Mongodb => "server.pem",
+        EngineKind::Neo4j => "ssl/server.crt",
+        EngineKind::Postgres | EngineKind::Mariadb => "server.crt",
+    };
+    let certificate = docker_ok(&["exec", "-u0", &container, "cat", &format!("/etc/db4sci/{file}")]);
+    assert!(certificate.contains("CERTIFICATE"), "{engine}: {certificate}");
+    let mut found = vec![certificate];
+    if engine == EngineKind::Mariadb {
+        let password = format!("-p{PASSWORD}-{n}");
+        let ask = ["exec", &container, "mariadb", "-h127.0.0.1", "-uada", &password, "-Ne", "select @@server_id"];
+        found.push(docker_ok(&ask));
+        assert!(found[1].parse::<u32>().is_ok_and(|id| id > 1), "{}", found[1]);
+    }
+    if engine == EngineKind::Mongodb {
+        found.push(docker_ok(&["exec", "-u0", &container, "cat", "/etc/db4sci/keyfile"]));
+        let set = "print(db.adminCommand({ replSetGetConfig: 1 }).config.settings.replicaSetId.toString())";
+        found.push(crate::attacks::mongodb::as_admin(portal, &format!("{engine}-{n}"), set));
+        assert!(found[2].len() >= 24, "{}", found[2]);
+    }
+    found
 }
 
 /// The seeds are those that a portal has made for all tests of this run.
@@ -101,13 +132,20 @@ async fn databases_of_every_engine_begin_with_prepared_data() {
             let session = sign_in(&place(&portal, *engine, &name), &format!("{PASSWORD}-{n}")).await;
             let mut session = session.unwrap_or_else(|e| panic!("{name}: its user signs in: {e}"));
             assert!(session.version().await.expect("a version").starts_with(version), "{name}");
-            assert!(!admin_has(&portal, &name, &from_seed).await, "{name}: nobody has the seed's password any more");
+            assert!(
+                !admin_has(&portal, &name, &from_seed).await,
+                "{name}: the password of the seed is no longer valid"
+            );
             let password = own_password(&portal, &name).await;
-            assert!(admin_has(&portal, &name, &password).await, "{name}: its administrator has its own");
+            assert!(admin_has(&portal, &name, &password).await, "{name}: its administrator has its own password");
             own.push(password);
         }
-        assert_ne!(own[0].expose_secret(), own[1].expose_secret(), "{engine}: each has another");
-        // It is a server's data like any other: it lives through a stop.
+        assert_ne!(own[0].expose_secret(), own[1].expose_secret(), "{engine}: each has its own password");
+        let identities = ["a", "b"].map(|n| identity(&portal, *engine, n));
+        for (one, other) in identities[0].iter().zip(&identities[1]) {
+            assert_ne!(one, other, "{engine}: each has its own identity");
+        }
+        // The data survives a restart like any other.
         let name = format!("{engine}-a");
         ada.post(&format!("/containers/{name}/restart"), &[]).await.expect(303);
         ada.wait_for(&name, "running").await;
@@ -118,7 +156,7 @@ async fn databases_of_every_engine_begin_with_prepared_data() {
         }
     }
     let left = portal.sql("select string_agg(detail, ' ') from finding");
-    assert_eq!(left, "", "nothing of it is taken for something unknown");
+    assert_eq!(left, "", "nothing is reported as unknown");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,19 +166,19 @@ async fn what_is_outdated_or_damaged_is_not_begun_with() {
     let ada = portal.user("ada").await;
     let dir = |id: uuid::Uuid| portal.config.storage[0].path.join(&portal.instance).join(id.to_string());
 
-    // Its directory is gone: the image makes the data, and the next seed is another.
+    // The directory of the seed is missing: the image initialises the data, and a new seed is made.
     std::fs::remove_dir_all(dir(before[0].id)).expect("it is removed");
     ada.create("first", &[("image", POSTGRES_17)]).await;
-    assert_eq!(how(&portal, "first"), "", "made by the image");
+    assert_eq!(how(&portal, "first"), "The image will initialise the data");
     let failed = rows(&portal).await;
     assert!(failed[0].failed.as_deref().is_some_and(|why| why.contains("Could not copy")), "{failed:?}");
     portal.clock.shift(7 * 3600);
     let after = prepared(&portal, 1).await;
-    assert_ne!(after[0].id, before[0].id, "made anew");
+    assert_ne!(after[0].id, before[0].id, "it is a new seed");
     let (second, old) = (dir(after[0].id), after[0].id);
     assert!(second.join("data").is_dir());
 
-    // Another configuration: what was made with the old one goes.
+    // A changed configuration: the seed made with the old one is removed.
     portal.stop().await;
     let home = portal.dir.join("dbconfig");
     let copied = std::process::Command::new("cp").args(["-a", "dbconfig"]).arg(&home).status().expect("it is copied");
@@ -153,9 +191,9 @@ async fn what_is_outdated_or_damaged_is_not_begun_with() {
     portal.until(&format!("select count(*) from seed where id = '{old}' or made_at is null"), |said| said == "0").await;
     let third = prepared(&portal, 1).await;
     assert_ne!(third[0].fingerprint, after[0].fingerprint);
-    assert!(!second.exists(), "its directory is gone too");
+    assert!(!second.exists(), "its directory is removed too");
 
-    // Not wanted any more: nothing is left.
+    // Seeds are turned off: none is left.
     portal.stop().await;
     portal.config.databases.prepare = false;
     portal.run().await;

@@ -15,8 +15,8 @@ async fn a_parallel_join_within_the_memory_of_a_small_server_is_answered() {
     assert_eq!(row, Some("1600000"));
     let workers = "set work_mem = '64MB'; explain select count(*), max(t || u) from a join b using (id)";
     let plan = format!("{:?}", db.simple_query(workers).await.expect("a plan"));
-    assert!(plan.contains("Parallel Hash"), "it shares its memory between processes: {plan}");
+    assert!(plan.contains("Parallel Hash"), "the processes share memory: {plan}");
 
-    let container = format!("{}-lab", portal.instance);
+    let container = portal.container("lab");
     assert_eq!(docker::docker(&["inspect", "-f", "{{.HostConfig.ShmSize}}", &container]), (384 << 20).to_string());
 }

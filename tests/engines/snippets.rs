@@ -7,7 +7,7 @@ use mydb::domain::engine::EngineKind;
 
 use crate::support::{Client, TestPortal};
 
-/// Types a password at a prompt, then a question, into a program that reads from a terminal.
+/// Runs a program that reads from a terminal; types a password at its prompt, then a query.
 const TERMINAL: &str = r#"
 import os, pty, select, signal, sys, time
 
@@ -52,7 +52,7 @@ fn python() -> String {
     drivers().join("python/bin/python").display().to_string()
 }
 
-/// What a program printed, errors too.
+/// The output of a program, including errors.
 fn run_program(program: &str, arguments: &[&str], env: (&str, &str), folder: &Path) -> String {
     let said = Command::new(program)
         .args(arguments)
@@ -67,7 +67,7 @@ fn run_program(program: &str, arguments: &[&str], env: (&str, &str), folder: &Pa
     format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
 }
 
-/// What is typed into the engine's own shell to see the version and to leave it.
+/// What is typed into the engine's own shell to query the version and to exit.
 fn question(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => "select version();\\n\\\\q\\n",
@@ -77,7 +77,7 @@ fn question(engine: EngineKind) -> &'static str {
     }
 }
 
-/// Runs every line of the page of `lab`, with this password, and fails with all that did not answer the version.
+/// Runs every snippet on the page of `lab` with this password, and fails with all those that did not print the version.
 pub(super) async fn run(
     client: &Client,
     portal: &TestPortal,
@@ -97,43 +97,57 @@ pub(super) async fn run(
     };
     let secret = (engine.engine().password_variable(), password);
     let mut wrong = Vec::new();
+    // Not just the digits, which could be part of a port or an address in an error.
+    let start = format!("{version}.");
+    let printed = |said: &str| match engine {
+        EngineKind::Postgres => said.contains(&format!("PostgreSQL {start}")),
+        _ => said.split(|c: char| !c.is_ascii_digit() && c != '.').any(|number| number.starts_with(&start)),
+    };
     let mut check = |what: &str, said: String| {
-        if !said.contains(version) {
+        if !printed(&said) {
             wrong.push(format!("{what}: {said}"));
         }
     };
     let ids = page.all("input[name=way] + label");
     assert!(ids.len() >= 4, "{ids:?}");
 
-    // The shells that are not on this machine are in the image; there they run on the machine's own network.
+    // Shells that are not installed on this machine run from the image, in the machine's own network.
     let terminal = file("terminal.py", TERMINAL);
-    let shell =
-        engine.engine().snippets(&mydb::engine::Endpoint { host: "", ports: &[], dbname: "", dbuser: "" })[0].id;
-    let line = snippet(shell);
-    let line = match engine {
-        EngineKind::Postgres | EngineKind::Mariadb => line,
-        EngineKind::Mongodb | EngineKind::Neo4j => {
-            let image = portal.config.image_reference(image);
-            let label = format!("db4sci.instance={}", portal.instance);
-            let inside = file("line.sh", &line);
-            format!(
-                "docker run --rm -it --network host --label {label} -e HOME=/tmp -v {inside}:/line.sh:ro --entrypoint bash {image} /line.sh"
-            )
-        }
-    };
+    let shell = ids.first().map(|label| label.trim().to_owned()).expect("a tab");
     let typed = ("TYPED", password);
-    check(shell, run_program("/usr/bin/python3", &[&terminal, &line, question(engine)], typed, &folder));
+    for id in [shell.clone(), format!("{shell}-unverified")] {
+        let text = snippet(&id);
+        let text = match engine {
+            EngineKind::Postgres | EngineKind::Mariadb => text,
+            EngineKind::Mongodb | EngineKind::Neo4j => {
+                let image = portal.config.image_reference(image);
+                let label = format!("db4sci.instance={}", portal.instance);
+                // The lines before it run here: the image has no curl.
+                let (before, line) = text.trim_end().rsplit_once('\n').unwrap_or(("", &text));
+                let inside = file("line.sh", line);
+                let files = folder.display();
+                format!(
+                    "{before}\ndocker run --rm -it --network host --label {label} -e HOME=/tmp -v {inside}:/line.sh:ro -v {files}:/files:ro -w /files --entrypoint bash {image} /line.sh"
+                )
+            }
+        };
+        check(&id, run_program("/usr/bin/python3", &[&terminal, &text, question(engine)], typed, &folder));
+    }
 
-    for id in ["python", "sqlalchemy"] {
+    for id in ["python", "sqlalchemy", "python-unverified", "sqlalchemy-unverified"] {
         if page.all(&format!("#text-{id}")).is_empty() {
             continue;
         }
         let script = file(&format!("with_{id}.py"), &snippet(id));
         check(id, run_program(&python(), &[&script], secret, &folder));
     }
+    if !page.all("#text-r-unverified").is_empty() && engine != EngineKind::Mongodb {
+        let script = file("plain.R", &snippet("r-unverified"));
+        check("R, unverified", run_program("Rscript", &["--vanilla", &script], secret, &folder));
+    }
     let script = file("try.R", &snippet("r"));
     match engine {
-        // Debian has no mongolite; that the lines are R and the address in them is right can be seen without it.
+        // Debian has no package of mongolite. Without it, this checks only that the snippet is valid R.
         EngineKind::Mongodb => {
             let said = run_program("Rscript", &["--vanilla", "-e", &format!("parse('{script}')")], secret, &folder);
             assert!(said.contains("mongolite") && !said.contains("Error"), "{said}");
@@ -153,13 +167,13 @@ pub(super) async fn run(
             let path = format!("{jars}/*:.");
             check("Java", run_program("java", &["-cp", &path, "Try.java"], secret, &folder));
         }
-        // PostgreSQL's has a test of its own; no registry reached here has Neo4j's.
+        // PostgreSQL's driver has its own test; Neo4j's is in no registry that can be reached here.
         EngineKind::Postgres | EngineKind::Neo4j => {}
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Opens an address of any engine, with the password put into it as the help pages say.
+/// Opens a connection URL of any engine, with the password inserted as the help pages describe.
 const URL: &str = r#"
 import os, sys
 from urllib.parse import quote, unquote, urlsplit
@@ -177,15 +191,18 @@ elif parts.scheme == "mysql":
     from sqlalchemy.engine import make_url
     url = make_url(with_password("MYSQL_PWD").replace("mysql:", "mysql+pymysql:", 1))
     # PyMySQL takes a text for Latin-1, bytes as they are.
+    assert url.query["ssl_ca"] == "ca.pem", url
     with create_engine(url, connect_args={"password": url.password.encode()}).connect() as c:
         print(c.execute(text("select version()")).scalar())
 elif parts.scheme == "mongodb":
     from pymongo import MongoClient
     print(MongoClient(with_password("MONGO_PASSWORD")).get_default_database().command("buildInfo")["version"])
 else:
-    from neo4j import GraphDatabase
-    for scheme in ["neo4j", "bolt", "neo4j+ssc"]:
-        with GraphDatabase.driver(scheme + url[len("neo4j"):], auth=("neo4j", os.environ["NEO4J_PASSWORD"])) as d:
+    from neo4j import GraphDatabase, TrustCustomCAs
+    rest = url[len("neo4j+s"):]
+    assert url.startswith("neo4j+s://"), url
+    for scheme, more in [("neo4j", {"encrypted": True, "trusted_certificates": TrustCustomCAs("ca.pem")}), ("bolt", {}), ("neo4j+ssc", {})]:
+        with GraphDatabase.driver(scheme + rest, auth=("neo4j", os.environ["NEO4J_PASSWORD"]), **more) as d:
             print(d.execute_query("CALL dbms.components() YIELD versions RETURN versions[0]").records[0][0])
 "#;
 

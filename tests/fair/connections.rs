@@ -1,5 +1,5 @@
-//! Connections time out, are limited per address, and slow ones harm nobody. All tests use 127.0.0.1 and a few dozen
-//! connections.
+//! Connections time out, are limited per address, and slow ones do not affect others. All tests use 127.0.0.1 and at
+//! most a few dozen connections.
 
 use std::time::{Duration, Instant};
 
@@ -31,12 +31,12 @@ async fn connect(portal: &TestPortal) -> TcpStream {
     TcpStream::connect(address(portal)).await.expect("a connection")
 }
 
-/// Seconds until the portal closes a connection, and what it said before.
+/// Returns the seconds until the portal closes a connection, and what it sent before.
 async fn closed(stream: &mut TcpStream) -> (f64, String) {
     let begin = Instant::now();
     let mut said = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut said)).await;
-    assert!(read.is_ok(), "the connection ends");
+    assert!(read.is_ok(), "the connection was not closed in time");
     (begin.elapsed().as_secs_f64(), String::from_utf8_lossy(&said).into_owned())
 }
 
@@ -44,7 +44,7 @@ async fn closed(stream: &mut TcpStream) -> (f64, String) {
 async fn a_connection_without_a_whole_request_ends() {
     for tls in [false, true] {
         let portal = portal(|_| {}, tls).await;
-        // One that says nothing, and one that says a byte now and then.
+        // One connection sends nothing, the other a byte now and then.
         let mut silent = connect(&portal).await;
         let mut dribble = connect(&portal).await;
         let (mut read, mut write) = dribble.split();
@@ -74,11 +74,11 @@ async fn a_connection_without_a_whole_request_ends() {
 async fn an_idle_connection_ends_and_one_that_waits_for_its_answer_does_not() {
     let portal = portal(|_| {}, false).await;
     let mut idle = connect(&portal).await;
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("it is sent");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
     let (seconds, said) = closed(&mut idle).await;
     assert!(said.starts_with("HTTP/1.1 200") && (2.0..8.0).contains(&seconds), "{seconds} {said}");
 
-    // A call that waits longer than a connection may idle.
+    // A call that waits longer than a connection may be idle.
     portal.sql(
         "insert into job (id, kind, run_at, created_by, created_at)
          values (gen_random_uuid(), 'audit', now() + interval '4 minutes', 'admin', now())",
@@ -112,7 +112,7 @@ async fn an_address_has_its_share_of_connections() {
     let said = ask(&mut more).await;
     assert!(said.starts_with("HTTP/1.1 429") && said.contains("retry-after: 5"), "{said}");
     assert!(said.contains("Too many connections from your address"), "{said}");
-    // Those that are turned away have an end too, and what is freed is free.
+    // The connections within the limit still work, and closed ones no longer count.
     let one = ask(&mut held[0]).await;
     assert!(one.starts_with("HTTP/1.1 200"), "{one}");
     drop(held);
@@ -164,7 +164,7 @@ async fn a_body_must_come_at_a_least_rate() {
         let ((), took) = tokio::join!(sending, reading);
         (took, String::from_utf8_lossy(&said).into_owned())
     };
-    // 2 bytes a second, and 1.5 kB a second for longer than the time over which the rate is measured.
+    // 2 bytes per second, and 1.5 kB per second for longer than the period over which the rate is measured.
     let ((slow, refused), (_, read)) = tokio::join!(send(80, 1), send(66, 750));
     assert!(refused.starts_with("HTTP/1.1 408") && refused.contains("sent too slowly"), "{refused}");
     assert!(slow < Duration::from_secs(45), "{slow:?}");
@@ -193,13 +193,16 @@ async fn a_person_has_so_many_streams() {
     assert!(refused.headers.contains_key("retry-after") && refused.text().contains("too many"), "{}", refused.text());
     let bert_path = path("bert");
     let other = tokio::time::timeout(Duration::from_secs(2), bert.get(&bert_path)).await;
-    assert!(other.is_err(), "somebody else's goes on");
+    assert!(other.is_err(), "another user's stream ended");
     for one in open {
         one.abort();
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     let path = path("ada");
-    assert!(tokio::time::timeout(Duration::from_secs(2), ada.get(&path)).await.is_err(), "what is freed is free");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(2), ada.get(&path)).await.is_err(),
+        "a closed stream still counts"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

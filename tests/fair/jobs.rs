@@ -1,4 +1,4 @@
-//! Every job can be cancelled or shows its deadline, and a failure changes only the state of what it concerns.
+//! Every job can be cancelled or shows its deadline, and a failure changes only the state of its own database.
 
 use std::time::{Duration, Instant};
 
@@ -6,36 +6,17 @@ use mydb::runtime::fault::{Fault, FaultTiming};
 
 use crate::support::TestPortal;
 
-/// Waits until a job of this kind has ended; answers its status and its error.
-async fn ended(portal: &TestPortal, kind: &str) -> (String, String) {
-    let begin = Instant::now();
-    loop {
-        let statement = format!(
-            "select status || '|' || coalesce(error, '') from job where kind = '{kind}' and finished_at is not null order by created_at desc limit 1"
-        );
-        if let Some((status, error)) = portal.sql(&statement).split_once('|') {
-            return (status.to_owned(), error.to_owned());
-        }
-        assert!(begin.elapsed() < Duration::from_secs(60), "the job {kind} ends");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_can_be_cancelled_and_says_its_deadline() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let bert = portal.user("bert").await;
     let api = portal.token(&ada).await;
-    // The engine seems away at one step, again and again.
+    // The engine seems unavailable at one step, again and again.
     portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1000, transient: true });
     ada.submit_create("lab", &[]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'create'");
-    let begin = Instant::now();
-    while portal.sql("select started_at is not null from job where kind = 'create'") != "t" {
-        assert!(begin.elapsed() < Duration::from_secs(20), "it begins");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    portal.until("select started_at is not null from job where kind = 'create'", |so| so == "t").await;
     let seen = api.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
     assert_eq!(seen["cancellable"], true, "{seen}");
     assert!(seen["deadline"].as_str().is_some_and(|at| at.ends_with('Z')), "{seen}");
@@ -50,11 +31,11 @@ async fn a_creation_can_be_cancelled_and_says_its_deadline() {
         .expect(404);
     api.send(reqwest::Method::POST, &format!("/api/v1/jobs/{job}/cancel"), |r| r).await.expect(202);
     portal.faults.heal();
-    assert_eq!(ended(&portal, "create").await, ("cancelled".to_owned(), "Cancelled by ada.".to_owned()));
+    assert_eq!(portal.ended("create").await, ("cancelled".to_owned(), "Cancelled by ada.".to_owned()));
     assert_eq!(ada.state("lab").await, "failed");
     assert!(portal.containers().iter().all(|n| !n.ends_with("-lab")), "{:?}", portal.containers());
     api.send(reqwest::Method::POST, &format!("/api/v1/jobs/{job}/cancel"), |r| r).await.expect(409);
-    // It can be made after all.
+    // The database can still be created.
     ada.post("/containers/lab/start", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
 }
@@ -65,9 +46,9 @@ async fn a_job_beyond_its_deadline_ends_as_failed() {
     let ada = portal.user("ada").await;
     portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1000, transient: true });
     ada.submit_create("lab", &[]).await.expect(303);
-    // As if it had begun long ago.
+    // As if the job had begun long ago.
     portal.sql("update job set started_at = now() - interval '7 hours' where kind = 'create'");
-    let (status, error) = ended(&portal, "create").await;
+    let (status, error) = portal.ended("create").await;
     assert_eq!(status, "failed");
     assert!(error.contains("did not finish within 6 h"), "{error}");
 }
@@ -77,7 +58,7 @@ async fn a_failed_change_of_password_leaves_a_healthy_server_running() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
-    // A job whose password is gone: it fails at the step that sets it.
+    // A job whose password is missing: it fails at the step that sets the password.
     portal.sql(
         "begin; delete from credential where kind = 'user';
          insert into job (id, kind, container_id, run_at, created_by, created_at)
@@ -85,13 +66,13 @@ async fn a_failed_change_of_password_leaves_a_healthy_server_running() {
          insert into job_step (job_id, seq, name) select id, n, 'step ' || n from job, generate_series(1, 3) n where kind = 'rotate-password';
          commit",
     );
-    let (status, error) = ended(&portal, "rotate-password").await;
+    let (status, error) = portal.ended("rotate-password").await;
     assert_eq!(status, "failed", "{error}");
     assert_eq!(ada.state("lab").await, "running");
     portal.connect("lab", "correct-horse").await.expect("signs in as before");
 }
 
-/// Sends a dump that takes minutes to load, as somebody with curl does.
+/// Sends a dump that takes minutes to load, with curl as a user would.
 fn send_slow(portal: &TestPortal, token: &str, name: &str) {
     let file = portal.dir.join("slow.sql");
     std::fs::write(&file, "-- PostgreSQL database dump\ncreate table t (i int);\nselect pg_sleep(300);\n-- PostgreSQL database dump complete\n")
@@ -104,7 +85,7 @@ fn send_slow(portal: &TestPortal, token: &str, name: &str) {
     curl.arg("-F").arg(format!("dump=@{}", file.display()));
     let said = curl.arg(format!("{}/api/v1/containers/from-dump", portal.base)).output().expect("curl");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(said.contains("\"steps\""), "a job is answered: {said}");
+    assert!(said.contains("\"steps\""), "the response is not a job: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,14 +101,18 @@ async fn slow_loads_of_one_person_leave_the_others_at_work_and_can_be_cancelled(
     let loading = "select count(*) from job j join job_step s on s.job_id = j.id where s.name = 'Load the dump' and s.status = 'running'";
     let begin = Instant::now();
     while portal.sql(loading) != "2" {
-        assert!(begin.elapsed() < Duration::from_secs(60), "two are loaded at once: {}", portal.sql(loading));
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "two dumps must load at the same time: {}",
+            portal.sql(loading)
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     bert.create("lab", &[]).await;
     assert_eq!(portal.sql("select count(*) from job where kind = 'load' and status = 'running'"), "2");
     assert_eq!(portal.sql("select count(*) from job where kind = 'load' and status = 'queued'"), "3");
 
-    // What no worker has taken yet ends at once, with what was made for it.
+    // A job that no worker has taken yet ends at once, and what was created for it is undone.
     let api = portal.token(&ada).await;
     let queued = portal.sql("select id from job where kind = 'load' and status = 'queued'");
     for (n, id) in queued.lines().enumerate() {
@@ -154,7 +139,7 @@ async fn slow_loads_of_one_person_leave_the_others_at_work_and_can_be_cancelled(
     let begin = Instant::now();
     while portal.sql("select count(*) from job where kind = 'load' and status = 'cancelled'") != "5" {
         let jobs = portal.sql("select status, error from job where kind = 'load'");
-        assert!(begin.elapsed() < Duration::from_secs(60), "all are cancelled: {jobs}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "the jobs were not cancelled in time: {jobs}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(portal.containers().iter().all(|n| !n.contains("-slow-")), "{:?}", portal.containers());

@@ -1,8 +1,10 @@
-//! No user can block the others: workers, connections, limits, sign-in, networks.
+//! No user can block others: workers, connections, limits, sign-in and networks.
 
 mod connections;
-mod egress;
+mod cores;
+mod firewall;
 mod jobs;
+mod memory;
 mod people;
 mod queue;
 mod quotas;

@@ -1,4 +1,4 @@
-//! Nobody can lock others out, and access gained with a password ends when that password changes.
+//! No one can lock out another user, and access gained with a password ends when that password changes.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::support::{ADMIN_PASSWORD, Client, Options, TestPortal};
 
-/// A portal behind a proxy on this machine, so that tests come from any address.
+/// Starts a portal behind a proxy on this host, so that requests can come from any address.
 async fn behind_a_proxy() -> TestPortal {
     let configure = Box::new(|c: &mut mydb::config::Config| {
         c.server.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
@@ -33,7 +33,7 @@ async fn a_flood_of_wrong_passwords_from_everywhere_slows_strangers_only() {
     let ada = portal.user("ada").await;
     portal.user("bert").await;
     let (ok, wrong, later) = (StatusCode::SEE_OTHER, StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS);
-    // Her browser, which she has signed out of.
+    // Her browser is known, although she has signed out.
     ada.post("/logout", &[]).await.expect(303);
     let stranger = portal.nobody();
     let (mut tried, mut slowed) = (0, 0);
@@ -45,15 +45,23 @@ async fn a_flood_of_wrong_passwords_from_everywhere_slows_strangers_only() {
         }
     }
     assert!(slowed > 0 && tried >= 60, "{tried} tried, {slowed} slowed");
-    assert_eq!(sign_in(&portal.nobody(), "10.1.0.1", "ada", "researcher-1").await, later, "strangers are slowed");
-    assert_eq!(sign_in(&ada, "10.2.0.1", "ada", "researcher-1").await, ok, "her own browser passes");
-    assert_eq!(sign_in(&portal.nobody(), "10.2.0.2", "bert", "researcher-1").await, ok, "so does anybody else");
-    // From her own address too: somebody behind the same router can't lock her out.
+    assert_eq!(
+        sign_in(&portal.nobody(), "10.1.0.1", "ada", "researcher-1").await,
+        later,
+        "unknown browsers are slowed down"
+    );
+    assert_eq!(sign_in(&ada, "10.2.0.1", "ada", "researcher-1").await, ok, "her own browser is not slowed down");
+    assert_eq!(
+        sign_in(&portal.nobody(), "10.2.0.2", "bert", "researcher-1").await,
+        ok,
+        "other accounts are not slowed down"
+    );
+    // The same from her own address: someone behind the same router cannot lock her out.
     for _ in 0..40 {
         sign_in(&stranger, "10.3.0.1", "nobody", "guess").await;
     }
     assert_eq!(sign_in(&ada, "10.3.0.1", "ada", "researcher-1").await, ok);
-    // A device is an account's own: bert's browser is a stranger to ada's account.
+    // Known browsers are per account: bert's browser is unknown for ada's account.
     let bert = portal.nobody();
     assert_eq!(sign_in(&bert, "10.4.0.1", "bert", "researcher-1").await, ok);
     for n in 0..90 {
@@ -95,7 +103,7 @@ async fn a_new_password_ends_tokens_unless_they_are_kept() {
     assert!(portal.sql("select string_agg(detail, ' ') from log where action = 'user.password'").contains("revoked"));
 }
 
-/// How long a stream goes on after `end`.
+/// Returns how long a stream continues after `end`.
 async fn goes_on(portal: &TestPortal, watcher: &Client, path: &str, end: impl AsyncFnOnce()) -> Duration {
     let (watcher, path) = (watcher.clone(), path.to_owned());
     let watching = tokio::spawn(async move {
@@ -103,10 +111,11 @@ async fn goes_on(portal: &TestPortal, watcher: &Client, path: &str, end: impl As
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     });
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!watching.is_finished(), "the stream goes on by itself: {}", portal.instance);
+    assert!(!watching.is_finished(), "the stream ended by itself: {}", portal.instance);
     end().await;
     let begin = Instant::now();
-    watching.await.expect("the stream ends");
+    let ended = tokio::time::timeout(Duration::from_secs(30), watching).await;
+    ended.expect("the stream ends within 30 s").expect("the stream was readable");
     begin.elapsed()
 }
 
@@ -132,7 +141,7 @@ async fn streams_end_with_the_right_to_see_them() {
     });
     assert!(took.await < short, "she signed out");
 
-    // Somebody who was an administrator watches a job of the portal, and the log of ada's database.
+    // A user who was an administrator watches the log of ada's database.
     let bert = portal.user("bert").await;
     let bert_id = portal.sql("select id from account where username = 'bert'");
     let role = async |role: &str| {
@@ -142,7 +151,7 @@ async fn streams_end_with_the_right_to_see_them() {
     let took = goes_on(&portal, &bert, log, async || role("user").await);
     assert!(took.await < short, "his role changed");
 
-    // A job that waits for its time.
+    // A job that is scheduled for later.
     ada.sign_in("ada", "researcher-1").await;
     portal.sql(
         "insert into job (id, kind, container_id, run_at, created_by, created_at)
@@ -153,6 +162,6 @@ async fn streams_end_with_the_right_to_see_them() {
     let took = goes_on(&portal, &ada, &events, async || {
         portal.sql(&format!("update container set account_id = '{bert_id}'"));
     });
-    assert!(took.await < short, "the database is somebody else's");
+    assert!(took.await < short, "the database belongs to another user");
     admin.sign_in("admin", ADMIN_PASSWORD).await;
 }

@@ -1,4 +1,4 @@
-//! Workers are shared fairly between the owners of databases. Tests only the queue on real tables: no portal takes its
+//! Workers are shared fairly between the owners of databases. Tests only the queue, on real tables: no portal takes the
 //! jobs.
 
 use std::time::Duration;
@@ -26,10 +26,10 @@ impl Queue {
     }
 
     fn sql(&self, statement: &str) -> String {
-        admin_db::psql(&self.url, statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+        admin_db::psql(&self.url, statement).unwrap_or_else(|| panic!("this statement failed: {statement}"))
     }
 
-    /// A person with so many databases, and a queued job of this kind on each, asked for now.
+    /// Creates a user with this many databases, and a queued job of this kind for each of them.
     fn asks(&self, who: &str, kind: &str, databases: u32) {
         self.sql(&format!(
             "insert into account (id, username, created_at) values (gen_random_uuid(), '{who}', now()) on conflict do nothing"
@@ -57,7 +57,7 @@ impl Queue {
         self.pool.acquire().await.expect("a connection")
     }
 
-    /// Gives the next job to a worker of this portal; answers "who kind".
+    /// Gives the next job to a worker of this portal and returns "who kind".
     async fn begin_in(&mut self, portal: &str) -> Option<String> {
         self.begun += 1;
         let lease = format!("{portal}/{}", self.begun);
@@ -71,7 +71,7 @@ impl Queue {
         self.begin_in("p").await
     }
 
-    /// Gives out jobs until no worker gets one.
+    /// Hands out jobs until no worker gets one.
     async fn begin_all(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         while let Some(one) = self.begin().await {
@@ -81,7 +81,7 @@ impl Queue {
         all
     }
 
-    /// Ends a job of this person and kind that is under way.
+    /// Ends a running job of this user and kind.
     fn end(&self, who: &str, kind: &str) {
         self.sql(&format!(
             "update job set status = 'succeeded', lease_until = null, finished_at = now()
@@ -90,7 +90,7 @@ impl Queue {
     }
 }
 
-/// Six workers, two of which long jobs leave free.
+/// Six workers, of which long jobs leave two free.
 fn shares() -> WorkerShares {
     WorkerShares {
         workers: 6,
@@ -107,7 +107,7 @@ fn shares() -> WorkerShares {
 async fn four_slow_loads_of_one_person_stop_nobody() {
     let mut queue = Queue::new();
     queue.asks("mallory", "load", 4);
-    assert_eq!(queue.begin_all().await, ["mallory load", "mallory load"], "loads are counted for each person");
+    assert_eq!(queue.begin_all().await, ["mallory load", "mallory load"], "loads are limited per user");
     queue.asks("ada", "load", 1);
     queue.asks("bert", "start", 1);
     queue.asks("cleo", "backup", 1);
@@ -118,11 +118,11 @@ async fn four_slow_loads_of_one_person_stop_nobody() {
 async fn long_jobs_of_all_kinds_leave_workers_for_short_ones_and_a_last_one_for_somebody_else() {
     let mut queue = Queue::new();
     queue.asks("mallory", "restore", 20);
-    assert_eq!(queue.begin_all().await.len(), 3, "the last long worker is for somebody who has none");
+    assert_eq!(queue.begin_all().await.len(), 3, "the last worker for long jobs is reserved for a user who has none");
     queue.asks("ada", "restore", 2);
     assert_eq!(queue.begin_all().await, ["ada restore"]);
     queue.asks("bert", "create", 3);
-    assert_eq!(queue.begin_all().await, ["bert create"], "nobody who has a worker takes the last one");
+    assert_eq!(queue.begin_all().await, ["bert create"], "a user who has a worker does not get the last one");
     queue.asks("cleo", "stop", 1);
     assert_eq!(queue.begin_all().await, ["cleo stop"]);
 }
@@ -135,7 +135,7 @@ async fn short_jobs_of_one_person_leave_a_worker_for_the_next_and_turns_go_round
     queue.asks("ada", "create", 3);
     queue.asks("bert", "create", 3);
     assert_eq!(queue.begin().await.as_deref(), Some("ada create"));
-    // Each worker that gets free goes to whoever has the least under way.
+    // A free worker goes to the user with the fewest running jobs.
     queue.end("mallory", "create");
     assert_eq!(queue.begin().await.as_deref(), Some("bert create"));
     queue.end("ada", "create");
@@ -192,10 +192,10 @@ async fn the_workers_of_another_portal_are_its_own() {
     for _ in 0..4 {
         assert_eq!(queue.begin_in("q").await.as_deref(), Some("mallory create"));
     }
-    // What two portals count together.
+    // Loads are counted across both portals.
     queue.asks("ada", "load", 3);
     assert!(queue.begin_in("q").await.is_some() && queue.begin_in("p").await.is_some());
-    assert_eq!(queue.begin_in("q").await, None, "two loads are under way");
+    assert_eq!(queue.begin_in("q").await, None, "two loads are running");
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn a_queued_job_that_is_cancelled_is_taken_once_by_a_worker_or_by_who_take
     assert!(all.iter().all(|(_, by)| by == "ada"));
     let mut db = queue.connection().await;
     let none = take_queued(&mut db, "p/0", Duration::from_secs(60)).await.expect("answers");
-    assert!(none.is_none(), "what runs is its worker's");
+    assert!(none.is_none(), "a running job is left to its worker");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! All databases of a user together stay within the user's limits, whoever makes the requests and however many run at
-//! once.
+//! All databases of a user together stay within the user's limits, whoever makes the requests and however many arrive
+//! at once.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ async fn portal() -> TestPortal {
     let configure = Box::new(|c: &mut mydb::config::Config| {
         c.limits.memory_per_person = mydb::domain::quantity::ByteSize::parse("1g").expect("memory");
         c.limits.cpus_per_person = mydb::domain::quantity::MilliCpus::parse("3").expect("CPUs");
-        // Nothing is made: what counts is what is asked for.
+        // One worker is enough: limits count what is requested, not what has been created.
         c.jobs.workers = 1;
     });
     TestPortal::with(Options { configure, ..Options::default() }).await
@@ -35,7 +35,7 @@ async fn a_person_gets_so_much_memory_and_is_told_how_much() {
     assert!(ada.get("/containers/new?engine=postgres").await.text().contains("600 MiB of 1 GiB memory"));
     api.json(Method::POST, "/api/v1/containers", &database("two", "400m")).await.expect(202);
 
-    // A change of limits is counted too; one that asks for less never is refused.
+    // A change of a database's memory counts too; a change to less is never refused.
     ada.wait_for("one", "running").await;
     ada.wait_for("two", "running").await;
     api.json(Method::PATCH, "/api/v1/containers/one", &json!({ "memory": "700m" })).await.expect(409);
@@ -54,7 +54,7 @@ async fn a_person_gets_so_much_memory_and_is_told_how_much() {
     let page = admin.get("/admin/users").await.expect(200).text();
     assert!(page.contains("of 2 GiB memory, 1 of 1 CPUs"), "{page}");
 
-    // The trash does not count, and what comes back from it does.
+    // Databases in the trash do not count, but restoring one from it does.
     limits("1g", "").await.expect(303);
     ada.post("/containers/one/delete", &[("confirm", "one")]).await.expect(303);
     ada.wait_for("one", "in the trash").await;

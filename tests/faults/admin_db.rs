@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use mydb::runtime::fault::{Fault, FaultTiming};
 
 use super::{Place, sign_in, until};
-use crate::backups::{ended, objects};
-use crate::support::{Client, Options, Tables, TestPortal, docker::docker, store};
+use crate::backups::objects;
+use crate::support::{Client, Options, PATIENCE, Tables, TestPortal, docker::docker, store};
 
 async fn own_portal() -> (TestPortal, String) {
     let portal = TestPortal::with(Options { tables: Tables::Own, ..Options::default() }).await;
@@ -14,7 +14,7 @@ async fn own_portal() -> (TestPortal, String) {
     (portal, container)
 }
 
-/// Every kind of visitor is told within seconds that the portal waits for its records, and the databases go on.
+/// Pages, the API and probes report within seconds that mydb_admin is unavailable, and the databases keep working.
 async fn pages_say_so(admin: &Client, api: &Client, database: u16) {
     let begin = Instant::now();
     let page = admin.get("/").await.expect(503);
@@ -28,7 +28,7 @@ async fn pages_say_so(admin: &Client, api: &Client, database: u16) {
     let ready = admin.get("/readyz").await.expect(503);
     assert!(ready.body.contains("mydb_admin") && !ready.body.contains("container engine"), "{}", ready.body);
     admin.get("/healthz").await.expect(200);
-    assert!(begin.elapsed() < Duration::from_secs(16), "three answers of three seconds each: {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(16), "the pages took too long: {:?}", begin.elapsed());
     let user = sign_in(database).await.expect("the user signs in");
     user.query_one("select 1", &[]).await.expect("the database works");
 }
@@ -36,7 +36,7 @@ async fn pages_say_so(admin: &Client, api: &Client, database: u16) {
 async fn recovered(admin: &Client) {
     let begin = Instant::now();
     while admin.get("/").await.status != 200 {
-        assert!(begin.elapsed() < Duration::from_secs(40), "the pages work again");
+        assert!(begin.elapsed() < Duration::from_secs(40), "the pages did not recover in time");
     }
     admin.get("/readyz").await.expect(200);
 }
@@ -49,7 +49,7 @@ async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
     admin.create("lab", &[]).await;
     let port = portal.port("lab");
     for way in [["stop", "-t", "10"].as_slice(), &["rm", "-f"]] {
-        // The portal can't look at the container for a while, so the outage lasts as long as the test looks.
+        // The portal cannot inspect the container for a while, so that the outage lasts as long as the test needs.
         portal.faults.inject(Fault {
             operation: "inspect",
             strike: FaultTiming::Before,
@@ -99,19 +99,21 @@ async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
     for (n, way) in [["kill"].as_slice(), &["pause"]].iter().enumerate() {
         db.batch_execute("begin; lock table t in access exclusive mode").await.expect("locks");
         admin.post("/containers/lab/backup", &[]).await.expect(303);
+        let begin = Instant::now();
         while db.query_one(waits, &[]).await.expect("answers").get::<_, i64>(0) == 0 {
+            assert!(begin.elapsed() < PATIENCE, "the dump did not wait for the lock in time");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         docker(&[way, [container.as_str()].as_slice()].concat());
         db.batch_execute("commit").await.expect("lets go");
-        // The dump goes on to its end, which can't be written down; and the lease of its job runs out.
+        // The dump ends, but its end cannot be recorded, and the lease of its job expires.
         tokio::time::sleep(Duration::from_millis(3500)).await;
         if way[0] == "pause" {
             docker(&["unpause", &container]);
         }
         recovered(&admin).await;
-        assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
-        assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
+        assert_eq!(portal.ended("backup").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
+        assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()), "{}", way[0]);
         Place::of(&portal).all_is_right().await;
         let good = portal.sql("select id from backup_log where kind = 'backup' and status = 'succeeded'");
         assert_eq!(good.lines().count(), n + 1);
@@ -134,8 +136,8 @@ async fn with_its_data_gone_it_is_not_begun_anew() {
     let started = mydb::serve::start(portal.config.clone(), catalog, runtime, portal.clock.clone(), None).await;
     let said = format!("{:#}", started.err().expect("it refuses to start"));
     assert!(said.contains("Is its disk mounted? Nothing was changed"), "{said}");
-    assert!(!data.exists(), "nothing was made");
+    assert!(!data.exists(), "no data directory was created");
     std::fs::rename(&away, &data).expect("the data is back");
     portal.run().await;
-    until("it is the same one", || portal.sql("select count(*) from account") == "1").await;
+    until("mydb_admin still has its account", || portal.sql("select count(*) from account") == "1").await;
 }

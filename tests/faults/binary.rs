@@ -7,7 +7,7 @@ use crate::support::docker;
 use crate::support::program::Program;
 
 impl Place {
-    /// Where a program's things are.
+    /// The place of a portal that runs as a program.
     pub(super) fn of_program(program: &Program) -> Self {
         Self { instance: program.instance.clone(), tables: program.tables(), tier: program.tier() }
     }
@@ -25,7 +25,7 @@ async fn killed_at_random_instants_from_the_very_first_start() {
     program.spawn();
     program.ready().await;
     let own = docker::containers(&program.instance);
-    assert_eq!(own, [format!("{}-mydb_admin", program.instance)], "one mydb_admin, and nothing else");
+    assert_eq!(own, [format!("{}-mydb_admin", program.instance)], "only the container of mydb_admin exists");
     let place = Place::of_program(&program);
     let rounds = rounds(30, 5);
     for round in 0..rounds {
@@ -54,11 +54,12 @@ async fn told_to_end_in_the_middle_of_a_create_it_exits_soon_and_the_databases_s
     let port = place.sql("select port from port").parse().expect("a port");
     let user = sign_in(port).await.expect("the user signs in");
     admin.submit_create("second", &[]).await.expect(303);
-    until("the second is being made", || place.sql("select count(*) from job where status = 'running'") == "1").await;
+    until("the second create is running", || place.sql("select count(*) from job where status = 'running'") == "1")
+        .await;
     let (status, took) = program.terminate().await;
     assert_eq!(status.code(), Some(0), "{status}");
     assert!(took < Duration::from_secs(15), "{took:?}");
-    user.query_one("select 1", &[]).await.expect("even an open connection stays");
+    user.query_one("select 1", &[]).await.expect("an open connection survives");
     assert_eq!(place.sql("select count(*) from job where status = 'running'"), "0");
     program.spawn();
     program.ready().await;

@@ -21,18 +21,20 @@ fn logged(portal: &TestPortal, kind: &str, name: &str) -> bool {
 async fn what_should_run_is_started_again_whatever_was_done_to_it() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
-    for name in ["halted", "removed"] {
+    for name in ["halted", "removed", "frozen"] {
         admin.create(name, &[]).await;
         keep(&portal, name).await;
     }
-    docker(&["stop", &format!("{}-halted", portal.instance)]);
-    docker(&["rm", "-f", &format!("{}-removed", portal.instance)]);
-    until("it is found out and logged", || {
+    docker(&["stop", &portal.container("halted")]);
+    docker(&["rm", "-f", &portal.container("removed")]);
+    docker(&["pause", &portal.container("frozen")]);
+    until("it is detected and logged", || {
         logged(&portal, "should be running but is exited", "halted")
             && logged(&portal, "its container is missing", "removed")
+            && logged(&portal, "is paused, and no job is copying its data", "frozen")
     })
     .await;
-    for name in ["halted", "removed"] {
+    for name in ["halted", "removed", "frozen"] {
         let again = format!(
             "select count(*) from job join container c on c.id = container_id
               where c.name = '{name}' and kind = 'start' and job.created_by = 'reconciler' and status = 'succeeded'"
@@ -40,9 +42,9 @@ async fn what_should_run_is_started_again_whatever_was_done_to_it() {
         until("it is started again", || portal.sql(&again) == "1").await;
         assert!(kept(&portal, name).await, "{name}: the row is there");
     }
-    until("the difference is gone", || findings(&portal).is_empty()).await;
+    until("the findings are resolved", || findings(&portal).is_empty()).await;
     let resolved = "select count(*) from log where action = 'finding.resolved'";
-    until("that is logged too", || portal.sql(resolved) == "2").await;
+    until("that is logged too", || portal.sql(resolved) == "3").await;
     super::Place::of(&portal).all_is_right().await;
 }
 
@@ -51,30 +53,23 @@ async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
-    admin.create("frozen", &[]).await;
     admin.post("/containers/lab/stop", &[]).await.expect(303);
     admin.wait_for("lab", "stopped").await;
-    let (lab, frozen) = (format!("{}-lab", portal.instance), format!("{}-frozen", portal.instance));
+    let lab = portal.container("lab");
     docker(&["start", &lab]);
-    docker(&["pause", &frozen]);
     let label = format!("db4sci.instance={}", portal.instance);
     let stranger = format!("{}-stranger", portal.instance);
     docker(&["create", "--name", &stranger, "--label", &label, "db4sci-dev/postgres:17", "true"]);
     let orphan = portal.dir.join("tiers/standard").join(&portal.instance).join(mydb::admin_db::new_id().to_string());
     std::fs::create_dir_all(&orphan).expect("a directory");
 
-    let expected = format!("directory {}\npaused {frozen}\nrunning {lab}\nunknown {stranger}", orphan.display());
-    until("all four are found", || findings(&portal) == expected).await;
+    let expected = format!("directory {}\nrunning {lab}\nunknown {stranger}", orphan.display());
+    until("all three are found", || findings(&portal) == expected).await;
     let page = admin.get("/admin/states").await.expect(200).text();
-    for said in [
-        "was started manually",
-        "was paused manually in the container engine",
-        &stranger,
-        &orphan.display().to_string(),
-    ] {
+    for said in ["was started manually", &stranger, &orphan.display().to_string()] {
         assert!(page.contains(said), "{said}: {page}");
     }
-    // Twice the same, and nothing done: no job, no change in the engine.
+    // Two runs find the same and do nothing: no job, no change in the engine.
     let picture = || {
         (
             findings(&portal),
@@ -83,16 +78,15 @@ async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
         )
     };
     let before = picture();
-    let first = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");
-    let second = serde_json::to_value(reconcile(&portal.app().app).await.expect("it compares")).expect("JSON");
+    let first = serde_json::to_value(reconcile(&portal.app().app).await.expect("reconciles")).expect("JSON");
+    let second = serde_json::to_value(reconcile(&portal.app().app).await.expect("reconciles")).expect("JSON");
     assert_eq!(first, second);
-    assert_eq!(first["findings"], 4);
+    assert_eq!(first["findings"], 3);
     assert_eq!(picture(), before);
-    assert_eq!(portal.sql("select count(*) from log where action = 'finding.new'"), "4", "each is logged once");
+    assert_eq!(portal.sql("select count(*) from log where action = 'finding.new'"), "3", "each is logged once");
     assert!(orphan.exists());
-    docker(&["unpause", &frozen]);
     docker(&["stop", &lab]);
     docker(&["rm", &stranger]);
     std::fs::remove_dir(&orphan).expect("it was not touched");
-    until("all are forgotten when they are gone", || findings(&portal).is_empty()).await;
+    until("the findings are resolved", || findings(&portal).is_empty()).await;
 }

@@ -13,18 +13,20 @@ async fn set_back_an_hour_everything_goes_on() {
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
     admin.create("before", &[]).await;
-    docker(&["kill", &format!("{}-before", portal.instance)]);
+    docker(&["kill", &portal.container("before")]);
     until("it is found dead", || portal.sql("select failures from state") == "1").await;
+    // A server that is killed while a job starts it is that job's to start again.
+    let starts = || portal.sql("select count(*) from job where kind = 'start' and status = 'succeeded'");
+    until("it is started again", || starts() == "1").await;
 
     portal.clock.shift(-HOUR);
     admin.get("/").await.expect(200);
     api.get("/api/v1/containers").await.expect(200);
     portal.admin().await.get("/admin/log").await.expect(200);
     admin.create("after", &[]).await;
-    docker(&["kill", &format!("{}-before", portal.instance)]);
-    let starts = "select count(*) from job where kind = 'start' and status = 'succeeded'";
-    until("the reconciler works on", || portal.sql(starts) == "2").await;
-    until("what was found before is forgotten", || portal.sql("select count(*) from finding") == "0").await;
+    docker(&["kill", &portal.container("before")]);
+    until("the reconciler continues", || starts() == "2").await;
+    until("earlier findings are resolved", || portal.sql("select count(*) from finding") == "0").await;
     place.all_is_right().await;
 }
 
@@ -32,11 +34,11 @@ async fn set_back_an_hour_everything_goes_on() {
 async fn set_back_under_mydb_admin_nothing_waits_for_an_hour() {
     let mut portal = TestPortal::start().await;
     let place = Place::of(&portal);
-    // What an hour's step back leaves in the tables: times that lie an hour ahead.
+    // A step back by an hour leaves times in the tables that are an hour ahead.
     portal.admin().await.submit_create("lab", &[]).await.expect(303);
     portal.kill();
     portal.sql("update job set run_at = now() + interval '1 hour', lease_until = lease_until + interval '1 hour'");
-    // Further ahead than the longest pause between two runs of anything.
+    // Further ahead than the longest interval of any periodic work.
     portal.sql("update schedule set next_run = now() + interval '3 days'");
     portal.run().await;
     portal.admin().await.wait_for("lab", "running").await;
@@ -59,14 +61,14 @@ async fn the_trash_is_emptied_when_its_days_are_over_and_not_before() {
 
     portal.clock.shift(9 * DAY);
     purge();
-    until("the trash is looked at", || looked() == "1").await;
+    until("the trash is checked", || looked() == "1").await;
     assert_eq!(portal.sql("select count(*) from job where kind = 'purge'"), "0");
     portal.clock.shift(11 * DAY);
     purge();
     let gone = "select count(*) from container where purged_at is not null";
-    until("it is purged by itself", || portal.sql(gone) == "1").await;
+    until("it is deleted permanently", || portal.sql(gone) == "1").await;
     place.all_is_right().await;
-    assert!(place.directories().is_empty(), "its data is gone");
+    assert!(place.directories().is_empty(), "its data is removed");
     assert_eq!(portal.sql("select count(*) from port"), "0");
     assert_eq!(portal.sql("select actor from log where action = 'container.purge' limit 1"), "reaper");
 }

@@ -1,10 +1,10 @@
 //! Servers that cannot be kept running: some crash repeatedly, others have damaged data.
 
-use super::{keep, kept, until, within};
+use super::{keep, kept, until};
 use crate::support::{TestPortal, docker::docker};
 use std::time::Duration;
 
-/// Makes the reconciler's wait before the next start end now.
+/// Ends the reconciler's wait before the next start.
 fn hurry(portal: &TestPortal) {
     portal.sql("update state set next_start_at = now() where next_start_at > now()");
 }
@@ -19,11 +19,11 @@ async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
     keep(&portal, "lab").await;
-    let container = format!("{}-lab", portal.instance);
+    let container = portal.container("lab");
     let id = portal.sql("select id from container");
     let settings = portal.dir.join("tiers/standard").join(&portal.instance).join(&id).join("data/postgresql.auto.conf");
     let sound = std::fs::read_to_string(&settings).expect("its settings");
-    std::fs::write(&settings, "no_such_setting = nonsense\n").expect("settings it can't start with");
+    std::fs::write(&settings, "no_such_setting = nonsense\n").expect("settings that prevent a start");
     docker(&["kill", &container]);
     until("it is given up", || {
         hurry(&portal);
@@ -35,11 +35,11 @@ async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
     let page = admin.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("will not be restarted automatically") && page.contains("no_such_setting"), "{page}");
     let tried = "select count(*) from job where kind = 'start' and created_by = 'reconciler'";
-    assert_eq!(portal.sql(tried), "4", "started again after each of the first four ends");
+    assert_eq!(portal.sql(tried), "4", "started again after each of the first four exits");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(portal.sql(tried), "4", "and left alone now");
+    assert_eq!(portal.sql(tried), "4", "a failed server is not started again");
 
-    std::fs::write(&settings, sound).expect("the settings are mended");
+    std::fs::write(&settings, sound).expect("the settings are repaired");
     admin.post("/containers/lab/start", &[]).await.expect(303);
     admin.wait_for("lab", "running").await;
     assert!(kept(&portal, "lab").await);
@@ -50,7 +50,7 @@ async fn waits_between_starts_grow() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
-    let container = format!("{}-lab", portal.instance);
+    let container = portal.container("lab");
     let starts = || {
         portal
             .sql("select count(*) from job where kind = 'start' and status = 'succeeded'")
@@ -63,10 +63,10 @@ async fn waits_between_starts_grow() {
     let said = portal.sql("select failures || ' ' || extract(epoch from next_start_at - failures_since) from state");
     let (failures, wait) = said.split_once(' ').expect("two numbers");
     let wait = wait.parse::<f64>().expect("seconds");
-    // A slow machine has counted the second failure already; its wait is longer.
+    // On a slow machine the second failure has already been counted, and the wait is longer.
     let grown = if failures == "1" { (wait - 2.0).abs() < 0.1 } else { wait > 4.0 };
     assert!(grown, "{wait} s after the first, with {failures} failures");
-    within(Duration::from_secs(20), "the second start follows", || starts() == 2).await;
+    until("the second start follows", || starts() == 2).await;
     assert_eq!(portal.sql("select failures from state"), "2");
     assert_eq!(portal.sql("select state from state"), "running");
 }
@@ -77,7 +77,7 @@ async fn a_data_directory_that_is_not_there_or_is_another_versions_is_not_touche
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
     keep(&portal, "lab").await;
-    let container = format!("{}-lab", portal.instance);
+    let container = portal.container("lab");
     let root = portal.dir.join("tiers/standard").join(&portal.instance).join(portal.sql("select id from container"));
     let (data, away) = (root.join("data"), portal.dir.join("elsewhere"));
 
@@ -116,7 +116,7 @@ async fn a_running_database_whose_disk_went_away_is_given_up_with_that_reason() 
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
     let root = portal.dir.join("tiers/standard").join(&portal.instance).join(portal.sql("select id from container"));
-    docker(&["rm", "-f", &format!("{}-lab", portal.instance)]);
+    docker(&["rm", "-f", &portal.container("lab")]);
     std::fs::rename(root.join("data"), portal.dir.join("elsewhere")).expect("the disk is away");
     until("it is given up", || {
         hurry(&portal);
@@ -125,5 +125,8 @@ async fn a_running_database_whose_disk_went_away_is_given_up_with_that_reason() 
     .await;
     let why = reason(&portal);
     assert!(why.contains("Is its disk mounted? Nothing was changed."), "{why}");
-    assert!(portal.containers().is_empty() && !root.join("data").exists(), "nothing was made");
+    assert!(
+        portal.containers().is_empty() && !root.join("data").exists(),
+        "neither a container nor a data directory was created"
+    );
 }

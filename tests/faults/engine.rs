@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use super::{Place, keep, kept, until};
 use crate::support::{Client, TestPortal};
 
-/// What a create asks of the engine.
+/// Operations of the engine that a create uses.
 const CREATE: [&str; 8] = ["image", "ensure_network", "create", "copy_in", "start", "exec", "inspect", "inspect_json"];
-/// What a delete asks of it.
+/// Operations of the engine that a delete uses.
 const DELETE: [&str; 3] = ["inspect", "stop", "remove"];
 const STRIKES: [FaultTiming; 2] = [FaultTiming::Before, FaultTiming::After];
 
@@ -23,14 +23,14 @@ fn for_good(operation: &'static str, strike: FaultTiming) -> Fault {
     Fault { operation, strike, times: u32::MAX, transient: false }
 }
 
-/// A portal that has looked all its images up, so that it asks the engine for nothing but what the test is about.
+/// Starts a portal and waits until it knows all its images, so that it uses the engine only for the test's operations.
 async fn quiet_portal() -> TestPortal {
     let portal = TestPortal::start().await;
     let app = &portal.app().app;
     let here = |image: &String| matches!(app.images.get(image), ImageState::Present { .. });
     let known = || app.config.images.replace.keys().all(here);
     until("the images are known", known).await;
-    // The last of the catalog is none of those that are here: its look ends a moment later.
+    // The last image of the catalog is not one of them: its lookup ends a moment later.
     tokio::time::sleep(Duration::from_secs(1)).await;
     portal
 }
@@ -40,9 +40,9 @@ async fn passes(portal: &TestPortal, admin: &Client, fault: Fault) {
     let what = format!("{fault:?}");
     portal.faults.inject(fault);
     admin.create(&name, &[]).await;
-    assert_eq!(portal.faults.left(), 0, "{what} has struck");
+    assert_eq!(portal.faults.left(), 0, "{what} has not struck");
     let attempts = format!("select attempt from job join container c on c.id = container_id where name = '{name}'");
-    assert_eq!(portal.sql(&attempts), "2", "{what}: it was tried again");
+    assert_eq!(portal.sql(&attempts), "2", "{what}: a second attempt is made");
     portal.connect(&name, "correct-horse").await.unwrap_or_else(|e| panic!("{what}: {e}"));
 }
 
@@ -59,7 +59,7 @@ async fn fails(portal: &TestPortal, admin: &Client, fault: Fault) {
            join container c on c.id = container_id where name = '{name}'"
     );
     assert_eq!(portal.sql(&kept), "t", "{what}: step and reason are kept");
-    let undone = format!("{}-{name}", portal.instance);
+    let undone = portal.container(&name);
     assert!(!portal.containers().contains(&undone), "{what}: no container is left");
     let id = portal.sql(&format!("select id from container where name = '{name}'"));
     assert!(!Place::of(portal).directories().contains(&id), "{what}: no directory is left");
@@ -86,7 +86,7 @@ async fn a_create_outlives_what_passes_and_undoes_what_does_not() {
         });
     }
     while let Some(ended) = all.join_next().await {
-        ended.expect("every operation's test ends well");
+        ended.expect("the test of every operation passes");
     }
 }
 
@@ -102,7 +102,7 @@ async fn a_delete_outlives_what_passes_and_says_what_does_not() {
             portal.faults.inject(once(operation, strike));
             admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
             admin.wait_for("lab", "in the trash").await;
-            assert_eq!(portal.faults.left(), 0, "{operation} has struck");
+            assert_eq!(portal.faults.left(), 0, "{operation}: the fault has not struck");
             place.all_is_right().await;
             admin.post("/containers/lab/undelete", &[]).await.expect(303);
             admin.wait_for("lab", "running").await;
@@ -121,5 +121,5 @@ async fn a_delete_outlives_what_passes_and_says_what_does_not() {
         }
     }
     place.all_is_right().await;
-    assert!(kept(&portal, "lab").await, "the row outlived all of it");
+    assert!(kept(&portal, "lab").await, "the row is lost");
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Place, held, keep, kept, until};
 use crate::support::{Options, TestPortal, docker};
 
-/// A socket before the engine's that the test can shut. The engine itself serves other tests.
+/// A socket in front of the engine's socket that the test can shut. The engine itself serves other tests.
 struct Door {
     path: PathBuf,
     open: watch::Sender<bool>,
@@ -87,15 +87,15 @@ async fn pages_answer_and_work_waits_while_the_engine_restarts() {
     admin.post("/containers/leaving/delete", &[("confirm", "leaving")]).await.expect(303);
     let waits = "select count(*) from job_step where status = 'pending' and detail like '%did not respond%Retrying.'";
     until("the pages say what both jobs wait for", || place.sql(waits) == "2").await;
-    // What an engine's restart does to what runs on it.
+    // A restart of the engine kills its containers.
     for name in ["kept", "leaving"] {
-        docker::docker(&["kill", &format!("{}-{name}", portal.instance)]);
+        docker::docker(&["kill", &portal.container(name)]);
     }
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(
         place.sql("select count(*) from job where status in ('queued', 'running') and attempt <= 1"),
         "2",
-        "waiting is no attempt"
+        "waiting does not count as an attempt"
     );
     assert_eq!(place.sql("select count(*) from state where state = 'failed'"), "0");
 
@@ -123,9 +123,13 @@ async fn what_failed_is_taken_back_when_the_engine_answers_again() {
     until("its create has failed", || held::waiting(&place) == 1).await;
     door.shut();
     held::release(&place);
-    until("its failure is noted", || place.sql("select status from job_step where seq = 6") == "failed").await;
+    until("its failure is recorded", || place.sql("select status from job_step where seq = 6") == "failed").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(place.sql("select state from state"), "provisioning", "it is not said to be undone before it is");
+    assert_eq!(
+        place.sql("select state from state"),
+        "provisioning",
+        "it must not be reported as failed before it has been undone"
+    );
     assert_eq!(place.containers().len(), 1);
     door.reopen();
     admin.wait_for("lab", "failed").await;
@@ -147,10 +151,10 @@ async fn an_engine_that_ends_between_two_steps_does_not_fail_the_create() {
     until("all are held", || held::waiting(&place) == 3).await;
     door.shut();
     for name in ["waiting", "accounts", "handing"] {
-        docker::docker(&["stop", &format!("{}-{name}", portal.instance)]);
+        docker::docker(&["stop", &portal.container(name)]);
     }
     held::release(&place);
-    until("they found it out", || place.sql("select count(*) from job where error is not null") == "3").await;
+    until("all jobs have noticed it", || place.sql("select count(*) from job where error is not null") == "3").await;
     door.reopen();
     for name in ["waiting", "accounts", "handing"] {
         admin.wait_for(name, "running").await;

@@ -6,15 +6,15 @@ use std::process::Command;
 use mydb::config::{Config, Tier};
 
 use super::{Place, held, until};
-use crate::backups::{back_up, ended};
+use crate::backups::back_up;
 use crate::support::seeds::directories;
 use crate::support::{Options, TestPortal, portal::test_dir, store};
 
-/// A small file system of its own, for a tier.
-struct Small(PathBuf);
+/// A small file system for a storage tier.
+pub struct Small(pub PathBuf);
 
 impl Small {
-    fn mount(size: &str) -> Self {
+    pub fn mount(size: &str) -> Self {
         let unique = hex::encode(mydb::secrets::Random::system().bytes::<4>());
         let path = test_dir().join(format!("small-{unique}"));
         std::fs::create_dir_all(&path).expect("a mount point");
@@ -23,14 +23,14 @@ impl Small {
         small
     }
 
-    /// Leaves so much free, of what is free now.
-    fn leave(&self, bytes: u64) {
+    /// Shrinks the file system so that this many bytes are free.
+    pub fn leave(&self, bytes: u64) {
         let has = rustix::fs::statvfs(&self.0).expect("it is mounted");
         let used = (has.f_blocks - has.f_bfree) * has.f_frsize;
         self.run("mount", &["-o", &format!("remount,size={}", used + bytes)]);
     }
 
-    fn run(&self, program: &str, args: &[&str]) {
+    pub fn run(&self, program: &str, args: &[&str]) {
         let done = Command::new(program).args(args).arg(&self.0).status().expect("it can be run");
         assert!(done.success(), "{program} {}", self.0.display());
     }
@@ -43,7 +43,8 @@ impl Drop for Small {
     }
 }
 
-fn with_tier(path: PathBuf) -> Options {
+/// Options of a portal with this tier, named `small`.
+pub fn with_tier(path: PathBuf) -> Options {
     let tier = Tier {
         name: "small".to_owned(),
         path,
@@ -87,12 +88,12 @@ async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
     let admin = portal.admin().await;
     admin.submit_create("lab", &[("storage", "small")]).await.expect(303);
     until("its directory is made", || held::waiting(&place) == 1).await;
-    std::fs::write(small.0.join("other"), vec![0u8; 290 * 1024 * 1024]).expect("somebody else's file");
+    std::fs::write(small.0.join("other"), vec![0u8; 290 * 1024 * 1024]).expect("an unrelated file");
     held::release(&place);
     admin.wait_for("lab", "failed").await;
     let page = admin.get("/containers/lab").await.expect(200).text();
-    assert!(page.contains("No space left on device"), "its last words are shown: {page}");
-    assert_eq!(left(&place, &small), 0, "its directory is taken back");
+    assert!(page.contains("No space left on device"), "the last lines of the server's log are shown: {page}");
+    assert_eq!(left(&place, &small), 0, "its directory is removed");
     assert!(place.containers().is_empty());
 
     std::fs::remove_file(small.0.join("other")).expect("there is room again");
@@ -122,7 +123,7 @@ async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_origi
     let fill = "create table t as select i, md5(i::text) as body from generate_series(1, 500000) i";
     db.batch_execute(fill).await.expect("fills");
     let id = back_up(&portal, &admin, "lab").await;
-    assert_eq!(ended(&portal, "drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
     let path = format!("/containers/lab/backups/{id}/restore");
     for (kind, seq, fields) in [
         ("restore", 9, [("name", "copy"), ("confirm", "")]),
@@ -131,15 +132,15 @@ async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_origi
         let name = if kind == "restore" { "copy" } else { "lab" };
         held::hold(&place, kind, name, seq, "running");
         admin.post(&path, &fields).await.expect(303);
-        until("it has made what it fills", || held::waiting(&place) == 1).await;
-        // Room for an empty server, where that is still to be made, and for some of the data.
+        until("the restore is held at its step", || held::waiting(&place) == 1).await;
+        // Leaves room for an empty server, if that is still to be created, and for some of the data.
         small.leave(if kind == "restore" { 12 } else { 70 } * 1024 * 1024);
         held::release(&place);
-        let (status, error) = ended(&portal, kind).await;
+        let (status, error) = portal.ended(kind).await;
         println!("{kind}: {error}");
         assert!(status == "failed" && error.contains("The storage tier “Small disk” filled up"), "{kind}: {error}");
         assert!(error.contains("Free up space, then restore again"), "{kind}: {error}");
-        assert_eq!(place.containers(), [format!("{}-lab", portal.instance)], "{kind}");
+        assert_eq!(place.containers(), [portal.container("lab")], "{kind}");
         assert_eq!(left(&place, &small), 1, "{kind}: only the database's own directory");
         assert_eq!(count().await, 500_000, "{kind}");
         small.run("mount", &["-o", "remount,size=1300m"]);
@@ -147,7 +148,11 @@ async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_origi
         assert_eq!(portal.sql("select count(*) from snapshot where made_at is not null"), "0");
     }
     admin.wait_for("copy", "failed").await;
-    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5", "an older proof stays");
+    assert_eq!(
+        portal.sql(&format!("select level from backup_log where id = '{id}'")),
+        "5",
+        "the level of the earlier test restore remains"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +169,7 @@ async fn a_tier_that_is_not_there_is_shown_with_its_reason_and_not_used() {
     std::fs::remove_file(at.join("tier.unavailable")).expect("the note is taken away");
     admin.create("lab", &[("storage", "small")]).await;
 
-    // It goes away under a database: what it holds is not made anew elsewhere, and nothing runs on its mount point.
+    // The tier disappears under a database: its data is not created anew, and nothing runs on its mount point.
     admin.post("/containers/lab/stop", &[]).await.expect(303);
     admin.wait_for("lab", "stopped").await;
     std::fs::rename(at.join("tier"), at.join("away")).expect("the tier is away");

@@ -2,8 +2,8 @@
 
 use super::Place;
 
-/// Installs the trigger. A step held at `running` is noted but not begun; at `done` its work is done but not noted. Step 0
-/// is the job's own end.
+/// Installs the trigger. A step held at `running` has not begun; a step held at `done` has done its work, but this is
+/// not recorded yet. Step 0 is the end of the job.
 pub fn prepare(place: &Place) {
     place.sql(
         "create table hold (kind text, name text, seq int, status text);
@@ -22,18 +22,21 @@ pub fn prepare(place: &Place) {
     );
 }
 
-/// Holds the job of this kind on the database of this name there.
+/// Holds the job of this kind for the database with this name at this step and status.
 pub fn hold(place: &Place, kind: &str, name: &str, seq: usize, status: &str) {
     place.sql(&format!("insert into hold values ('{kind}', '{name}', {seq}, '{status}')"));
 }
 
-/// How many are held now.
+/// Number of jobs that are held now, as a query.
+pub const WAITING: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+
+/// Number of jobs that are held now.
 pub fn waiting(place: &Place) -> usize {
-    let asleep = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
-    place.sql(asleep).parse().expect("a number")
+    place.sql(WAITING).parse().expect("a number")
 }
 
-/// Ends what is held as the death of its portal would: nothing of it is written.
+/// Terminates the held sessions, as if their portal had died: nothing of them is written.
 pub fn cut(place: &Place) {
     place.sql(
         "delete from hold;
@@ -42,7 +45,7 @@ pub fn cut(place: &Place) {
     );
 }
 
-/// Lets what is held go on.
+/// Lets the held jobs continue.
 pub fn release(place: &Place) {
     place.sql("delete from hold");
 }

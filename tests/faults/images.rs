@@ -5,7 +5,7 @@ use mydb::config::Config;
 use super::{Place, until};
 use crate::support::{Options, POSTGRES_15, POSTGRES_17, TestPortal, docker::docker};
 
-/// Nobody listens there, so the answer comes at once.
+/// Nothing listens there, so a pull fails at once.
 const NOWHERE: &str = "localhost:1/nothing:15";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,7 +15,8 @@ async fn an_image_that_cannot_be_had_is_shown_and_refused_with_the_reason() {
     };
     let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
     let admin = portal.admin().await;
-    until("it is known", || portal.app().app.images.get(POSTGRES_15).unavailable().is_some()).await;
+    until("the image is known to be unavailable", || portal.app().app.images.get(POSTGRES_15).unavailable().is_some())
+        .await;
     let form = admin.get("/containers/new?engine=postgres").await.expect(200);
     assert!(form.text().contains("currently unavailable") && !form.text().contains(NOWHERE), "{}", form.text());
     let reply = admin.submit_create("lab", &[("image", POSTGRES_15)]).await.expect(422);
@@ -24,7 +25,7 @@ async fn an_image_that_cannot_be_had_is_shown_and_refused_with_the_reason() {
     admin.create("lab", &[("image", POSTGRES_17)]).await;
 }
 
-/// Takes the tag of this test away again, also when it fails.
+/// Removes the tag of this test on drop, also if the test fails.
 struct Tag(String);
 
 impl Drop for Tag {
@@ -45,7 +46,7 @@ async fn an_image_that_vanishes_after_the_form_fails_the_create_with_a_sentence(
     let admin = portal.admin().await;
     let present =
         || matches!(portal.app().app.images.get(POSTGRES_17), mydb::runtime::image_states::ImageState::Present { .. });
-    until("it is known as present", present).await;
+    until("the image is known to be present", present).await;
     docker(&["rmi", &tag.0]);
     admin.submit_create("lab", &[]).await.expect(303);
     admin.wait_for("lab", "failed").await;

@@ -11,7 +11,7 @@ use crate::backups::objects_in;
 use crate::support::program::Program;
 use crate::support::{Client, docker};
 
-/// mydb_admin, asked over one connection: the kills don't reach it.
+/// One connection to mydb_admin that survives the kills.
 struct Tables(tokio_postgres::Client);
 
 impl Tables {
@@ -24,7 +24,8 @@ impl Tables {
 
     /// The columns of all rows.
     async fn rows(&self, statement: &str) -> Vec<Vec<String>> {
-        let said = self.0.simple_query(statement).await.unwrap_or_else(|e| panic!("this runs: {statement}: {e}"));
+        let said =
+            self.0.simple_query(statement).await.unwrap_or_else(|e| panic!("this statement failed: {statement}: {e}"));
         let row = |m: tokio_postgres::SimpleQueryMessage| match m {
             tokio_postgres::SimpleQueryMessage::Row(row) => {
                 Some((0..row.len()).map(|i| row.get(i).unwrap_or_default().to_owned()).collect())
@@ -38,14 +39,14 @@ impl Tables {
         self.rows(statement).await.into_iter().flatten().next().unwrap_or_default()
     }
 
-    /// Whether a job of this kind is under way.
+    /// Whether a job of this kind is queued or running.
     async fn open(&self, kind: &str) -> bool {
         let open = format!("select count(*) from job where kind = '{kind}' and status in ('queued', 'running')");
         self.one(&open).await != "0"
     }
 }
 
-/// Looks whether every good backup is there as its manifest says, and answers what lies there beside them.
+/// Checks that the objects of every good backup match its manifest, and returns the other files in the store.
 async fn judge(tables: &Tables, store: &Path) -> Vec<PathBuf> {
     let objects = "select b.location, o->>'file', o->'stored'->>'bytes', o->'stored'->>'sha256'
                      from backup_log b, jsonb_array_elements(b.manifest->'objects') o where b.kind = 'backup' and b.status = 'succeeded'";
@@ -63,14 +64,14 @@ async fn judge(tables: &Tables, store: &Path) -> Vec<PathBuf> {
     others
 }
 
-/// What is in a database, asked from inside its container.
+/// The content of a database, queried in its container.
 fn holds(place: &Place, name: &str) -> String {
-    let inside = format!("{}-{name}", place.instance);
+    let inside = place.container(name);
     let ask = "exec psql -U \"$POSTGRES_USER\" -d trial -XAtqc 'select count(*), sum(i) from t'";
     docker::docker(&["exec", &inside, "sh", "-c", ask])
 }
 
-/// Takes away what was restored: the copies that run are deleted, those in the trash purged.
+/// Removes restored databases: running ones are deleted, and those in the trash are deleted permanently.
 async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
     let idle = "select name, state from container c join state s on s.container_id = c.id where name <> 'lab' and purged_at is null
                    and not exists (select from job j where j.container_id = c.id and j.status in ('queued', 'running'))";
@@ -85,14 +86,14 @@ async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
             "trashed" => {
                 admin.post(&format!("/containers/{name}/purge"), &[("confirm", name)]).await.expect(303);
             }
-            _ => panic!("it failed for being killed: {row:?}"),
+            _ => panic!("it failed because the program was killed: {row:?}"),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_instants_of_backups_and_of_restores() {
-    // So many while a backup, and so many while a restore is under way.
+    // The number of kills during backups, and the same number during restores.
     let kills = rounds(50, 8);
     let mut dice = Dice::new();
     let mut program = Program::install_with_store();
@@ -105,9 +106,11 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
     let user = sign_in(tables.one("select port from port").await.parse().expect("a port")).await.expect("signs in");
     user.batch_execute("create table t as select generate_series(1, 1000) as i").await.expect("fills");
     admin.post("/containers/lab/backup", &[]).await.expect(303);
-    // With the drill that follows the first one.
-    until("the backup is made", || place.sql("select count(*) from backup_log where status = 'succeeded'") == "2")
-        .await;
+    // Includes the test restore that follows the first backup.
+    until("the backup and its test restore have succeeded", || {
+        place.sql("select count(*) from backup_log where status = 'succeeded'") == "2"
+    })
+    .await;
     let takes = "select extract(epoch from finished_at - started_at)::text from job where kind = 'backup'";
     let takes = Duration::from_secs_f64(tables.one(takes).await.parse().expect("seconds"));
 
@@ -115,7 +118,7 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
     let begin = Instant::now();
     while backups < kills || restores < kills {
         done += 1;
-        assert!(done < 4 * kills, "of {done} kills only {backups} and {restores} hit something");
+        assert!(done < 4 * kills, "of {done} kills, only {backups} hit a backup and {restores} a restore");
         if !tables.open("backup").await {
             admin.post("/containers/lab/backup", &[]).await.expect(303);
         }
@@ -129,7 +132,7 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
         program.kill();
         backups += u32::from(tables.open("backup").await);
         restores += u32::from(tables.open("restore").await);
-        // Its leases run out at once, not after seconds.
+        // The leases expire at once instead of after seconds.
         tables.rows("update job set lease_until = now() - interval '1 second' where status = 'running'").await;
         judge(&tables, &store).await;
         program.spawn();
@@ -147,11 +150,11 @@ async fn killed_at_random_instants_of_backups_and_of_restores() {
     }
     place.all_is_right().await;
     let failed = tables.rows("select kind, error from job where status <> 'succeeded'").await;
-    assert!(failed.is_empty(), "nothing failed for being killed: {failed:?}");
+    assert!(failed.is_empty(), "jobs failed because the program was killed: {failed:?}");
     assert_eq!(tables.one("select count(*) from backup_log where status <> 'succeeded'").await, "0");
     assert_eq!(tables.one("select count(*) from upload").await, "0");
-    assert_eq!(judge(&tables, &store).await, Vec::<PathBuf>::new(), "nothing but good backups is in the store");
-    let left = docker::docker(&["exec", &format!("{}-lab", place.instance), "sh", "-c", "ls /tmp | grep db4sci; true"]);
-    assert_eq!(left, "", "no dump's files are left in the container");
+    assert_eq!(judge(&tables, &store).await, Vec::<PathBuf>::new(), "the store contains more than the good backups");
+    let left = docker::docker_ok(&["exec", &place.container("lab"), "sh", "-c", "ls /tmp | grep db4sci; true"]);
+    assert_eq!(left, "", "files of a dump are left in the container");
     assert_eq!(holds(&place, "lab"), "1000|500500");
 }

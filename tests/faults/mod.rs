@@ -7,8 +7,8 @@ mod clock;
 mod dying;
 mod engine;
 mod engine_away;
-mod full;
-mod held;
+pub mod full;
+pub mod held;
 mod images;
 mod killed;
 mod killed_backups;
@@ -21,29 +21,37 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::support::seeds::directories;
-use crate::support::{TestPortal, admin_db::psql, docker};
+use crate::support::{PATIENCE, TestPortal, admin_db::psql, docker, portal::container_of};
 
-/// Where a portal's things are, however it is run.
-struct Place {
+/// How long a running server may take to accept a connection on a busy machine.
+const SIGN_IN: Duration = Duration::from_secs(60);
+
+/// The instance, mydb_admin and storage tier of a portal, whether it runs in the test or as a program.
+pub struct Place {
     instance: String,
     tables: String,
     tier: PathBuf,
 }
 
 impl Place {
-    fn of(portal: &TestPortal) -> Self {
+    pub fn of(portal: &TestPortal) -> Self {
         let tier = portal.dir.join("tiers/standard");
         Self { instance: portal.instance.clone(), tables: portal.tables_url(), tier }
     }
 
     fn sql(&self, statement: &str) -> String {
-        psql(&self.tables, statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+        psql(&self.tables, statement).unwrap_or_else(|| panic!("this statement failed: {statement}"))
     }
 
-    /// The directories of databases, those that wait for their removal among them.
+    /// The directories of databases, including those that are to be removed.
     fn directories(&self) -> BTreeSet<String> {
         let paths = directories(&self.tier.join(&self.instance)).into_iter();
         paths.filter_map(|p| p.file_name().map(|n| n.to_string_lossy().into_owned())).collect()
+    }
+
+    /// The engine's name for the container of a database.
+    fn container(&self, name: &str) -> String {
+        self.sql(&container_of(name))
     }
 
     /// The databases' containers in the engine.
@@ -55,7 +63,8 @@ impl Place {
         names
     }
 
-    /// Waits until no job waits or runs, for as long as there is progress: many jobs on a busy machine take their time.
+    /// Waits until no job is queued or running. The deadline restarts with every step, because many jobs on a busy
+    /// machine are slow.
     async fn settled(&self) {
         let open = "select count(*) from job where status in ('queued', 'running')";
         let done = "select count(*) from job_step where status in ('done', 'failed', 'undone')";
@@ -65,12 +74,12 @@ impl Place {
             if now != before {
                 (before, since) = (now, Instant::now());
             }
-            assert!(since.elapsed() < Duration::from_secs(60), "for a minute no job went on: {}", self.open_jobs());
+            assert!(since.elapsed() < PATIENCE, "the jobs make no progress: {}", self.open_jobs());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// The jobs that have not ended, and what they are at.
+    /// The jobs that have not ended, with their open steps.
     fn open_jobs(&self) -> String {
         self.sql(
             "select j.kind, c.name, j.status, j.attempt, j.worker, j.lease_until - now(), j.run_at - now(), j.error, s.name, s.status, s.detail
@@ -80,56 +89,80 @@ impl Place {
         )
     }
 
-    /// What must be so whenever no job is under way: the rows are true, each database that runs has exactly one container
-    /// and lets its user in, nothing else is in the engine or on the disk, and every step is done, failed or taken back.
+    /// Waits until no job is open, and checks the invariants. If the reconciler has begun a job meanwhile, what was seen
+    /// does not count.
     async fn all_is_right(&self) {
-        self.settled().await;
+        let jobs = "select count(*) from job";
+        loop {
+            self.settled().await;
+            let before = self.sql(jobs);
+            let found = self.examine().await;
+            if self.sql(jobs) == before {
+                return found.unwrap_or_else(|fault| panic!("{fault}"));
+            }
+        }
+    }
+
+    /// Checks the invariants that hold when no job is open: the rows are correct, each running database has exactly
+    /// one container and accepts its user, there is nothing else in the engine or on the disk, and every step is done,
+    /// failed or undone.
+    async fn examine(&self) -> Result<(), String> {
         let rows = self.sql(
-            "select c.id, name, state, started_at is not null, coalesce(failed_reason, ''), port from container c
+            "select c.id, name, state, started_at is not null, port, replace(coalesce(failed_reason, ''), chr(10), ' ')
+               from container c
                join state s on s.container_id = c.id join port p on p.container_id = c.id
               where purged_at is null order by name",
         );
         let (mut directories, mut containers) = (BTreeSet::new(), Vec::new());
         let mut ports = BTreeMap::new();
-        for row in rows.lines().filter(|r| r.split('|').count() >= 6) {
-            let [id, name, state, ran, reason, port] = row.splitn(6, '|').collect::<Vec<_>>()[..] else {
-                unreachable!()
+        for row in rows.lines() {
+            let [id, name, state, ran, port, reason] = row.splitn(6, '|').collect::<Vec<_>>()[..] else {
+                panic!("{row}: not the expected columns")
             };
             match state {
                 "running" => {
-                    containers.push(format!("{}-{name}", self.instance));
+                    containers.push(self.container(name));
                     ports.insert(name.to_owned(), port.parse::<u16>().expect("a port"));
                 }
                 "trashed" => {}
-                "failed" => assert!(!reason.is_empty() && ran == "f", "{row}: it says why, and was never handed over"),
-                _ => panic!("{row}: no state to stay in"),
+                "failed" if !reason.is_empty() && ran == "f" => {}
+                "failed" => {
+                    let rule = "a failed database must give its reason and must never have been handed over";
+                    return Err(format!("{row}: {rule}"));
+                }
+                _ => return Err(format!("{row}: not a final state")),
             }
             if ran == "t" {
                 directories.insert(id.to_owned());
             }
         }
-        assert_eq!(self.containers(), containers, "{rows}");
-        assert_eq!(self.directories(), directories, "{rows}");
+        containers.sort();
+        same("containers", &self.containers(), &containers, &rows)?;
+        same("directories", &self.directories(), &directories, &rows)?;
         for (name, port) in ports {
-            let user = sign_in(port).await.unwrap_or_else(|e| panic!("the user of {name} signs in: {e}"));
-            user.query_one("select 1", &[]).await.expect("the server works");
+            let user = sign_in(port).await.map_err(|e| format!("the user of {name} cannot sign in: {e:?}"))?;
+            user.query_one("select 1", &[]).await.map_err(|e| format!("the server of {name} does not work: {e:?}"))?;
         }
-        // Of jobs that ended: what the reconciler begins just now is none that stays half-way.
+        // Only jobs that have ended: the reconciler may have just begun another.
         let half = self.sql(
             "select string_agg(kind || ' ' || job.status || ': ' || name || ' ' || job_step.status, '; ')
                from job_step join job on job.id = job_id
               where job.status not in ('queued', 'running')
                 and (job_step.status = 'running' or (job.status = 'succeeded' and job_step.status <> 'done'))",
         );
-        assert_eq!(half, "", "no step stays half-way");
+        if half.is_empty() { Ok(()) } else { Err(format!("a step was left unfinished: {half}")) }
     }
 }
 
-/// A connection to a database that `submit_create` made, as its user and through its published port.
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T, rows: &str) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}\n{rows}")) }
+}
+
+/// Connects to a database that `submit_create` created, as its user and through its published port.
 async fn sign_in(port: u16) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(port).dbname("trial").user("ada").password("correct-horse");
-    let (client, connection) = config.connect_timeout(Duration::from_secs(10)).connect(tokio_postgres::NoTls).await?;
+    let (client, connection) = config.connect_timeout(SIGN_IN).connect(tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -140,31 +173,31 @@ async fn keep(portal: &TestPortal, name: &str) {
     user.batch_execute("create table kept (x int); insert into kept values (42)").await.expect("the user writes");
 }
 
-/// Whether the row is there.
+/// Whether the row of [`keep`] is there.
 async fn kept(portal: &TestPortal, name: &str) -> bool {
     let Ok(user) = portal.connect(name, "correct-horse").await else { return false };
     user.query_one("select x from kept", &[]).await.is_ok_and(|row| row.get::<_, i32>(0) == 42)
 }
 
-/// Waits until it is so; two minutes at most, because a machine that builds at the same time is slow.
+/// Waits until the condition holds, for at most [`PATIENCE`].
 #[track_caller]
 fn until(what: &str, so: impl FnMut() -> bool) -> impl Future<Output = ()> {
-    within(Duration::from_secs(120), what, so)
+    within(PATIENCE, what, so)
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 #[track_caller]
 fn within(limit: Duration, what: &str, mut so: impl FnMut() -> bool) -> impl Future<Output = ()> {
     let (begin, caller) = (Instant::now(), std::panic::Location::caller());
     async move {
         while !so() {
-            assert!(begin.elapsed() < limit, "{caller}: within {} s {what}", limit.as_secs());
+            assert!(begin.elapsed() < limit, "{caller}: did not happen within {} s: {what}", limit.as_secs());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Numbers that look random and can be had again: `DB4SCI_TEST_SEED` of the run that failed.
+/// Pseudorandom numbers that `DB4SCI_TEST_SEED` of a failed run reproduces.
 struct Dice(u64);
 
 impl Dice {
@@ -178,7 +211,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// A time below `most`.
+    /// A duration of at most `most`.
     fn time(&mut self, most: Duration) -> Duration {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -189,7 +222,7 @@ impl Dice {
     }
 }
 
-/// The whole number of rounds where time does not matter, few in the ordinary run.
+/// The number of rounds: `full` if `DB4SCI_TEST_FULL` is set, otherwise `short`.
 fn rounds(full: u32, short: u32) -> u32 {
     if std::env::var_os("DB4SCI_TEST_FULL").is_some() { full } else { short }
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use mydb::domain::engine::EngineKind;
 
 use super::until;
-use crate::backups::ended;
 use crate::engines::{fields, place, sign_in};
 use crate::support::{Options, Tables, TestPortal, docker};
 
@@ -20,10 +19,10 @@ async fn a_server_that_works_is_waited_for_beyond_its_time() {
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     ada.post("/containers/lab/restart", &[]).await.expect(303);
-    let (status, error) = ended(&portal, "restart").await;
+    let (status, error) = portal.ended("restart").await;
     assert_eq!(status, "succeeded", "{error}");
     let took = portal.sql("select extract(epoch from finished_at - started_at) > 1 from job where kind = 'restart'");
-    assert_eq!(took, "t", "a Java machine takes longer than a second");
+    assert_eq!(took, "t", "the restart must take longer than the timeout of a second");
     sign_in(&place(&portal, EngineKind::Neo4j, "lab"), "correct-horse").await.expect("it answers");
 }
 
@@ -40,13 +39,13 @@ async fn what_an_image_was_making_when_all_was_killed_is_begun_anew() {
         more.extend([("dbuserpass", "correct-horse".to_owned()), ("dbname", "trial".to_owned())]);
         let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
         ada.submit_create(name, &more).await.expect(303);
-        let container = format!("{}-{name}", portal.instance);
-        // Some of its data is there, and looks made.
+        let container = portal.container(name);
+        // Some of the data is there and looks complete.
         let begun = || {
             let data = if engine == EngineKind::Mongodb { "/data/db/WiredTiger" } else { "/var/lib/mysql/mysql" };
             docker::docker(&["exec", &container, "sh", "-c", &format!("[ -e {data} ] && echo begun")]) == "begun"
         };
-        until("the image is at work", begun).await;
+        until("the image has begun to initialise its data", begun).await;
         portal.kill();
         docker::docker(&["kill", &container]);
         portal.run().await;
@@ -55,6 +54,6 @@ async fn what_an_image_was_making_when_all_was_killed_is_begun_anew() {
         ada.sign_in("ada", "researcher-1").await;
         ada.wait_for(name, "running").await;
         assert!(again.elapsed() < Duration::from_secs(120), "{name}: {:?}", again.elapsed());
-        sign_in(&place(&portal, engine, name), "correct-horse").await.expect("it is theirs");
+        sign_in(&place(&portal, engine, name), "correct-horse").await.expect("the user signs in");
     }
 }

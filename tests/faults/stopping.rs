@@ -16,7 +16,7 @@ async fn a_create_under_way_is_put_back_and_finished_after_the_start() {
     portal.stop().await;
     assert!(begin.elapsed() < Duration::from_secs(15), "it took {:?}", begin.elapsed());
     assert_eq!(place.sql("select count(*) from job where status = 'running'"), "0", "no job is left running");
-    assert_eq!(place.sql("select attempt from job"), "0", "a stop is no attempt");
+    assert_eq!(place.sql("select attempt from job"), "0", "a stop does not count as an attempt");
     portal.run().await;
     portal.admin().await.wait_for("lab", "running").await;
     place.all_is_right().await;

@@ -8,7 +8,7 @@ use mydb::config::Config;
 use mydb::serve::Running;
 
 use super::{Place, until};
-use crate::backups::{ended, objects};
+use crate::backups::objects;
 use crate::support::{Client, Options, TestPortal};
 
 async fn second(portal: &TestPortal) -> Running {
@@ -45,9 +45,9 @@ async fn each_job_is_run_by_one_of_them() {
     assert_eq!(
         portal.sql("select count(*) from job where status = 'succeeded' and attempt = 1"),
         "10",
-        "none was run twice"
+        "every job needs one attempt"
     );
-    assert_eq!(workers(&portal).len(), 2, "both had their share");
+    assert_eq!(workers(&portal).len(), 2, "both portals must have run jobs");
     assert_eq!(portal.sql("select count(distinct port) from port where container_id is not null"), "10");
     for client in &clients {
         assert!(client.get("/").await.expect(200).body.matches("/containers/db").count() >= 10);
@@ -65,11 +65,11 @@ async fn one_finishes_what_the_other_left_when_it_was_killed() {
         admin.submit_create(&format!("db{i}"), &[]).await.expect(303);
     }
     let its = format!("select count(*) from job where status = 'running' and worker like '{name}/%'");
-    until("the other one is at work", || portal.sql(&its) != "0").await;
+    until("the other portal is running a job", || portal.sql(&its) != "0").await;
     drop(other);
     Place::of(&portal).all_is_right().await;
     assert_eq!(portal.sql("select count(*) from job where status = 'succeeded'"), "6");
-    assert_ne!(portal.sql("select count(*) from job where attempt = 2"), "0", "something was taken over");
+    assert_ne!(portal.sql("select count(*) from job where attempt = 2"), "0", "no job was taken over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn a_backup_that_both_start_is_made_once() {
         "select count(*) || ' ' || count(*) filter (where status = 'succeeded') from backup_log where kind = 'backup'";
     let jobs = "select count(*) || ' ' || max(attempt) from job where kind = 'backup'";
 
-    // By both buttons.
+    // Started with the buttons of both portals.
     let press = |client: &Client| {
         let client = client.clone();
         async move { client.post("/containers/lab/backup", &[]).await }
@@ -90,11 +90,11 @@ async fn a_backup_that_both_start_is_made_once() {
     let replies = tokio::join!(press(&clients[0]), press(&clients[1]), press(&clients[0]), press(&clients[1]));
     let statuses = [replies.0, replies.1, replies.2, replies.3].map(|r| r.status.as_u16());
     assert!(statuses.iter().all(|s| *s < 500), "{statuses:?}");
-    assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()));
-    assert_eq!(ended(&portal, "drill").await.0, "succeeded");
+    assert_eq!(portal.ended("backup").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.ended("drill").await.0, "succeeded");
     assert_eq!((portal.sql(made), portal.sql(jobs)), ("1 1".to_owned(), "1 1".to_owned()), "{statuses:?}");
 
-    // By both schedules: it is due, and both look at the same time.
+    // Started by both schedules: a backup is due, and both portals check at the same time.
     portal.sql(
         "update container set created_at = created_at - interval '3 days';
          update backup_log set started_at = started_at - interval '3 days'",
@@ -105,9 +105,9 @@ async fn a_backup_that_both_start_is_made_once() {
         tokio::spawn(async move { mydb::jobs::backups::enqueue(&app).await })
     });
     for look in looks {
-        look.await.expect("no panic").expect("it looks");
+        look.await.expect("no panic").expect("the check succeeds");
     }
-    assert_eq!(ended(&portal, "backup").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.ended("backup").await, ("succeeded".to_owned(), String::new()));
     Place::of(&portal).settled().await;
     assert_eq!((portal.sql(made), portal.sql(jobs)), ("2 2".to_owned(), "2 1".to_owned()));
     assert_eq!(portal.sql("select count(*) from upload"), "0");
@@ -129,11 +129,11 @@ async fn periodic_work_is_done_once_a_period() {
     );
     let other = second(&portal).await;
     let runs = "select count(*) from run where name = 'reconcile'";
-    until("it ran often", || portal.sql(runs).parse::<u32>().expect("a number") >= 6).await;
+    until("it has run six times", || portal.sql(runs).parse::<u32>().expect("a number") >= 6).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let gaps =
         "select count(*) from (select at - lag(at) over (order by at) as gap from run where name = 'reconcile') g
                  where gap < interval '1 second'";
-    assert_eq!(portal.sql(gaps), "0", "never sooner than its period of a second");
+    assert_eq!(portal.sql(gaps), "0", "a run came sooner than the interval of a second");
     other.stop().await.expect("it stops");
 }

@@ -2,7 +2,7 @@
 
 use crate::support::TestPortal;
 
-/// The id in the first address of a page that has this beginning and end.
+/// The id between these two texts, at the first occurrence on the page.
 fn id_between(body: &str, before: &str, after: &str) -> String {
     let start = body.find(before).unwrap_or_else(|| panic!("{before} is on the page")) + before.len();
     body[start..].split(after).next().expect("an id").to_owned()
@@ -132,7 +132,7 @@ async fn people_look_after_their_account() {
 async fn an_admin_sees_how_the_portal_is() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
-    // Rows alone are enough for lists; no server is made for them.
+    // Lists need only rows; no servers are created for them.
     portal.sql(
         "with made as (insert into container (id, name, engine, image, dbname, dbuser, account_id, storage, memory_bytes, millicpus,
                                               docker_name, created_by, created_at)
@@ -180,18 +180,21 @@ async fn an_admin_sees_how_the_portal_is() {
 
     let storage = admin.get("/admin/storage").await.expect(200).text();
     assert!(storage.contains("everyone"), "{storage}");
-    // The periodic work appears with its first run.
-    let begin = std::time::Instant::now();
-    let system = loop {
-        let system = admin.get("/admin/system").await.expect(200).text();
-        if system.contains("reconcile") || begin.elapsed().as_secs() > 30 {
-            break system;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    };
-    for part in ["answers", "PostgreSQL 1", &portal.instance, "reconcile", "docker.io/library/postgres:17"] {
+    // Periodic tasks appear after their first run.
+    portal.until("select count(*) from schedule where name = 'reconcile' and last_run is not null", |n| n == "1").await;
+    let system = admin.get("/admin/system").await.expect(200).text();
+    for part in
+        ["answers", "PostgreSQL 1", &portal.instance, "Desired and actual states", "docker.io/library/postgres:17"]
+    {
         assert!(system.contains(part), "{part}: {system}");
     }
+    // The seeds of all tests of this run: one for each image and tier.
+    let images = admin.get("/admin/system").await.expect(200).all("table tr:has(code)");
+    let postgres = images.iter().find(|row| row.contains("postgres:17")).expect("the image");
+    assert!(postgres.contains("standard: "), "{postgres}");
+    let metrics = portal.nobody().get("/metrics").await.expect(200).body;
+    let seed = "db4sci_seed_timestamp_seconds{image=\"docker.io/library/postgres:17\",tier=\"standard\"}";
+    assert!(metrics.contains(seed), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,13 +225,16 @@ async fn help_is_there_for_everybody() {
         "mongodb",
         "neo4j",
         "backups",
+        "copies",
+        "templates",
         "limits",
+        "api",
         "deleting",
         "questions",
     ] {
         let page = nobody.get(&format!("/docs/{name}")).await.expect(200);
         assert_eq!(page.all("h1").len(), 1, "{name}");
-        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 10, "{name}");
+        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 13, "{name}");
     }
     assert!(nobody.get("/docs/deleting").await.text().contains("10 days"));
     for name in ["nothing", "..%2F..%2FREADME", "first-steps.md"] {

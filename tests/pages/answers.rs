@@ -8,7 +8,7 @@ use crate::support::{Client, Reply, TestPortal};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What every answer carries, whatever it is.
+/// Checks the headers that every response must have.
 fn is_safe(what: &str, reply: &Reply) {
     let header = |name: &str| reply.headers.get(name).map_or("", |v| v.to_str().expect("text"));
     let csp = header("content-security-policy");
@@ -22,7 +22,7 @@ fn is_safe(what: &str, reply: &Reply) {
     assert_eq!(header("x-request-id").len(), 16, "{what}");
 }
 
-/// An error page: HTML with a heading, a way on and the request's id.
+/// Checks an error page: HTML with a heading, a link or button to continue, and the request id.
 fn is_error_page(what: &str, reply: &Reply, status: u16) {
     assert_eq!(reply.status.as_u16(), status, "{what}: {}", reply.text());
     is_safe(what, reply);
@@ -30,10 +30,10 @@ fn is_error_page(what: &str, reply: &Reply, status: u16) {
     let id = reply.headers["x-request-id"].to_str().expect("text");
     assert!(reply.text().contains(&format!("Request ID: {id}")), "{what}: {}", reply.text());
     assert_eq!(reply.all("h1").len(), 1, "{what}");
-    assert!(!reply.all("main .actions a, main .button").is_empty(), "{what}: a way on");
+    assert!(!reply.all("main .actions a, main .button").is_empty(), "{what}: a way to continue");
 }
 
-/// A problem of the API (RFC 9457).
+/// Checks a problem document of the API (RFC 9457).
 fn is_problem(what: &str, reply: &Reply, status: u16) {
     assert_eq!(reply.status.as_u16(), status, "{what}: {}", reply.body);
     is_safe(what, reply);
@@ -144,7 +144,7 @@ async fn a_form_that_another_site_sends_changes_nothing() {
     }
     assert_eq!(portal.sql("select (select count(*) from container) + (select count(*) from token)"), "0");
     ada.get("/").await.expect(200);
-    // The portal's own pages, in browsers that say where a form comes from and in those that don't.
+    // The portal's own forms, from browsers that send the origin of a form and from those that do not.
     for (name, value) in
         [("origin", own), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none"), ("x-none", "")]
     {
@@ -227,5 +227,5 @@ async fn no_page_has_script_or_style_of_its_own() {
         let handlers: Vec<_> = handlers.filter(|(name, _)| name.starts_with("on")).collect();
         assert!(handlers.is_empty(), "{path}: {handlers:?}");
     }
-    assert!(seen > 15, "only {seen} pages were looked at");
+    assert!(seen > 15, "only {seen} pages were checked");
 }

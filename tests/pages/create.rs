@@ -33,7 +33,7 @@ async fn whole_life(image: &str, version: &str) {
     ada.post("/containers/lab/delete", &[("confirm", "lba")]).await.expect(422);
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     ada.wait_for("lab", "in the trash").await;
-    assert_eq!(portal.containers(), Vec::<String>::new(), "nothing runs from the trash");
+    assert_eq!(portal.containers(), Vec::<String>::new(), "nothing runs while it is in the trash");
     in_the_trash(&ada).await;
     ada.post("/containers/lab/undelete", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
@@ -42,21 +42,17 @@ async fn whole_life(image: &str, version: &str) {
     ada.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
     ada.wait_for("lab", "in the trash").await;
     ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
-    while ada.get("/containers/lab").await.status != 404 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    ada.wait_until_gone("lab").await;
     let left = directories(&portal.dir.join("tiers/standard").join(&portal.instance));
-    assert!(left.is_empty(), "the data is gone: {left:?}");
+    assert!(left.is_empty(), "the data is removed: {left:?}");
     assert_eq!(portal.sql("select count(*) from port"), "0");
     assert_eq!(portal.sql("select count(*) from credential"), "0");
-    // The page is gone a moment before the job that removed it has ended.
-    while portal.sql("select count(*) from job where status in ('queued', 'running')") != "0" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    // The page disappears a moment before the job that removed it ends.
+    portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
     assert_eq!(portal.sql("select count(*) from job where status <> 'succeeded'"), "0");
 }
 
-/// What the pages say of a database in the trash.
+/// Checks the pages of a database in the trash.
 async fn in_the_trash(ada: &Client) {
     let text = ada.get("/containers/lab").await.expect(200).text();
     assert!(text.contains("deleted permanently in 10 d"), "no day is lost: {text}");
@@ -73,7 +69,10 @@ async fn in_the_trash(ada: &Client) {
     let refused = ada.post("/containers/lab/settings", &[("contact", "grace")]).await.expect(409);
     assert!(refused.text().contains("cannot change settings"), "{}", refused.text());
     let logs = ada.get("/containers/lab/logs").await.expect(200).text();
-    assert!(logs.contains("No log is available") && !logs.contains("The log is empty"), "one of both: {logs}");
+    assert!(
+        logs.contains("No log is available") && !logs.contains("The log is empty"),
+        "only one of the two messages: {logs}"
+    );
 }
 
 async fn kept(portal: &TestPortal) -> String {

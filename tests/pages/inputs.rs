@@ -6,9 +6,9 @@ use crate::support::{Client, Options, Reply, TestPortal};
 
 /// A field of a page.
 struct Shown {
-    /// The sentence beside it; empty where there is none.
+    /// Its error; empty if there is none.
     error: String,
-    /// What it holds.
+    /// Its value.
     value: String,
 }
 
@@ -20,22 +20,18 @@ fn shown(reply: &Reply, field: &str) -> Shown {
     let described =
         element.attr("aria-describedby").is_some_and(|ids| ids.split(' ').any(|id| id == format!("{field}-error")));
     let invalid = element.attr("aria-invalid") == Some("true");
-    assert_eq!(
-        (described, invalid),
-        (!error.is_empty(), !error.is_empty()),
-        "{field} and its sentence belong together"
-    );
+    assert_eq!((described, invalid), (!error.is_empty(), !error.is_empty()), "{field} is linked to its error");
     let value = element.attr("value").map_or_else(|| element.text().collect(), str::to_owned);
     Shown { error, value }
 }
 
-/// Sends the form with one value changed; it must be refused with a sentence that has `piece` in it.
+/// Submits the form with one value changed; it must be refused with an error that contains `piece`.
 async fn refused(ada: &Client, field: &str, typed: &str, piece: &str) {
     let reply = ada.submit_create("lab", &[(field, typed), ("description", "of run 7")]).await.expect(422);
     let found = shown(&reply, field);
     assert!(found.error.contains(piece), "{field} = {typed:?} says {:?}, not {piece:?}", found.error);
-    assert!(found.error.ends_with(['.', '?']), "a sentence: {:?}", found.error);
-    // Where a parser of HTML would change it, the browser can't send it either.
+    assert!(found.error.ends_with(['.', '?']), "the error is a sentence: {:?}", found.error);
+    // Text that an HTML parser would change cannot be sent by a browser either.
     if !typed.contains(['\0', '\n', '\r']) && !matches!(field, "image" | "storage") {
         assert_eq!(found.value, typed.trim(), "what was typed into {field} is kept");
     }
@@ -43,9 +39,12 @@ async fn refused(ada: &Client, field: &str, typed: &str, piece: &str) {
     let password = shown(&reply, "dbuserpass");
     assert_eq!(password.value, "");
     assert!(field == "dbuserpass" || password.error.starts_with("Enter the password again"), "{}", password.error);
-    assert!(reply.all("[autofocus]").len() == 1 && reply.all("#errors[autofocus]").len() == 1, "reading begins above");
-    assert!(!reply.body.contains("correct-horse"), "the password is in no answer");
-    assert!(reply.all("#errors").concat().contains(&found.error), "the summary says it too");
+    assert!(
+        reply.all("[autofocus]").len() == 1 && reply.all("#errors[autofocus]").len() == 1,
+        "the errors have the focus"
+    );
+    assert!(!reply.body.contains("correct-horse"), "no response contains the password");
+    assert!(reply.all("#errors").concat().contains(&found.error), "the summary contains the error too");
 }
 
 fn nothing_was_made(portal: &TestPortal) {
@@ -67,6 +66,7 @@ async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
         ("Genome", "“genome”"),
         ("geNome", "“genome”"),
         ("my genome", "Spaces are not allowed"),
+        ("UX, my mice!", "“ux-my-mice”"),
         ("../etc/passwd", "lower-case letter"),
         ("a/../b", "“/”"),
         ("o'brien", "“'”"),
@@ -94,7 +94,7 @@ async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
         refused(&ada, "name", typed, piece).await;
     }
     let echoed = ada.submit_create("\"><script>alert(1)</script>", &[]).await.expect(422);
-    assert!(!echoed.body.contains("<script>alert"), "what was typed is text, never markup");
+    assert!(!echoed.body.contains("<script>alert"), "input is shown as text, never as markup");
     nothing_was_made(&portal);
 }
 
@@ -105,11 +105,11 @@ async fn databases_and_users_need_names_that_need_no_quotes() {
     let (long, longer) = ("é".repeat(32), "a".repeat(64));
     for field in ["dbname", "dbuser"] {
         for (typed, piece) in [
-            ("", "Enter a database"),
             ("Trial", "lower-case letter"),
             ("tRial", "“trial”"),
             ("a b", "Spaces are not allowed"),
             ("a-b", "“-”"),
+            ("a-b", "“a_b”"),
             ("a\"; drop database postgres; --", "“\"”"),
             ("o'brien", "“'”"),
             ("1st", "lower-case letter"),
@@ -144,7 +144,7 @@ async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once()
             path: "/nowhere/tiers/unplugged".into(),
             ..standard
         });
-        // A registry that nobody runs: an image that can't be had.
+        // A registry that does not exist, so that this image is unavailable.
         config.images.replace.insert("docker.io/library/postgres:16".to_owned(), "localhost:1/none:1".to_owned());
     });
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
@@ -224,15 +224,18 @@ async fn an_image_that_cant_be_had_is_shown_with_its_reason(ada: &Client) {
     }
     assert!(reason.contains("currently unavailable"), "the form says so: {reason:?}");
     let form = ada.get("/containers/new").await.expect(200);
-    assert!(!form.body.contains("localhost:1"), "what a registry says is for administrators");
+    assert!(!form.body.contains("localhost:1"), "only administrators see the registry's message");
     let about = form.all(".details li");
-    assert!(about.iter().any(|t| t.contains("PostgreSQL 16: Currently unavailable. Supported until")), "{about:?}");
+    assert!(
+        about.len() > 1 && about.iter().all(|t| !t.contains("PostgreSQL 16")),
+        "only what can be chosen: {about:?}"
+    );
     refused(ada, "image", "docker.io/library/postgres:16", "currently unavailable").await;
     let form = ada.get("/containers/new").await.expect(200);
-    assert!(form.all("option[value='genomics']").is_empty(), "another's tier is not offered");
+    assert!(form.all("option[value='genomics']").is_empty(), "a tier of other users is not offered");
     assert_eq!(
         form.all("option[value='unplugged'][disabled]").len(),
         1,
-        "a tier that is not there is, but can't be chosen"
+        "an unavailable tier is shown, but cannot be selected"
     );
 }

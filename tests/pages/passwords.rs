@@ -7,7 +7,7 @@ use tokio_postgres::{Config, NoTls};
 use crate::support::TestPortal;
 use crate::support::docker::docker;
 
-/// Signs in with the command line client, the password in its environment; answers who it is then.
+/// Signs in with the command-line client, with the password in its environment; returns the current user.
 fn psql(port: u16, password: &str) -> String {
     let line = format!("host=127.0.0.1 port={port} dbname=trial user=ada sslmode=require connect_timeout=10");
     let said =
@@ -16,7 +16,7 @@ fn psql(port: u16, password: &str) -> String {
     format!("{}{}", String::from_utf8_lossy(&said.stdout).trim(), String::from_utf8_lossy(&said.stderr).trim())
 }
 
-/// Signs in with the driver, by an address that has the password in it, as the page for a generated one offers.
+/// Signs in with the driver and a URL that contains the password, like the URL shown with a generated password.
 async fn by_url(port: u16, password: &str) -> Result<String, tokio_postgres::Error> {
     let password = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
     let config: Config = format!("postgresql://ada:{password}@127.0.0.1:{port}/trial").parse()?;
@@ -33,7 +33,7 @@ async fn every_printable_character_works_in_a_password() {
     let all = [
         ("printable", ascii.as_str()),
         ("symbols", "🐘'\"\\$`\u{201c}é\u{301}%s%%{}\u{1f469}\u{200d}\u{1f52c}"),
-        // Clients and server put these through SASLprep: they must do it to the same text.
+        // Clients and the server apply SASLprep to these and must get the same text.
         ("composed", "ﬁ№①\u{a0}Ⅷ½ e\u{301}"),
     ];
     for (name, password) in all {
@@ -47,10 +47,10 @@ async fn every_printable_character_works_in_a_password() {
         assert_eq!(psql(port, password), "ada", "{name}");
         assert_eq!(by_url(port, password).await.unwrap_or_else(|e| panic!("{name}: by address: {e}")), "ada");
         let (_, shorter) = password.split_at(password.chars().next().map_or(0, char::len_utf8));
-        assert!(portal.connect(name, shorter).await.is_err(), "{name}: a password that is nearly right is wrong");
+        assert!(portal.connect(name, shorter).await.is_err(), "{name}: an almost correct password is refused");
         leaves_no_trace(&portal, name, password);
     }
-    // It is forgotten by the last step, after the database is shown as running.
+    // The last step deletes it, after the database is shown as running.
     let kept = || portal.sql("select count(*) from credential where kind = 'user'");
     for _ in 0..100 {
         if kept() == "0" {
@@ -61,9 +61,9 @@ async fn every_printable_character_works_in_a_password() {
     assert_eq!(kept(), "0", "a typed password is not kept");
 }
 
-/// Neither the engine, nor the server's log, nor the portal's tables have the password in the open.
+/// Neither the container engine, nor the server's log, nor the portal's tables contain the password in plain text.
 fn leaves_no_trace(portal: &TestPortal, name: &str, password: &str) {
-    let container = format!("{}-{name}", portal.instance);
+    let container = portal.container(name);
     let inspected = docker(&["inspect", &container]);
     assert!(inspected.len() > 1000, "{name} is there");
     let quoted = serde_json::to_string(password).expect("text");
@@ -73,7 +73,7 @@ fn leaves_no_trace(portal: &TestPortal, name: &str, password: &str) {
         places.push((table, portal.sql(&format!("select to_jsonb(t) from {table} t"))));
     }
     for (place, text) in places {
-        assert!(!text.contains(password) && !text.contains(quoted), "{name}: the password stands in {place}");
+        assert!(!text.contains(password) && !text.contains(quoted), "{name}: the password is in {place}");
     }
 }
 

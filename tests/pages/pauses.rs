@@ -40,13 +40,12 @@ async fn maintenance_pauses_its_owner_with_a_note_while_an_admin_acts() {
     assert_eq!(problem["detail"], told);
     token.json(Method::PATCH, "/api/v1/containers/lab", &json!({"description": "changed"})).await.expect(403);
     assert_eq!(token.get("/api/v1/containers/lab").await.expect(200).json()["maintenance"], NOTE);
-    portal.connect("lab", "correct-horse").await.expect("the database itself goes on");
+    portal.connect("lab", "correct-horse").await.expect("the database itself keeps running");
     assert_eq!(portal.sql("select (select count(*) from job), (select description from container)"), "1|");
 
     admin.post("/containers/lab/restart", &[]).await.expect(303);
-    while portal.sql("select count(*) from job where status = 'succeeded' and kind = 'restart'") != "1" {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let restarted = "select count(*) from job where status = 'succeeded' and kind = 'restart'";
+    portal.until(restarted, |said| said == "1").await;
     admin.post("/containers/lab/maintenance", &[("maintenance", "off")]).await.expect(303);
     assert_eq!(ada.state("lab").await, "running");
     ada.post("/containers/lab/stop", &[]).await.expect(303);
@@ -69,7 +68,7 @@ async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_so
     ada.create("lab", &[("dbuserpass", "")]).await;
     ada.post("/admin/read-only", &[("read_only", "on"), ("message", NOTE)]).await.expect(403);
     admin.post("/admin/read-only", &[("read_only", "on"), ("message", "")]).await.expect(422);
-    assert!(!ada.get("/").await.text().contains("Read-only"), "what was refused changes nothing");
+    assert!(!ada.get("/").await.text().contains("Read-only"), "a refused request changes nothing");
     admin.post("/admin/read-only", &[("read_only", "on"), ("message", NOTE)]).await.expect(303);
 
     for (who, page) in
@@ -101,7 +100,7 @@ async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_so
         portal.sql("select (select count(*) from container), (select count(*) from job), (select count(*) from token)"),
         "1|1|1"
     );
-    // Looking, and signing in and out, go on.
+    // Viewing pages and signing in and out still work.
     for page in ["/", "/containers/lab", "/containers/lab/logs", "/account"] {
         ada.get(page).await.expect(200);
     }

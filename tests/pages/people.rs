@@ -8,13 +8,13 @@ async fn sign_in(who: &Client, username: &str, password: &str) -> Reply {
     who.post("/login", &[("username", username), ("password", password)]).await
 }
 
-/// An answer without what is new in every answer, and without the name that was typed.
+/// A response without the parts that differ in every response, and without the typed name.
 fn told(reply: &Reply, username: &str) -> (u16, String) {
     let id = reply.headers["x-request-id"].to_str().expect("text");
     (reply.status.as_u16(), reply.body.replace(id, "ID").replace(username, "NAME"))
 }
 
-/// Whether somebody is sent to sign in.
+/// Whether a client is redirected to the sign-in page.
 async fn is_out(who: &Client) -> bool {
     let reply = who.get("/account").await;
     reply.status == 303 && reply.location.starts_with("/login?next=")
@@ -57,7 +57,7 @@ async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     portal.user("eve").await;
-    // One of the ten was the sign-in above.
+    // The sign-in above was the first of the ten.
     for n in 2..=10 {
         let guess = sign_in(&portal.nobody(), "ada", &format!("guess-{n}-of-many")).await;
         assert_eq!(guess.status, 401, "try {n}");
@@ -67,10 +67,10 @@ async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
     let said = limited.all("#login-error").concat();
     assert!(said.contains("Too many attempts. Wait") && said.contains(" s and try again."), "{said:?}");
     assert!(is_out(&portal.nobody()).await);
-    assert!(!is_out(&ada).await, "who is in stays in");
+    assert!(!is_out(&ada).await, "an existing session continues");
     sign_in(&portal.nobody(), "eve", "researcher-1").await.expect(303);
     assert_eq!(portal.sql("select count(*) from log where actor = 'ada' and detail = 'too many attempts'"), "1");
-    // Changing one's password is guessing too, but what strangers do does not count against whoever is in.
+    // Password changes are limited too, but attempts by strangers do not count against a signed-in user.
     let change = [("current", "guess-again"), ("new", "researcher-3"), ("again", "researcher-3")];
     ada.post("/account/password", &change).await.expect(422);
     let mut last = 422;
@@ -78,7 +78,7 @@ async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
         last = ada.post("/account/password", &change).await.status.as_u16();
     }
     assert_eq!(last, 429);
-    // One address has its own limit, over all names.
+    // An address has its own limit, across all names.
     let mut last = 401;
     for n in 0..20 {
         last = sign_in(&portal.nobody(), &format!("name-{n}"), "guess-of-many").await.status.as_u16();
@@ -105,7 +105,7 @@ async fn the_cookie_is_bound_to_the_portal_and_signing_out_ends_the_session_itse
     let (_, secret) = pair.split_once('=').expect("a value");
     assert!(!portal.sql("select string_agg(s::text, '') from session s").contains(secret), "only its hash is kept");
 
-    // Somebody who has the cookie from elsewhere is out too: the session ends, not only the cookie.
+    // A stolen cookie no longer works either: the session itself ends, not only the cookie.
     let thief = portal.nobody();
     let steal = async || thief.send(Method::GET, "/account", |r| r.header("cookie", pair)).await.status.as_u16();
     assert_eq!(steal().await, 200);
@@ -128,7 +128,7 @@ async fn disabling_an_account_puts_its_person_out_at_once_and_leaves_the_databas
     assert!(is_out(&ada).await);
     assert!(ada.post("/containers/lab/stop", &[]).await.expect(303).location.starts_with("/login"));
     assert_eq!(sign_in(&portal.nobody(), "ada", "researcher-1").await.status, 401);
-    portal.connect("lab", "correct-horse").await.expect("the database goes on");
+    portal.connect("lab", "correct-horse").await.expect("the database keeps running");
     admin.post(&format!("/admin/users/{id}/enable"), &[]).await.expect(303);
     assert!(is_out(&ada).await, "the old session does not come back");
     sign_in(&ada, "ada", "researcher-1").await.expect(303);
@@ -157,12 +157,12 @@ async fn a_new_password_ends_every_other_session() {
         assert!(said.contains(piece), "{field}: {said:?}");
         assert!(!reply.body.contains("researcher-"), "no password is repeated");
     }
-    assert!(!is_out(&laptop).await, "what was refused ends nothing");
+    assert!(!is_out(&laptop).await, "a refused change ends no session");
     change("researcher-1", "researcher-2", "researcher-2").await.expect(303);
     assert!(is_out(&laptop).await && !is_out(&ada).await);
     assert_eq!(sign_in(&laptop, "ada", "researcher-1").await.status, 401);
     sign_in(&laptop, "ada", "researcher-2").await.expect(303);
-    // Set by an admin, it ends all of them.
+    // A password set by an administrator ends all sessions.
     let id = portal.sql("select id from account where username = 'ada'");
     admin.post(&format!("/admin/users/{id}/password"), &[("password", "researcher-4")]).await.expect(303);
     assert!(is_out(&laptop).await && is_out(&ada).await);
@@ -197,7 +197,7 @@ async fn signing_in_leads_back_to_where_one_was_and_never_to_another_site() {
         ("/login", "/"),
         ("", "/"),
     ] {
-        // Two take turns: one alone would sign in more often than one may.
+        // Two users take turns, because one alone would exceed the limit of sign-ins.
         names.rotate_left(1);
         let fields = [("username", names[0]), ("password", "researcher-1"), ("next", next)];
         assert_eq!(portal.nobody().post("/login", &fields).await.expect(303).location, leads_to, "{next:?}");
@@ -225,14 +225,14 @@ async fn a_form_sent_after_the_session_ended_leads_back_to_its_page() {
     let page = format!("{}/containers/new?engine=postgres", portal.base);
     for (path, referer, next) in [
         ("/containers", page.as_str(), "%2Fcontainers%2Fnew%3Fengine%3Dpostgres"),
-        // The address of a form's target can't be opened.
+        // The target of a form cannot be opened as a page.
         ("/containers", "", "%2F"),
         ("/account/password", "no address", "%2F"),
     ] {
         let reply = send(&portal.nobody(), path, referer).await.expect(303);
         assert_eq!(reply.location, format!("/login?next={next}"), "{path} from {referer:?}");
     }
-    // The same for choosing colours on a form that came back with faults.
+    // The same applies to changing the theme on a form that was refused.
     let faulty = send(&ada, "/containers", &page).await.expect(422);
     let html = scraper::Html::parse_document(&faulty.body);
     let hidden = scraper::Selector::parse("form.theme input[name=next]").expect("a selector");

@@ -9,7 +9,7 @@ async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_sam
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.submit_create("lab", &[("dbuserpass", "")]).await.expect(303);
-    // Before the server has it, it is neither shown nor lost.
+    // Before the server has the password, it is neither shown nor lost.
     let early = ada.post("/containers/lab/password", &[]).await;
     assert_eq!((early.status.as_u16(), early.location.as_str()), (303, "/containers/lab"));
     ada.wait_for("lab", "running").await;
@@ -24,9 +24,9 @@ async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_sam
     let page = shown.first().expect("one");
     let password = page.all("#password").concat().trim().to_owned();
     assert!(password.len() >= 20, "{password:?}");
-    assert_eq!(page.headers["cache-control"], "no-store", "the browser keeps it not either");
+    assert_eq!(page.headers["cache-control"], "no-store", "the browser does not store it either");
     portal.connect("lab", &password).await.expect("it is the password");
-    // The address on the page signs in as it stands, and so does what is in the file.
+    // The URL on the page works unchanged, and the file contains the same password.
     let url = page.all("#url").concat().trim().to_owned();
     assert!(url.contains(&format!(":{password}@")), "{url}");
     assert_eq!(
@@ -42,7 +42,7 @@ async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_sam
     );
 
     let after = ada.get("/containers/lab").await.expect(200);
-    assert!(after.text().contains("The password has already been shown"), "who came late is told: {}", after.text());
+    assert!(after.text().contains("The password has already been shown"), "later visitors see why: {}", after.text());
     assert!(!after.body.contains(&password) && !ada.get("/containers/lab").await.text().contains("password is ready"));
     assert_eq!(portal.sql("select count(*) from credential where kind = 'user'"), "0");
     let log = portal.sql(

@@ -8,7 +8,7 @@ async fn to_a_stranger_a_database_of_somebody_else_looks_like_none() {
     let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
     let token = portal.token(&eve).await;
     ada.submit_create("genome-77", &[]).await.expect(303);
-    // An answer without what is new in every answer.
+    // A response without the parts that differ in every response.
     let told = |reply: Reply, name: &str| {
         let id = reply.headers["x-request-id"].to_str().expect("text").to_owned();
         (reply.status, reply.body.replace(&id, "ID").replace(name, "NAME"))

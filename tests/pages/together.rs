@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use mydb::config::Config;
@@ -35,14 +34,14 @@ async fn the_same_form_twice_at_the_same_instant_makes_one_database() {
         assert!(!reply.body.contains("correct-horse"));
     }
     let theirs = submit(&eve).await.expect(409);
-    assert!(theirs.all("#name-error").concat().contains("already exists"), "nor may somebody else take it");
+    assert!(theirs.all("#name-error").concat().contains("already exists"), "no other user can take it either");
     ada.wait_for("lab", "running").await;
-    assert_eq!(portal.containers(), [format!("{}-lab", portal.instance)]);
+    assert_eq!(portal.containers(), [portal.container("lab")]);
     let rows = "select (select count(*) from container), (select count(*) from job), (select count(*) from port), (select count(*) from state)";
     assert_eq!(portal.sql(rows), "1|1|1|1");
 }
 
-/// How many: fifty when all is asked for, twenty otherwise, since each takes seconds of two cores.
+/// Number of databases: fifty in a full run, otherwise twenty, because each takes seconds of two cores.
 fn many() -> usize {
     if std::env::var_os("DB4SCI_TEST_FULL").is_some() {
         return 50;
@@ -63,17 +62,12 @@ async fn many_creates_at_once_are_each_right_and_share_no_port() {
     for reply in join_all(forms).await {
         reply.expect(303);
     }
-    let (begin, patience) = (Instant::now(), Duration::from_secs(12) * u32::try_from(names.len()).expect("a few"));
-    let open = "select count(*) from job where status in ('queued', 'running')";
-    while portal.sql(open) != "0" {
-        assert!(begin.elapsed() < patience, "still open: {}", portal.sql(open));
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    portal.until("select count(*) from job where status in ('queued', 'running')", |open| open == "0").await;
     let failed = "select string_agg(c.name || ': ' || s.failed_reason, e'\\n') from state s join container c on c.id = s.container_id where s.state <> 'running'";
     assert_eq!(portal.sql(failed), "", "every one runs");
     let ports: BTreeSet<_> =
         portal.sql("select port from port where container_id is not null").lines().map(str::to_owned).collect();
-    assert_eq!(ports.len(), names.len(), "no port twice");
+    assert_eq!(ports.len(), names.len(), "no port is used twice");
     assert_eq!(portal.containers().len(), names.len());
     for name in &names {
         let db = portal.connect(name, &format!("password of {name}")).await.unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -89,7 +83,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
     ada.create("lab", &[]).await;
-    // The restart can't stop the server at first, and tries again after a second: so long it is under way.
+    // At first the restart cannot stop the server, and it retries after a second, so it is running that long.
     portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     let busy = "Another operation on this database is running. Wait until it is finished.";
@@ -100,7 +94,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
         assert_eq!(reply.location, "/containers/lab", "{path}");
         let page = ada.get("/containers/lab").await.expect(200).text();
         assert!(page.contains(busy), "{path}: {page}");
-        assert!(!ada.get("/containers/lab").await.text().contains(busy), "it is said once");
+        assert!(!ada.get("/containers/lab").await.text().contains(busy), "the message is shown once");
     }
     let limits =
         ada.post("/containers/lab/settings", &[("memory", "300m"), ("description", "of run 7")]).await.expect(409);
@@ -108,7 +102,11 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
     let problem = token.send(reqwest::Method::POST, "/api/v1/containers/lab/stop", |r| r).await.expect(409).json();
     assert_eq!(problem["detail"], busy);
     ada.wait_for("lab", "running").await;
-    assert_eq!(portal.sql("select count(*) from job where kind <> 'create'"), "1", "the first alone was done");
+    assert_eq!(
+        portal.sql("select count(*) from job where kind <> 'create'"),
+        "1",
+        "only the first action was executed"
+    );
     assert_eq!(portal.sql("select state from state"), "running", "a refused delete leaves the state alone");
     portal.connect("lab", "correct-horse").await.expect("it answers");
 }
@@ -123,7 +121,7 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
     let token = portal.token(&ada).await;
     ada.submit_create("one", &[]).await.expect(303);
     ada.submit_create("two", &[]).await.expect(303);
-    // Until they run, their jobs still write.
+    // Wait until they run, because their jobs still write rows.
     for name in ["one", "two"] {
         ada.wait_for(name, "running").await;
     }
@@ -143,14 +141,12 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
         before
     );
     ada.get("/containers/three").await.expect(404);
-    // A purged database gives its port to the next.
+    // The port of a permanently deleted database is available again.
     ada.post("/containers/one/delete", &[("confirm", "one")]).await.expect(303);
     ada.wait_for("one", "in the trash").await;
     ada.submit_create("three", &[]).await.expect(409);
     ada.post("/containers/one/purge", &[("confirm", "one")]).await.expect(303);
-    while ada.get("/containers/one").await.status != 404 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    ada.wait_until_gone("one").await;
     ada.create("three", &[]).await;
 }
 
@@ -168,10 +164,10 @@ async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
     let marked =
         portal.sql(&format!("select container_id is null, occupied_note <> '' from port where port = {first}"));
     assert_eq!(marked, "t|t", "the occupied one is marked");
-    assert_eq!(portal.containers().len(), 1, "the half-made container is gone");
+    assert_eq!(portal.containers().len(), 1, "the incomplete container is removed");
     ada.create("next", &[]).await;
-    assert_eq!(portal.port("next"), first + 2, "nobody is given the marked one");
-    assert!(other.set_nonblocking(true).is_ok() && other.accept().is_err(), "nobody was sent to the other program");
+    assert_eq!(portal.port("next"), first + 2, "the marked port is not assigned");
+    assert!(other.set_nonblocking(true).is_ok() && other.accept().is_err(), "no client was sent to the other program");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,20 +178,16 @@ async fn nobody_gets_more_databases_than_they_may_even_all_at_once() {
         let ada = ada.clone();
         async move { ada.submit_create(&format!("db-{n}"), &[]).await }
     });
-    // Held up where they take their ports, all are under way before the first is written.
+    // A lock holds them where they take their ports, so that all are running before the first one writes.
     let (held, connection) = tokio_postgres::connect(&portal.tables, tokio_postgres::NoTls).await.expect("the tables");
     tokio::spawn(connection);
     held.batch_execute("begin; lock table port in exclusive mode").await.expect("a lock");
     let posts = tokio::spawn(join_all(posts.collect::<Vec<_>>()));
-    // At least: the keeper may want to tidy the same table.
+    // At least eight: the portal's own cleanup may wait for the same table.
     let waiting =
         "select count(*) >= 8 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let begin = Instant::now();
-    while portal.sql(waiting) != "t" {
-        assert!(begin.elapsed() < Duration::from_secs(60), "all eight come as far as their ports");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    held.batch_execute("commit").await.expect("the lock is given back");
+    portal.until(waiting, |so| so == "t").await;
+    held.batch_execute("commit").await.expect("the lock is released");
     let replies = posts.await.expect("answers");
     let (made, over) = (with_status(&replies, 303), with_status(&replies, 409));
     assert_eq!((made.len(), over.len()), (2, 6));

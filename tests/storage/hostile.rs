@@ -9,15 +9,15 @@ use super::{Ground, IMAGE, SECRET, both, fifo, link, run, socket, soon};
 
 type Lay = fn(&Path, &Ground);
 
-/// What may stand where a server's small file should, and whether it is a file of one line all the same.
+/// What a server may put in place of a small file, and the line that must be read, if any.
 const KINDS: &[(&str, Lay, Option<&str>)] = &[
-    ("a file", |at, _| std::fs::write(at, "17\n").expect("it is laid"), Some("17")),
-    ("an empty file", |at, _| std::fs::write(at, "").expect("it is laid"), Some("")),
+    ("a file", |at, _| std::fs::write(at, "17\n").expect("it is created"), Some("17")),
+    ("an empty file", |at, _| std::fs::write(at, "").expect("it is created"), Some("")),
     (
         "a file of two names",
         |at, _| {
-            std::fs::write(at.with_extension("other"), "17\n").expect("it is laid");
-            std::fs::hard_link(at.with_extension("other"), at).expect("it is laid");
+            std::fs::write(at.with_extension("other"), "17\n").expect("it is created");
+            std::fs::hard_link(at.with_extension("other"), at).expect("it is created");
         },
         Some("17"),
     ),
@@ -31,23 +31,23 @@ const KINDS: &[(&str, Lay, Option<&str>)] = &[
     (
         "a link to a file beside it",
         |at, _| {
-            std::fs::write(at.with_extension("other"), "17\n").expect("it is laid");
+            std::fs::write(at.with_extension("other"), "17\n").expect("it is created");
             link("PG_VERSION.other", at);
         },
         None,
     ),
     ("a pipe", |at, _| fifo(at), None),
     ("a socket", |at, _| socket(at), None),
-    ("a directory", |at, _| std::fs::create_dir(at).expect("it is laid"), None),
+    ("a directory", |at, _| std::fs::create_dir(at).expect("it is created"), None),
     ("a device", |at, _| run("mknod", &[&at.display().to_string(), "c", "1", "5"]), None),
-    ("a line without end", |at, _| std::fs::write(at, "17".repeat(4 << 20)).expect("it is laid"), None),
+    ("a line without end", |at, _| std::fs::write(at, "17".repeat(4 << 20)).expect("it is created"), None),
     (
         "a hole of a thousand million bytes",
-        |at, _| std::fs::File::create(at).expect("it is laid").set_len(1 << 30).expect("it is laid"),
+        |at, _| std::fs::File::create(at).expect("it is created").set_len(1 << 30).expect("it is created"),
         None,
     ),
-    ("control characters", |at, _| std::fs::write(at, "17\x1b[2J\n").expect("it is laid"), None),
-    ("no UTF-8", |at, _| std::fs::write(at, [0xff, 0xfe, b'\n']).expect("it is laid"), None),
+    ("control characters", |at, _| std::fs::write(at, "17\x1b[2J\n").expect("it is created"), None),
+    ("no UTF-8", |at, _| std::fs::write(at, [0xff, 0xfe, b'\n']).expect("it is created"), None),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn what_is_no_small_file_is_neither_followed_nor_waited_for_nor_told() {
             let expected = line.map_or(SmallFile::Odd, |line| SmallFile::Line(line.to_owned()));
             assert_eq!(found, expected, "{way}: {what}");
         }
-        // On the way to the file, too.
+        // A link in the path to the file must not be followed either.
         let dir = ground.place();
         link(&ground.base.join("host").display().to_string(), &dir.data().join("18"));
         let found = hands.first_line(&dir, &["18/secret".to_owned()], IMAGE).await;

@@ -1,9 +1,9 @@
-//! Hostile contents of data directories against the portal's file operations: run directly, and in the helper
-//! container.
+//! The portal's file operations on data directories with hostile contents: run directly, and in the helper container.
 
 mod hostile;
 mod portal;
 mod trees;
+mod two_passes;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -20,18 +20,18 @@ use crate::support::portal::{prefix, test_dir};
 
 /// The image of the helper containers.
 pub const IMAGE: &str = "db4sci-dev/postgres:17";
-/// Where the server of that image knows its data.
+/// The path at which a server of that image sees its data.
 pub const VOLUME: &str = "/var/lib/postgresql/data";
-/// What nobody may come to read, lying beside the instance's directory and below the root of the file system.
+/// Content that must never be disclosed, in a file on the host next to the instance's directory.
 pub const SECRET: &str = "sesame-of-the-host";
 
-/// A tier's directory with nothing of a portal.
+/// The directory of a storage tier without a portal.
 pub struct Ground {
     pub base: PathBuf,
 }
 
 impl Ground {
-    /// An empty one, with a secret beside it.
+    /// Creates an empty one, with a secret next to the instance's directory.
     pub fn new() -> Self {
         let base = test_dir().join(format!("{}-ground-{}", prefix(), Uuid::now_v7().simple()));
         std::fs::create_dir_all(base.join("instance")).expect("a directory");
@@ -40,19 +40,19 @@ impl Ground {
         Self { base }
     }
 
-    /// A container's directory on it, with an empty data directory.
+    /// Creates a container's directory in it, with an empty data directory.
     pub fn place(&self) -> DataDir {
         let dir = DataDir { base: self.base.join("instance"), id: Uuid::now_v7() };
         std::fs::create_dir_all(dir.data()).expect("a directory");
         dir
     }
 
-    /// The secret's path.
+    /// The path of the secret.
     pub fn secret(&self) -> PathBuf {
         self.base.join("host/secret")
     }
 
-    /// Fails if what lies on the host beside the instance is not as it was.
+    /// Fails if the files next to the instance's directory have changed.
     pub fn untouched(&self) {
         let said = std::fs::read_to_string(self.secret()).expect("it is there");
         assert_eq!(said, SECRET);
@@ -66,7 +66,7 @@ impl Drop for Ground {
     }
 }
 
-/// Both ways in which file work is done.
+/// Both ways to run file operations.
 pub async fn both() -> [(&'static str, Files); 2] {
     let runtime = Arc::new(DockerRuntime::connect().await.expect("the container engine answers"));
     let instance = InstanceId::parse(&format!("{}-ground", prefix())).expect("an instance");
@@ -79,25 +79,25 @@ pub fn run(program: &str, arguments: &[&str]) {
     assert!(done.is_ok_and(|d| d.success()), "{program} {arguments:?}");
 }
 
-/// A named pipe.
+/// Creates a named pipe.
 pub fn fifo(path: &Path) {
     run("mkfifo", &[&path.display().to_string()]);
 }
 
-/// A socket; made by name, as its path may be longer than the address of one can be.
+/// Creates a socket with `mknod`, because its path may be too long for a socket address.
 pub fn socket(path: &Path) {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     mknodat(CWD, path, FileType::Socket, Mode::RWXU, 0).expect("a socket");
 }
 
-/// A link.
+/// Creates a symbolic link.
 pub fn link(to: &str, at: &Path) {
     symlink(to, at).expect("a link");
 }
 
-/// Waits for file work, which must not hang on what a server laid there.
+/// Waits for a file operation, which must not hang because of what a server has put there.
 pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     let begin = Instant::now();
     let done = tokio::time::timeout(Duration::from_secs(60), work).await;
-    done.unwrap_or_else(|_| panic!("{what} goes on after {:?}", begin.elapsed()))
+    done.unwrap_or_else(|_| panic!("{what} has not ended after {:?}", begin.elapsed()))
 }

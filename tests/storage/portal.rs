@@ -1,8 +1,6 @@
 //! A portal with a database whose data directory was tampered with: the start is rejected with an error message, and
 //! nothing about files elsewhere is disclosed.
 
-use std::time::Duration;
-
 use super::{SECRET, fifo, link};
 use crate::support::TestPortal;
 
@@ -25,13 +23,7 @@ async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
         lay();
         ada.post("/containers/lab/start", &[]).await.expect(303);
         let last = "from job where kind = 'start' order by created_at desc limit 1";
-        for tries in 0.. {
-            if portal.sql(&format!("select status {last}")) == "failed" {
-                break;
-            }
-            assert!(tries < 300, "the start is refused: {}", portal.sql(&format!("select status || error {last}")));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        portal.until(&format!("select status {last}"), |status| status == "failed").await;
         let said = portal.sql(&format!("select error {last}"));
         assert!(said.contains("PG_VERSION") && said.contains("not written by a database server"), "{said}");
         let page = ada.get("/containers/lab").await.expect(200).text();

@@ -1,4 +1,4 @@
-//! Whole directories: measured, copied and removed, whatever a server has put into them.
+//! Complete directories are measured, copied and removed, whatever a server has put into them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use mydb::storage::{DataDir, Files};
 
 use super::{Ground, IMAGE, SECRET, VOLUME, both, fifo, link, run, socket, soon};
 
-/// Names that a shell, a log or a page might stumble over.
+/// Names that a shell, a log or a page might misinterpret.
 const NAMES: &[&[u8]] = &[
     b"two\nlines",
     b"-rf",
@@ -24,7 +24,7 @@ const NAMES: &[&[u8]] = &[
     "🐘".as_bytes(),
 ];
 
-/// A directory with what does no harm where it is handled with care.
+/// Fills a directory with unusual entries that are legitimate.
 fn strange(data: &Path) {
     for (n, name) in NAMES.iter().enumerate() {
         std::fs::write(data.join(OsStr::from_bytes(name)), format!("file {n}")).expect("a file");
@@ -44,7 +44,7 @@ fn strange(data: &Path) {
     std::fs::set_permissions(data.join("below"), std::fs::Permissions::from_mode(0o751)).expect("a mode");
 }
 
-/// Puts directories into one another; the system takes no path of that length.
+/// Nests directories so deeply that the path is longer than the system accepts.
 fn nest(top: &Path, levels: usize) {
     let mut here =
         rustix::fs::open(top, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty())
@@ -67,11 +67,11 @@ async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
     for (way, hands) in both().await {
         let (from, to) = (ground.place(), ground.place());
         strange(&from.data());
-        // Left by an attempt that was cut short.
+        // Left by an interrupted attempt.
         std::fs::write(to.data().join("old"), "old").expect("a file");
         std::fs::create_dir_all(to.root().join("copy/data")).expect("a directory");
         let size = soon("measuring", hands.usage(&from, IMAGE)).await.expect("measured");
-        assert!((1..4 << 20).contains(&size), "{way}: {size}: holes take nothing, links are not followed");
+        assert!((1..4 << 20).contains(&size), "{way}: {size}: holes take no space and links are not followed");
         soon("copying", hands.copy(&from, &to, IMAGE, VOLUME)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
         let left: Vec<_> = std::fs::read_dir(to.root()).unwrap().flatten().map(|e| e.file_name()).collect();
         assert_eq!(left, ["data"], "{way}");
@@ -91,7 +91,7 @@ async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
         assert_eq!((a.mode(), a.uid(), a.gid(), a.mtime()), (b.mode(), b.uid(), b.gid(), b.mtime()), "{way}");
         for dir in [&from, &to] {
             soon("removing", hands.remove(dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
-            hands.remove(dir, IMAGE).await.expect("once more is fine");
+            hands.remove(dir, IMAGE).await.expect("removing it again succeeds");
         }
         assert_eq!(std::fs::read_dir(ground.base.join("instance")).unwrap().count(), 0, "{way}");
     }
@@ -112,7 +112,7 @@ async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
         ("out\\{a}line", |data, _| link("/etc", &data.join("out\nline"))),
         ("huge", |data, _| {
             let file = std::fs::File::create(data.join("huge")).unwrap();
-            // As much as this file system takes, up to 8 EiB.
+            // As large as this file system allows, up to 8 EiB.
             let most = (40..=63).rev().find(|n| file.set_len((1u64 << n) - 4096).is_ok());
             assert!(most.is_some_and(|n| n > 40));
         }),
@@ -122,7 +122,7 @@ async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
     for (way, hands) in both().await {
         for (name, lay) in kinds {
             if *name == "deeper" && way == "helper" {
-                continue; // cp copies what is nested deep as well as anything else
+                continue; // `cp` copies deeply nested directories without an error
             }
             let (from, to) = (ground.place(), ground.place());
             lay(&from.data(), &ground);
@@ -163,13 +163,69 @@ async fn many_entries_deep_nesting_and_many_names_end_soon() {
             std::fs::hard_link(&first, dir.data().join(n.to_string())).expect("a name");
         }
         let size = hands.usage(&dir, IMAGE).await.unwrap();
-        assert!((4 << 20..5 << 20).contains(&size), "{way}: {size}: a file of many names counts once");
+        assert!((4 << 20..5 << 20).contains(&size), "{way}: {size}: a file with many names counts once");
         assert_eq!(std::fs::read_dir(ground.base.join("instance")).unwrap().count(), 1, "{way}");
         hands.remove(&dir, IMAGE).await.unwrap();
     }
 }
 
-/// Lets a directory and a link that leads out take each other's place, and files grow and shrink, until told to stop.
+/// Fills a directory with names of files, several for each file, because that is faster than as many files.
+fn crowd(data: &Path, entries: u64) {
+    /// File systems allow at least this many names of a file.
+    const NAMES_EACH: u64 = 60_000;
+    let mut file = data.join("0");
+    for n in 0..entries {
+        let name = data.join(n.to_string());
+        if n % NAMES_EACH == 0 {
+            std::fs::write(&name, "").expect("a file");
+            file = name;
+        } else {
+            std::fs::hard_link(&file, name).expect("a name");
+        }
+    }
+}
+
+/// Bytes of memory that this process has used at most.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("the peak");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half an hour and several GB; run it by name"]
+async fn ten_million_entries_take_time_but_no_memory() {
+    const ENTRIES: u64 = 10_000_000;
+    let ground = Ground::new();
+    for (way, hands) in both().await {
+        let (dir, copy) = (ground.place(), ground.place());
+        let step = |what: &str, begin: std::time::Instant| println!("{way}: {what} took {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        crowd(&dir.data(), ENTRIES);
+        step("making", begin);
+        let before = peak_memory();
+        assert!(!soon("looking", hands.is_empty(&dir, IMAGE)).await.unwrap(), "{way}");
+        let begin = std::time::Instant::now();
+        let measured = hands.usage(&dir, IMAGE).await;
+        step("measuring", begin);
+        println!("{way}: measured {measured:?}");
+        // What takes too long is given up, so that a worker is not held.
+        let begin = std::time::Instant::now();
+        let given_up =
+            tokio::time::timeout(std::time::Duration::from_secs(20), hands.copy(&dir, &copy, IMAGE, VOLUME)).await;
+        println!("{way}: copying ended with {given_up:?} after {:?}", begin.elapsed());
+        for dir in [&copy, &dir] {
+            let begin = std::time::Instant::now();
+            hands.remove(dir, IMAGE).await.unwrap_or_else(|e| panic!("{way}: {e}"));
+            step("removing", begin);
+        }
+        let grown = peak_memory() - before;
+        assert!(grown < 64 << 20, "{way}: {grown} bytes of memory for {ENTRIES} entries");
+    }
+    ground.untouched();
+}
+
+/// Keeps exchanging a directory with a link that leads outside, and changes the size of a file, until `stop` is set.
 fn restless(dir: &DataDir, host: &Path, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     let (data, host, stop) = (dir.data(), host.to_owned(), stop.clone());
     std::thread::spawn(move || {
@@ -178,7 +234,7 @@ fn restless(dir: &DataDir, host: &Path, stop: &Arc<AtomicBool>) -> std::thread::
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            assert!(exchange(&data), "the two change places");
+            assert!(exchange(&data), "the directory and the link could not be exchanged");
             std::thread::sleep(std::time::Duration::from_micros(200));
             let _ = std::fs::File::options().write(true).open(data.join("file")).map(|f| f.set_len(n % 7 * 100_000));
         }
@@ -210,14 +266,14 @@ async fn what_changes_while_it_is_copied_leads_nowhere() {
             holds_no_secret(&to.root());
         }
         stop.store(true, Ordering::Relaxed);
-        moving.join().expect("it went on");
+        moving.join().expect("the exchanges succeeded to the end");
         hands.remove(&to, IMAGE).await.unwrap();
         hands.remove(&from, IMAGE).await.unwrap();
     }
     ground.untouched();
 }
 
-/// Fails if a file below has the host's secret as its content.
+/// Fails if a file in the directory contains the host's secret.
 fn holds_no_secret(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let kind = entry.file_type().expect("a kind");
@@ -239,7 +295,9 @@ async fn a_copy_that_was_given_up_ends_and_the_next_one_is_whole() {
     }
     let (a, b) = (from.clone(), to.clone());
     let copying = tokio::spawn(async move { Files::Direct.copy(&a, &b, IMAGE, VOLUME).await });
+    let begin = std::time::Instant::now();
     while !to.root().join("copy").exists() && !copying.is_finished() {
+        assert!(begin.elapsed() < crate::support::PATIENCE, "the copy did not begin in time");
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     copying.abort();

@@ -8,8 +8,8 @@ use mydb::admin_db::seeds::Seed;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use super::docker::docker;
 use super::portal::prefix;
+use super::{PATIENCE, docker::docker};
 
 /// The URL of the server, without a database. It is started once for all tests; the cleanup after the run removes it by
 /// its label.
@@ -46,7 +46,7 @@ fn server() -> &'static str {
         let url = format!("postgres://postgres:tables@{}", port.lines().next().expect("a published port"));
         let begin = Instant::now();
         while psql(&url, "select 1").is_none_or(|said| said != "1") {
-            assert!(begin.elapsed() < Duration::from_secs(60), "the server for the tables answers");
+            assert!(begin.elapsed() < PATIENCE, "the server for the tables answers");
             std::thread::sleep(Duration::from_millis(100));
         }
         url

@@ -5,6 +5,15 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode, redirect};
 use scraper::{Html, Selector};
 
+use super::PATIENCE;
+
+/// The builder of every HTTP client of the tests. The cryptography is that of the portal.
+pub fn http() -> reqwest::ClientBuilder {
+    // An error says that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// A client of the portal.
 #[derive(Clone)]
 pub struct Client {
@@ -58,11 +67,11 @@ impl Reply {
 impl Client {
     /// A client that is not signed in.
     pub fn nobody(base: &str) -> Self {
-        let http = reqwest::Client::builder()
+        let http = http()
             .cookie_store(true)
             .redirect(redirect::Policy::none())
             .tls_danger_accept_invalid_certs(true)
-            .timeout(Duration::from_secs(60))
+            .timeout(PATIENCE)
             .build()
             .expect("a client");
         Self { http, base: base.to_owned(), token: None }
@@ -150,11 +159,20 @@ impl Client {
             if seen == state {
                 return;
             }
-            if begin.elapsed() > Duration::from_secs(90) {
+            if begin.elapsed() > PATIENCE {
                 let page = self.get(&format!("/containers/{name}")).await.text();
                 panic!("{name} should be {state} but is {seen}: {page}");
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Waits until a permanently deleted database no longer has a page.
+    pub async fn wait_until_gone(&self, name: &str) {
+        let begin = Instant::now();
+        while self.get(&format!("/containers/{name}")).await.status != StatusCode::NOT_FOUND {
+            assert!(begin.elapsed() < PATIENCE, "{name} still has a page");
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 }

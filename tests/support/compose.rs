@@ -31,7 +31,12 @@ pub fn settings(env: &[(String, String)]) -> String {
         let Some(key) = name.strip_prefix("DB4SCI__") else { continue };
         let key = key.to_lowercase();
         let bare = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
-        let value = if bare { value.clone() } else { format!("{value:?}") };
+        let value = match (bare, key.as_str()) {
+            (true, _) => value.clone(),
+            // A list is text with commas in the environment and an array in a file.
+            (_, "databases__spares") => format!("{:?}", value.split(',').filter(|v| !v.is_empty()).collect::<Vec<_>>()),
+            _ => format!("{value:?}"),
+        };
         match key.split_once("__") {
             Some((table, key)) => tables.push(format!("{table}.{key} = {value}\n")),
             // The compose file sets these paths inside the container.
@@ -42,8 +47,8 @@ pub fn settings(env: &[(String, String)]) -> String {
     [top, tables].concat().concat()
 }
 
-/// Runs `docker-compose` for the portal of `instance`, whose compose file is in `home`.
-pub fn compose(instance: &str, home: &Path, data: &Path, user: u32, arguments: &[&str]) {
+/// Runs `docker-compose` for the portal of `instance`, whose compose file is in `home`; returns what it printed.
+pub fn compose(instance: &str, home: &Path, data: &Path, user: u32, arguments: &[&str]) -> String {
     std::fs::copy(format!("{ROOT}/docker-compose.yml"), home.join("docker-compose.yml")).expect("the compose file");
     let group = std::fs::metadata("/var/run/docker.sock").map_or(0, |m| m.gid());
     let mut command = Command::new("docker-compose");
@@ -53,4 +58,5 @@ pub fn compose(instance: &str, home: &Path, data: &Path, user: u32, arguments: &
     let done = command.output().expect("docker-compose is installed");
     let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
     assert!(done.status.success(), "{arguments:?}: {said}");
+    said
 }

@@ -8,6 +8,14 @@ pub fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }
 
+/// The same, but the test fails if `docker` fails: for checks that nothing is there, which no output at all would pass.
+#[track_caller]
+pub fn docker_ok(args: &[&str]) -> String {
+    let said = Command::new("docker").args(args).output().expect("docker is installed");
+    assert!(said.status.success(), "docker {args:?} failed: {}", String::from_utf8_lossy(&said.stderr).trim());
+    String::from_utf8_lossy(&said.stdout).trim().to_owned()
+}
+
 /// Names of the containers of an instance, running or not.
 pub fn containers(instance: &str) -> Vec<String> {
     let filter = format!("label=db4sci.instance={instance}");

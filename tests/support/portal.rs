@@ -16,7 +16,7 @@ use mydb::serve::{Running, start};
 use mydb::web::portal::Shared;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Client, admin_db, docker, seeds};
+use super::{Client, PATIENCE, admin_db, docker, seeds};
 
 /// Password of the first administrator.
 pub const ADMIN_PASSWORD: &str = "administrator";
@@ -48,6 +48,13 @@ pub enum Tables {
     Empty,
     /// In its own container, as in a fresh installation, without seeds.
     Own,
+}
+
+/// The statement that reads the engine's name for the container of a database.
+pub fn container_of(name: &str) -> String {
+    format!(
+        "select docker_name from container where name = '{name}' order by purged_at is not null, created_at desc limit 1"
+    )
 }
 
 /// A portal.
@@ -127,6 +134,10 @@ pub fn configuration(where_to: Tables) -> (Config, String) {
         set("JOBS__SURVEY_SECONDS", "600".to_owned()),
         // The lent seeds are sufficient; tests about seeds shorten the interval.
         set("JOBS__PREPARE_SECONDS", admin_db::NEVER.to_string()),
+        // Servers started in advance would be among the containers that tests count; tests about them ask for them.
+        set("DATABASES__SPARES", String::new()),
+        set("MYAAS__LISTEN", String::new()),
+        set("JOBS__SPARES_SECONDS", "1".to_owned()),
         set("DATABASES__PREPARE", (where_to != Tables::Own).to_string()),
         set("JOBS__LEASE_SECONDS", "3".to_owned()),
         set("JOBS__RETRY_SECONDS", "1".to_owned()),
@@ -227,6 +238,11 @@ impl TestPortal {
         &self.running.as_ref().expect("the portal runs").portal
     }
 
+    /// The running portal.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("the portal runs")
+    }
+
     /// A client that is not signed in.
     pub fn nobody(&self) -> Client {
         Client::nobody(&self.base)
@@ -251,10 +267,19 @@ impl TestPortal {
 
     /// An API client of this account with a new token.
     pub async fn token(&self, client: &Client) -> Client {
+        client.with_token(&self.token_secret(client).await)
+    }
+
+    /// The secret of a new token of this client's user.
+    pub async fn token_secret(&self, client: &Client) -> String {
         let reply = client.post("/account/tokens", &[("name", "test"), ("days", "1")]).await.expect(200);
         let shown = reply.all("code, pre");
-        let token = shown.iter().map(|t| t.trim()).find(|t| t.len() == 64).expect("the token is shown");
-        client.with_token(token)
+        shown.iter().map(|t| t.trim()).find(|t| t.len() == 64).expect("the token is shown").to_owned()
+    }
+
+    /// The engine's name for the container of a database.
+    pub fn container(&self, name: &str) -> String {
+        self.sql(&container_of(name))
     }
 
     /// The port of a database.
@@ -267,32 +292,50 @@ impl TestPortal {
 
     /// Queries the portal's tables directly.
     pub fn sql(&self, statement: &str) -> String {
-        admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+        admin_db::psql(&self.tables_url(), statement).unwrap_or_else(|| panic!("the statement succeeds: {statement}"))
     }
 
-    /// Scans every running server, also those that nobody has talked to since the last scan.
+    /// Scans every running server, even those without connections since the last scan.
     pub async fn scan(&self) -> serde_json::Value {
         let app = &self.app().app;
         app.activity.keep(|_| false);
         mydb::jobs::survey::survey(app).await.expect("a scan")
     }
 
-    /// Asks again until the answer is as wanted, and returns it. After two minutes the test fails, with the last answer.
+    /// Repeats a query until its result is as wanted, and returns it. The test fails with the last result if it
+    /// never is.
     pub async fn until(&self, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
-        self.until_within(Duration::from_secs(120), statement, wanted).await
-    }
-
-    /// The same with another limit.
-    pub async fn until_within(&self, limit: Duration, statement: &str, wanted: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
         loop {
             let said = self.sql(statement);
             if wanted(&said) {
                 return said;
             }
-            assert!(begin.elapsed() < limit, "not within {limit:?}: {statement}: {said}");
+            assert!(begin.elapsed() < PATIENCE, "never as wanted: {statement}: {said}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Waits until the newest job of this kind has ended, and returns its status and error.
+    pub async fn ended(&self, kind: &str) -> (String, String) {
+        let newest = format!(
+            "select status || '|' || coalesce(error, '') from job where kind = '{kind}' order by created_at desc limit 1"
+        );
+        let said = self.until(&newest, |said| !said.is_empty() && !is_open(said)).await;
+        let (status, error) = said.split_once('|').expect("status and error");
+        (status.to_owned(), error.to_owned())
+    }
+
+    /// Kills the portal several times while a job of this kind runs, and starts it again. At least one kill must hit.
+    pub async fn kill_during(&mut self, kind: &str, times: u32, interval: Duration) {
+        let mut hits = 0;
+        for _ in 0..times {
+            tokio::time::sleep(interval).await;
+            self.kill();
+            hits += self.sql(&format!("select 1 from job where kind = '{kind}' and status = 'running'")).len();
+            self.run().await;
+        }
+        assert!(hits > 0, "the {kind} job had ended before the first kill");
     }
 
     /// The URL of its tables, whichever server they are on.
@@ -314,7 +357,7 @@ impl TestPortal {
         let port = self.port(name);
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(port).dbname("trial").user("ada").password(password);
-        config.connect_timeout(Duration::from_secs(10));
+        config.connect_timeout(Duration::from_secs(60));
         let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -330,4 +373,9 @@ impl Drop for TestPortal {
             let _ = std::fs::remove_dir_all(tier.path.join(&self.instance));
         }
     }
+}
+
+/// Whether a job's status, at the beginning of `said`, is not final.
+fn is_open(said: &str) -> bool {
+    ["queued", "running"].iter().any(|open| said.starts_with(open))
 }

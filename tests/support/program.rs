@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret;
 
 use super::portal::{ADMIN_PASSWORD, PORTS, ports, prefix, test_dir};
-use super::{Client, docker};
+use super::{Client, PATIENCE, docker};
 
 /// A store in the directory `objects` of the installation.
 const STORE: &str = "[[target]]\nname = \"local\"\nbucket = \"db4sci-backups\"\nembedded = \"../objects\"\n";
@@ -80,9 +80,17 @@ impl Program {
     }
 
     /// Runs docker-compose for it.
-    fn compose(&self, arguments: &[&str]) {
+    fn compose(&self, arguments: &[&str]) -> String {
         let (home, data) = (self.dir.join("home"), self.dir.join("data"));
-        super::compose::compose(&self.instance, &home, &data, UNPRIVILEGED, arguments);
+        super::compose::compose(&self.instance, &home, &data, UNPRIVILEGED, arguments)
+    }
+
+    /// What the portal has logged.
+    fn log(&self) -> String {
+        if self.composed {
+            return self.compose(&["logs", "--tail", "40"]);
+        }
+        std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
     fn install_in(more: &str) -> Self {
@@ -117,6 +125,8 @@ impl Program {
             ("DB4SCI__DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
             // These tests count databases; seeds have their own tests.
             ("DB4SCI__DATABASES__PREPARE", "false".to_owned()),
+            ("DB4SCI__DATABASES__SPARES", String::new()),
+            ("DB4SCI__MYAAS__LISTEN", String::new()),
             ("DB4SCI__LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
             ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
             ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),
@@ -153,7 +163,8 @@ impl Program {
     /// Starts the portal.
     pub fn spawn(&mut self) {
         if self.composed {
-            return self.compose(&["up", "-d", "--no-build"]);
+            self.compose(&["up", "-d", "--no-build"]);
+            return;
         }
         let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("a log");
         let mut command = self.command(&["serve"]);
@@ -164,11 +175,12 @@ impl Program {
     /// Sends SIGKILL.
     pub fn kill(&mut self) {
         if self.composed {
-            return self.compose(&["down", "-t", "5"]);
+            self.compose(&["down", "-t", "5"]);
+            return;
         }
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is killed");
-            child.wait().expect("it is gone");
+            child.wait().expect("it has exited");
         }
     }
 
@@ -181,6 +193,7 @@ impl Program {
             if let Some(status) = child.try_wait().expect("its status") {
                 return (status, begin.elapsed());
             }
+            assert!(begin.elapsed() < PATIENCE, "the program did not exit after SIGTERM");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -188,12 +201,11 @@ impl Program {
     /// Waits until it responds.
     pub async fn ready(&mut self) {
         let begin = Instant::now();
-        let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("a client");
+        let http = super::http().tls_danger_accept_invalid_certs(true).build().expect("a client");
         let ready = async || http.get(format!("{}/readyz", self.base)).send().await.is_ok_and(|r| r.status() == 200);
         while !ready().await {
-            let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-            let ended = self.child.as_mut().map(|child| child.try_wait().expect("its status"));
-            assert!(ended.flatten().is_none() && begin.elapsed() < Duration::from_secs(60), "{ended:?}\n{log}");
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("its status"));
+            assert!(ended.is_none() && begin.elapsed() < PATIENCE, "{ended:?}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -85,7 +85,7 @@ async fn make(count: usize) {
     });
     let portal = Box::pin(TestPortal::with(Options { configure, tables: Tables::Empty, ..Options::default() })).await;
     let done = format!("select count(*) = {count} from seed where made_at is not null");
-    portal.until_within(Duration::from_secs(300), &done, |said| said == "t").await;
+    portal.until(&done, |said| said == "t").await;
     let mut db = portal.app().app.db.acquire().await.expect("mydb_admin answers");
     let rows = mydb::admin_db::seeds::all(&mut db).await.expect("the rows");
     let base = portal.config.storage.first().expect("a tier").path.join(&portal.instance);

@@ -85,7 +85,7 @@ pub enum Wrong {
     HalfAnswer,
     /// The headers of the response are sent, but nothing of its body.
     HeadOnly,
-    /// The store ignores ranges and returns the whole object.
+    /// The store ignores ranges and returns the complete object.
     IgnoresRange,
     /// Half of the response is sent, then nothing more.
     StallsHalfway,
@@ -211,7 +211,7 @@ impl Drop for StoreProxy {
 
 async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex<Vec<Rule>>>, line: Arc<Line>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("a client");
+    let http = super::http().pool_max_idle_per_host(0).no_proxy().build().expect("a client");
     let mut connections = JoinSet::new();
     let mut up = line.up.subscribe();
     loop {
@@ -318,8 +318,8 @@ async fn pass(
     let (mut status, mut headers) = (got.status(), got.headers().clone());
     let mut content = got.bytes().await.map_err(io::Error::other)?;
     if wrong == Some(Wrong::IgnoresRange) {
-        // The range is part of the signature, so the request is forwarded unchanged, and the whole object is put into
-        // the response.
+        // The range is part of the signature, so the request is forwarded unchanged, and the complete object is put
+        // into the response.
         content = Bytes::from(std::fs::read(line.dir.join(head.uri.path().trim_start_matches('/')))?);
         status = StatusCode::OK;
         headers.remove(header::CONTENT_RANGE);

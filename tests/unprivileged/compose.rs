@@ -1,4 +1,4 @@
-//! The shortest journey in the portal's own image with the compose file as shipped.
+//! The shortest journey in the portal's own image with the shipped compose file.
 
 use mydb::domain::engine::EngineKind;
 

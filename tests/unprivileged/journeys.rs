@@ -1,4 +1,4 @@
-//! The whole lifetime of one database per engine in a portal that does not run as root: backed up, tested, restored,
+//! The complete lifetime of one database per engine in a portal that does not run as root: backed up, tested, restored,
 //! restored in place, upgraded, loaded from a dump, deleted, and rebuilt from the bucket.
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::engines::{Place, sign_in};
 use crate::support::docker;
 
 impl Journey {
-    /// Writes a text under a key, and says under which ones there is one.
+    /// Writes a text under a key.
     async fn put(&self, place: &Place, password: &str, key: &str) {
         let mut session = sign_in(place, password).await.expect("its user signs in");
         if key == "kept" {
@@ -26,13 +26,13 @@ impl Journey {
         session.get(key).await.expect("reads").is_some()
     }
 
-    /// The password that is shown once.
+    /// The password of a database, which the portal shows once.
     async fn password(&self, name: &str) -> String {
         let shown = self.admin.post(&format!("/containers/{name}/password"), &[]).await.expect(200);
         shown.all("#password").first().map(|t| t.trim().to_owned()).expect("the password is shown")
     }
 
-    /// Backs a database up and has the backup proven; answers its id.
+    /// Backs up a database, waits until the test restore has passed, and returns the backup's id.
     pub(super) async fn proven_backup(&self, name: &str) -> String {
         self.admin.post(&format!("/containers/{name}/backup"), &[]).await.expect(303);
         self.succeeded("backup").await;
@@ -42,7 +42,7 @@ impl Journey {
         self.sql(&format!("select id {newest}"))
     }
 
-    /// Backup, proof, restore beside, restore in place and back again.
+    /// Backup, test restore, restore into a new database, restore in place, and undo.
     async fn there_and_back(&self, engine: EngineKind, image: &str) -> String {
         let lab = self.create("lab", engine, image).await;
         self.put(&lab, "correct-horse", "kept").await;
@@ -68,7 +68,7 @@ impl Journey {
         id
     }
 
-    /// To the trash with a final backup, also of one that is stopped, and away for good.
+    /// Deletes both databases with a final backup, one of them while stopped, and then permanently.
     async fn ends(&self) {
         self.admin.post("/containers/lab-2/stop", &[]).await.expect(303);
         self.admin.wait_for("lab-2", "stopped").await;
@@ -79,7 +79,7 @@ impl Journey {
             self.admin.post(&format!("/containers/{name}/purge"), &[("confirm", name)]).await.expect(303);
             self.succeeded("purge").await;
         }
-        // A final backup that is the first one of its database is proven by itself.
+        // If a final backup is its database's first backup, a test restore of it starts by itself.
         self.until("select count(*) = 0 from job where status in ('queued', 'running')").await;
         let base = self.program.tier().join(&self.program.instance);
         let mut left: Vec<String> = std::fs::read_dir(base)
@@ -89,13 +89,13 @@ impl Journey {
             .collect();
         let living = "select id::text from container where purged_at is null union select id::text from seed";
         left.retain(|name| self.sql(&format!("select count(*) from ({living}) l where l.id = '{name}'")) == "0");
-        assert_eq!((left, self.helpers()), (vec![], vec![]), "nothing but the seeds and what lives is left");
-        // Differences that the reconciler told of on the way were none.
+        assert_eq!((left, self.helpers()), (vec![], vec![]), "more than the seeds and existing databases is left");
+        // The reconciler has reported no unknown objects.
         let told = "select coalesce(string_agg(detail, '; '), '') from log where action = 'finding.new' and detail like '%does not belong to%'";
         assert_eq!(self.sql(told), "");
     }
 
-    /// Brings a dump, as a person with curl does.
+    /// Uploads a dump with curl, as a user would.
     async fn brings(&self, name: &str, engine: EngineKind, file: &Path) {
         let reply = self.admin.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);
         let token =
@@ -111,12 +111,12 @@ impl Journey {
         }
         curl.arg("-F").arg(format!("dump=@{}", file.display()));
         let said =
-            curl.arg(format!("{}/api/v1/containers/from-dump?wait=120", self.program.base)).output().expect("curl");
+            curl.arg(format!("{}/api/v1/containers/from-dump?wait=300", self.program.base)).output().expect("curl");
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         assert!(said.ends_with("\n201"), "{said}");
     }
 
-    /// Upgrades `lab`, whose data and user go on.
+    /// Upgrades `lab`, which keeps its data and user.
     async fn upgrade(&self, engine: EngineKind, image: &str) {
         self.admin.post("/containers/lab/upgrade", &[("image", image), ("confirm", "lab")]).await.expect(303);
         self.succeeded("upgrade").await;
@@ -124,7 +124,7 @@ impl Journey {
         assert!(self.has(&self.place(engine, "lab"), "correct-horse", "later").await);
     }
 
-    /// Loses everything but the bucket and the recovery key, and rebuilds it as the same user.
+    /// Loses everything except the bucket and the recovery key, and rebuilds it as the same user.
     async fn rebuilt(&mut self, engine: EngineKind) {
         for name in ["lab", "lab-2", "brought"] {
             self.admin.post(&format!("/containers/{name}/backup"), &[]).await.expect(303);
@@ -141,7 +141,7 @@ impl Journey {
         for lost in [self.program.dir.join("data"), self.program.tier()] {
             std::fs::remove_dir_all(lost).expect("lost");
         }
-        // The host had a copy of the recovery key, too; the one that is left was kept elsewhere.
+        // The host's copy of the recovery key is lost too; the remaining one was kept elsewhere.
         let (secrets, key) = (self.program.dir.join("home/dev/secrets"), self.program.dir.join("kept.key"));
         std::fs::remove_file(secrets.join("seal.key")).expect("lost");
         std::fs::copy(secrets.join("recovery.key"), &key).expect("kept");
@@ -163,7 +163,7 @@ async fn postgres_goes_the_whole_way() {
     let (engine, old) = (EngineKind::Postgres, crate::support::POSTGRES_15);
     let mut journey = Journey::begin(&[old]).await;
     journey.there_and_back(engine, old).await;
-    // By its version alone, as the form to create takes it.
+    // The version alone is enough, as in the form for a new database.
     journey.upgrade(engine, "17").await;
     let dump = journey.program.dir.join("brought.sql");
     std::fs::write(&dump, "create table t (x int);\ninsert into t values (1);\n").expect("a dump");

@@ -11,22 +11,22 @@ use mydb::domain::engine::EngineKind;
 use crate::engines::{Place, fields};
 use crate::support::admin_db::psql;
 use crate::support::program::Program;
-use crate::support::{Client, docker};
+use crate::support::{Client, PATIENCE, docker};
 
-/// A portal that is not root, with its first administrator signed in.
+/// A portal that does not run as root, with its first administrator signed in.
 pub struct Journey {
     pub program: Program,
     pub admin: Client,
 }
 
 impl Journey {
-    /// Starts one that knows these images, and waits until databases begin with prepared data.
+    /// Starts a portal with these images and waits until all seeds are ready.
     pub async fn begin(images: &[&str]) -> Self {
         let images_there = images.len() + usize::from(!images.contains(&crate::support::POSTGRES_17));
         Self::of(Program::install_unprivileged(images), images_there).await
     }
 
-    /// Starts this one, which will prepare so many images.
+    /// Starts this program and waits for this many seeds.
     async fn of(mut program: Program, images: usize) -> Self {
         program.spawn();
         program.ready().await;
@@ -39,28 +39,28 @@ impl Journey {
         journey
     }
 
-    /// Asks the portal's tables.
+    /// Runs a query on mydb_admin.
     pub fn sql(&self, statement: &str) -> String {
-        psql(&self.program.tables(), statement).unwrap_or_else(|| panic!("this runs: {statement}"))
+        psql(&self.program.tables(), statement).unwrap_or_else(|| panic!("this statement failed: {statement}"))
     }
 
-    /// Waits until this is so.
+    /// Waits until this query returns true.
     pub async fn until(&self, statement: &str) {
         let begin = Instant::now();
         while self.sql(statement) != "t" {
-            assert!(begin.elapsed() < Duration::from_secs(300), "after five minutes not yet: {statement}");
+            assert!(begin.elapsed() < PATIENCE, "never true: {statement}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Waits for the end of the last job of this kind, which must be a good one.
+    /// Waits until the newest job of this kind has ended, which must have succeeded.
     pub async fn succeeded(&self, kind: &str) {
         let last = format!("from job where kind = '{kind}' order by created_at desc limit 1");
         self.until(&format!("select status not in ('queued', 'running') {last}")).await;
         assert_eq!(self.sql(&format!("select status || coalesce(': ' || error, '') {last}")), "succeeded", "{kind}");
     }
 
-    /// Creates a database.
+    /// Creates a database from a seed.
     pub async fn create(&self, name: &str, engine: EngineKind, image: &str) -> Place {
         let more = fields(engine, image);
         let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -74,7 +74,7 @@ impl Journey {
         self.place(engine, name)
     }
 
-    /// Where a database is.
+    /// The ports, database and user for connecting to a database.
     pub fn place(&self, engine: EngineKind, name: &str) -> Place {
         let ports = self.sql(&format!(
             "select string_agg(purpose || ' ' || port, ',' order by port) from port
@@ -93,7 +93,7 @@ impl Journey {
         }
     }
 
-    /// Whether helper containers are left.
+    /// The helper containers that are left.
     pub fn helpers(&self) -> Vec<String> {
         let mut names = docker::containers(&self.program.instance);
         names.retain(|n| n.contains("-helper-"));

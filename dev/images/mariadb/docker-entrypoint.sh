@@ -48,7 +48,8 @@ wants_help() {
   return 1
 }
 
-# What the server makes of its configuration and these arguments; a mistake in them ends this here, with its message.
+# The effective settings of the server, from its configuration and these arguments. An invalid setting ends the script
+# with the server's message.
 server_settings() {
   local said errors; errors=$(mktemp)
   said=$("$@" --verbose --help --log-bin-index="$errors.index" 2>"$errors") || fail "the configuration is wrong: $(cat "$errors")"
@@ -58,7 +59,7 @@ server_settings() {
   DATADIR=${DATADIR%/}
 }
 
-# As root: directories get their owner; a --user that is no root finds what it may write, or mariadbd says so.
+# As root, sets the owner of the directories. Any other --user must have write access already, or mariadbd reports it.
 prepare_directories() {
   mkdir -p "$DATADIR" "${SOCKET%/*}" || :
   [ "$(id -u)" = 0 ] || return 0
@@ -77,22 +78,22 @@ refuse_incomplete() {
   if [ -n "$MARIADB_USER" ] && [ -z "$MARIADB_PASSWORD$MARIADB_PASSWORD_HASH" ]; then note "MARIADB_USER has no password and is not made"; fi
 }
 
-# Without what an init of a few seconds has no use for: logs for replication, warm caches
+# Turns off what a short initialisation does not need: replication logs and dumps of the buffer pool
 FOR_INIT=(--skip-log-bin --expire-logs-days=0 --default-time-zone=SYSTEM --loose-innodb-buffer-pool-load-at-startup=0
           --loose-innodb-buffer-pool-dump-at-shutdown=0)
 
 initialise() {
-  # --rpm: no advice on the screen, no test connection; the sql mode and engine of the user's configuration don't count
+  # --rpm: no hints, no test connection; the SQL mode and the engine in the user's configuration are ignored
   mariadb-install-db --datadir="$DATADIR" --rpm --auth-root-authentication-method=normal --skip-test-db "${@:2}" "${FOR_INIT[@]}" \
     --enforce-storage-engine= --skip-name-resolve >&2
 }
 
-# During initialisation the server listens on its unix socket alone, so that nobody connects to it half made.
+# During initialisation the server listens only on its unix socket, so that no client finds it half initialised.
 start_for_init() { # …arguments
   "$@" --skip-networking --socket="$SOCKET" --wsrep-on=OFF "${FOR_INIT[@]}" & SERVER=$!
   local i
   for ((i = 0; i < 600; i++)); do
-    # a refused login is an answer too
+    # a refused login counts as an answer too
     ! mariadb-admin --no-defaults --protocol=socket --socket="$SOCKET" ping >/dev/null 2>&1 || return 0
     kill -0 "$SERVER" 2>/dev/null || fail "the server does not start"
     sleep 0.1
@@ -101,10 +102,10 @@ start_for_init() { # …arguments
 }
 stop_after_init() { kill "$SERVER"; wait "$SERVER" || fail "the server did not stop cleanly"; }
 
-as_root_user() { # SQL on its standard input, or arguments; as root@localhost, in no database unless one is named
+as_root_user() { # runs SQL from standard input, or arguments, as root@localhost, in no database unless one is named
   MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --protocol=socket --socket="$SOCKET" -uroot -hlocalhost --binary-mode "$@"
 }
-# Used by init scripts too, under the names they know from the official image.
+# Init scripts use these too, under their names in the official image.
 # shellcheck disable=SC2120
 docker_process_sql() {
   if [ -n "$MARIADB_DATABASE" ]; then as_root_user --database="$MARIADB_DATABASE" "$@"; else as_root_user "$@"; fi
@@ -119,10 +120,10 @@ name() { printf '`%s`' "${1//\`/\`\`}"; }                          # a name, as 
 identified() { if [ -n "$2" ]; then echo "IDENTIFIED BY PASSWORD $(text "$2")"; else echo "IDENTIFIED BY $(text "$1")"; fi; }
 
 make_users() {
-  # backslashes count in the strings here, whatever the configuration says; nothing of this is for a replica
+  # these strings need backslash escapes, whatever the configuration says; none of this goes to a replica
   echo "SET @@SESSION.SQL_LOG_BIN = 0;"
   echo "SET @@SESSION.SQL_MODE = REPLACE(@@SESSION.SQL_MODE, 'NO_BACKSLASH_ESCAPES', '');"
-  # what mariadb-install-db makes in addition: root of other names of this host, and users without a name
+  # remove what mariadb-install-db adds: root for other names of this host, and anonymous users
   cat <<'SQL'
     DELIMITER //
     FOR u IN (SELECT user, host FROM mysql.user WHERE (user = 'root' AND host <> 'localhost') OR (user = '' AND host <> '')) DO
@@ -149,7 +150,7 @@ SQL
     h=${MARIADB_DATABASE//_/\\_}
     [ -z "$MARIADB_DATABASE" ] || echo "GRANT ALL ON $(name "${h//%/\\%}").* TO $(text "$MARIADB_USER")@'%';"
   fi
-  # last: with a hash, nobody here knows the password, and init files are still to run (protect_root)
+  # last. Given only a hash, the script does not know the password, and init files still have to run (protect_root)
   [ -n "$MARIADB_ROOT_PASSWORD_HASH" ] || echo "ALTER USER 'root'@'localhost' $root;"
 }
 make_healthcheck_users() {
@@ -168,7 +169,7 @@ random_password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
 
 make_time_zones() {
   [ -z "$MARIADB_INITDB_SKIP_TZINFO" ] || return 0
-  # names of the Debian package that are no zones cause warnings
+  # files of the Debian package that are not time zones cause warnings
   mariadb-tzinfo-to-sql /usr/share/zoneinfo 2>/dev/null | MARIADB_ROOT_PASSWORD='' as_root_user --database=mysql
 }
 
@@ -189,7 +190,7 @@ run_init_files() {
   done
 }
 
-# The system tables of an older version, when MARIADB_AUTO_UPGRADE asks for it: first a copy of them, then the upgrade
+# Upgrades the system tables of an older version if MARIADB_AUTO_UPGRADE is set, after copying them
 needs_upgrade() {
   local f had now
   now=$(mariadbd --version | sed -n 's/.*Ver \([0-9]*\.[0-9]*\)\..*/\1/p')
@@ -210,7 +211,7 @@ upgrade() {
   mariadb-upgrade --protocol=socket --socket="$SOCKET" -uroot --upgrade-system-tables
   stop_after_init
   if [ ! -e "$DATADIR/.my-healthcheck.cnf" ]; then
-    # nobody here knows root's password; an init file needs none
+    # root's password is not known here; an init file needs none
     local users; users=$(mktemp)
     make_healthcheck_users >"$users"
     start_for_init "$@" --init-file="$users"
@@ -227,7 +228,7 @@ main() {
 
   server_settings "$@"
   prepare_directories
-  # down from root to mysql, for all that follows
+  # everything below runs as mysql, not as root
   if [ "$(id -u)" = 0 ]; then exec setpriv --reuid=mysql --regid=mysql --init-groups -- "$BASH" "$0" "$@"; fi
 
   settings

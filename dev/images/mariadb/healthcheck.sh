@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# healthcheck.sh [--su-mysql] [--connect] [--innodb_initialized] …: succeeds when all the tests named succeed. The tests
+# healthcheck.sh [--su-mysql] [--connect] [--innodb_initialized] …: succeeds if all the named tests succeed. The tests
 # are some of those that the official mariadb image documents; the script is our own.
 set -euo pipefail
 
 [ $# -gt 0 ] || { echo 'healthcheck.sh: name a test, such as --connect' >&2; exit 1; }
 login=() datadir=/var/lib/mysql
 ask() { mariadb ${login[@]+"${login[@]}"} --protocol "$1" --skip-column-names --batch --skip-ssl -e "$2"; }
-# The users that the entrypoint made for this, unless another file or none is asked for
+# The user that the entrypoint created for this, unless the arguments choose another file or none
 own_login() { if [ ${#login[@]} = 0 ] && [ -r "$datadir/.my-healthcheck.cnf" ]; then login=(--defaults-extra-file="$datadir/.my-healthcheck.cnf"); fi; }
 
 for a; do
@@ -16,7 +16,7 @@ for a; do
     --datadir=*) datadir=${a#*=} ;;
     --defaults-file=* | --defaults-extra-file=* | --defaults-group-suffix=*) login+=("$a") ;;
     --no-defaults) login=(--no-defaults) ;;
-    # Over TCP, which the temporary server of an initialisation doesn't listen on. A refused login is an answer too.
+    # Over TCP, where the temporary server of an initialisation does not listen. A refused login counts as an answer.
     --connect)
       own_login
       out=$(ask tcp 'SELECT 1' 2>&1) || [[ $out == *'ERROR 1045'* || $out == *'ERROR 1820'* || $out == *'ERROR 4151'* ]] ;;

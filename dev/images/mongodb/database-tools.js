@@ -1,10 +1,10 @@
-// mongodump and mongorestore, as far as archives go: stand-ins for MongoDB's database tools, which can't be had here.
-// They keep to the documented options, words and exit codes, and to the published description of the archive:
+// mongodump and mongorestore, for archives only: stand-ins for MongoDB's database tools, which are not available here.
+// They follow the documented options, messages and exit codes, and the published description of the archive:
 //   magic number, header, a document for each collection, terminator;
 //   then pieces of collections: a header, documents, terminator; and one header with EOF and a CRC at each one's end.
-// Only what is listed in OPTIONS is known; all else is refused.
+// Only the options in OPTIONS are supported; all others are refused.
 'use strict';
-// The driver wants it under this name, which Node.js has from version 20 on.
+// The driver needs this global name, which Node.js provides from version 20 on.
 globalThis.crypto ??= require('crypto').webcrypto;
 const fs = require('fs');
 const path = require('path');
@@ -32,7 +32,7 @@ function options(tool, args) {
     if (!OPTIONS[tool].includes(name)) throw new Error(`error parsing command line options: unknown option ${args[i]}`);
     read[name] = value ?? (FLAGS.includes(name) ? true : args[++i]);
   }
-  // The file is for what must not be seen in a list of processes.
+  // The file is for what must not appear in a process list.
   if (read.config) Object.assign(read, yaml.load(fs.readFileSync(read.config, 'utf8')));
   if (!read.archive) throw new Error('only archives are known here: --archive');
   return read;
@@ -79,7 +79,7 @@ async function dump(client, read) {
   }
   await write(MAGIC);
   await write(BSON.serialize({ concurrent_collections: 1, version: '0.1', server_version: version, tool_version: 'stand-in' }));
-  // A time series is told of by its own name; its documents are those of its buckets.
+  // A time series is listed under its own name; its documents are those of its buckets.
   for (const [db, info] of found.filter(([, { name }]) => !name.startsWith(BUCKETS))) {
     const indexes = info.type === 'view' ? [] : await client.db(db).collection(info.name).indexes();
     const metadata = { indexes, uuid: info.info.uuid?.toString('hex') ?? '', collectionName: info.name, type: info.type, options: info.options };
@@ -129,7 +129,7 @@ async function* pieces(stream) {
   if (!begun || rest.length) throw new Error('corruption found in archive; unexpected EOF');
 }
 
-// "a.*" as a test; a star matches anything, and a backslash takes its meaning from it.
+// "a.*" as a regular expression; a star matches anything, and a backslash escapes it.
 const pattern = (text) =>
   new RegExp(`^${text.replace(/\\(.)|\*|[^\\*]+/gs, (whole, escaped) => (whole === '*' ? '.*' : (escaped ?? whole).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))}$`, 's');
 
@@ -167,14 +167,14 @@ async function restore(client, read, counts) {
     const { indexes, options: made, type } = EJSON.parse(metadata, { relaxed: false });
     const one = { db: client.db(target.slice(0, at)), name: target.slice(at + 1), indexes, count: 0, failed: 0, crc: new Crc() };
     if (type === 'view') { views.push([one, made]); continue; }
-    // An archive may tell of a time series' buckets too: they come into being with it.
+    // An archive may also list the buckets of a time series; they are created with it.
     if (collection.startsWith(BUCKETS)) continue;
     say(`reading metadata for ${target} from archive on stdin`);
     await one.db.createCollection(one.name, made).catch((e) => {
       if (e.code !== 48) throw new Error(`${target}: error creating collection ${target}: error running create command: ${e.message}`);
     });
     if (type === 'timeseries') {
-      // Its documents come under the name of its buckets; the last word is that of the collection it is asked by.
+      // Its documents have the name of its buckets; `asked` is the name of the collection for requests.
       collections.set(`${db}.${BUCKETS}${collection}`, { ...one, name: `${BUCKETS}${one.name}`, asked: one.name });
     } else {
       collections.set(name, one);
@@ -187,7 +187,7 @@ async function restore(client, read, counts) {
       one.count += batch.length;
     } catch (e) {
       const errors = e.writeErrors === undefined ? [] : [e.writeErrors].flat();
-      // Only what is about single documents is gone through.
+      // Only errors of single documents are skipped.
       if (!errors.length || errors.some(({ code }) => code !== 11000 && code !== 121) || read.stopOnError) throw e;
       for (const error of errors) say(`continuing through error: ${error.errmsg}`);
       one.failed += errors.length;
@@ -244,7 +244,7 @@ async function main() {
   }
   if (tool === 'mongorestore') say(`${counts.good} document(s) restored successfully. ${counts.bad} document(s) failed to restore.`);
   await client?.close();
-  // What is still being sent to it is of no use.
+  // The rest of the input is not needed.
   process.stdin.destroy();
 }
 

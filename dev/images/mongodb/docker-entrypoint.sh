@@ -26,7 +26,7 @@ wants_help() {
   return 1
 }
 
-# value_of OPTION ARG…: what the arguments give it, as "--option value" or "--option=value"; the last one counts
+# value_of OPTION ARG…: the option's value in the arguments, as "--option value" or "--option=value"; the last one wins
 value_of() {
   local option=$1 found=''; shift
   while [ $# -gt 0 ]; do
@@ -40,8 +40,8 @@ value_of() {
 }
 has() { local option=$1 a; shift; for a; do case $a in "$option" | "$option="*) return 0 ;; esac; done; return 1; }
 
-# What a configuration file says of the data directory and of addresses to listen on. For the temporary server, a copy of
-# it goes to $INIT_CONFIG, without what is about the network, logging, running in the background and security.
+# Prints the data directory that a configuration file sets, and whether it sets addresses to listen on. Writes a copy
+# for the temporary server to $INIT_CONFIG, without the sections on network, logging, process management and security.
 read_configuration() { # FILE
   node -e '
     const fs = require("fs"), [file, copy] = process.argv.slice(1);
@@ -68,7 +68,7 @@ inspect_arguments() { # …arguments of mongod
   if has --bind_ip "$@" || has --bind_ip_all "$@"; then BINDS=yes; fi
 }
 
-# As root: directories get their owner; a --user that is no root finds what it may write, or mongod says so.
+# As root, sets the owner of the directories. Any other --user must have write access already, or mongod reports it.
 prepare_directories() {
   mkdir -p "$DBPATH" || :
   [ "$(id -u)" = 0 ] || return 0
@@ -81,8 +81,8 @@ is_initialised() {
   return 1
 }
 
-# During initialisation there are no users yet, so the server listens on the container's own 127.0.0.1 alone. Its other
-# arguments are the given ones, but for those that ask for users, a replica set, a log file or the background.
+# During initialisation there are no users yet, so the server listens only on the container's own 127.0.0.1. It gets the
+# given arguments, except those for authentication, a replica set, a log file or background mode.
 start_for_init() { # …arguments of mongod
   local args=(--bind_ip 127.0.0.1 --port 27017)
   while [ $# -gt 0 ]; do
@@ -109,11 +109,11 @@ start_for_init() { # …arguments of mongod
 }
 stop_after_init() { kill "$SERVER"; wait "$SERVER" || fail "the server did not stop cleanly"; }
 
-# Used by init scripts too, under the name they know from the official image.
+# Init scripts use this too, under its name in the official image.
 mongo=(mongosh --host 127.0.0.1 --port 27017 --quiet)
 
 make_root_user() {
-  # the password reaches mongosh by its environment, which no other user of the machine sees
+  # the password is passed in the environment, which other users of the machine cannot read
   "${mongo[@]}" --norc admin --eval '
     db.createUser({
       user: process.env.MONGO_INITDB_ROOT_USERNAME, pwd: process.env.MONGO_INITDB_ROOT_PASSWORD,
@@ -140,7 +140,7 @@ main() {
     inspect_arguments "${@:2}"
     prepare_directories
   fi
-  # down from root to mongodb, for all that follows and for mongosh
+  # everything below, and mongosh, runs as mongodb, not as root
   if [ "$(id -u)" = 0 ] && [[ ${1:-} == mongo* ]]; then
     [ -z "${INIT_CONFIG:-}" ] || rm -f "$INIT_CONFIG"
     exec setpriv --reuid=mongodb --regid=mongodb --init-groups -- "$BASH" "$0" "$@"
@@ -168,7 +168,7 @@ main() {
     note "initialised, starting"
   fi
   [ -z "$INIT_CONFIG" ] || rm -f "$INIT_CONFIG"
-  # mongod by itself listens on localhost alone
+  # by default, mongod listens on localhost only
   [ -n "$BINDS" ] || set -- "$@" --bind_ip_all
   unset MONGO_INITDB_ROOT_USERNAME MONGO_INITDB_ROOT_PASSWORD MONGO_INITDB_DATABASE
   exec "$@"

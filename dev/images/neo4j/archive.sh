@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# archive.sh: at the build, runs server, neo4j-admin and cypher-shell once each, so that Java keeps the classes they load
-# in archives that it maps at later starts: they start in about half the time.
+# archive.sh: runs during the image build. Starts server, neo4j-admin and cypher-shell once each, so that Java stores
+# the classes they load in archives. Later starts map these archives and take about half the time.
 set -euo pipefail
 [ "$(id -u)" != 0 ] || exec setpriv --reuid=neo4j --regid=neo4j --init-groups -- "$BASH" "$0"
 lib=$NEO4J_HOME/lib password=only-for-the-build
@@ -15,7 +15,7 @@ for ((i = 0; i < 240; i++)); do
   if (: </dev/tcp/127.0.0.1/7687) 2>/dev/null; then break; fi
 done
 shell 'RETURN 1'
-# what a first minute of use loads: writing, reading, indexes, counts, users
+# load what the first minute of use loads: writing, reading, indexes, counts, users
 shell >/dev/null <<'END'
 CREATE (a:Person {name: "a"})-[:KNOWS]->(b:Person {name: "b"}) RETURN a, b;
 MATCH (n:Person)-[r]->(m) RETURN n, r, m LIMIT 1;

@@ -9,11 +9,11 @@ note() { printf '%s\n' "$*" >&2; }
 is_root() { [ "$(id -u)" = 0 ]; }
 
 conf=$NEO4J_HOME/conf/neo4j.conf
-# As the database's user: neo4j where the container runs as root, else the one that docker run --user gave
+# The database's user: neo4j if the container runs as root, otherwise the user given by docker run --user
 as_user=()
 if is_root; then as_user=(setpriv --reuid=neo4j --regid=neo4j --init-groups --); fi
 
-# Variables NEO4J_* that are no settings of the server
+# Variables NEO4J_* that are not settings of the server
 NO_SETTINGS=(NEO4J_ACCEPT_LICENSE_AGREEMENT NEO4J_AUTH NEO4J_AUTH_PATH NEO4J_CONF NEO4J_DEBUG NEO4J_DEPRECATION_WARNING
   NEO4J_EDITION NEO4J_HOME NEO4J_PLUGINS NEO4J_SHA256 NEO4J_TARBALL NEO4J_VERSION)
 
@@ -29,8 +29,8 @@ read_secret_files() {
   done
 }
 
-# What the image brought, and what docker cp put there since, belongs to neo4j and is nobody else's to read. Only what
-# differs is touched: a change of owner copies the file into the container's own layer.
+# Makes neo4j the owner, and only reader, of the files from the image and from docker cp. Touches only files that
+# differ, because a change of owner copies the file into the container's own layer.
 own_home() {
   is_root || return 0
   find "$NEO4J_HOME" ! -user neo4j -exec chown -h neo4j:neo4j {} +
@@ -39,7 +39,7 @@ own_home() {
 }
 
 readable() { "${as_user[@]}" test -r "$1" || fail "$1 can't be read by user $("${as_user[@]}" id -u)"; }
-# A folder the server writes to: given to neo4j if anything in it is not writable
+# A folder that the server writes to: neo4j becomes its owner if anything in it is not writable
 writable() {
   if is_root; then
     if ! "${as_user[@]}" test -w "$1" || [ -n "$("${as_user[@]}" find "$1" ! -writable ! -type l -print -quit 2>&1)" ]; then
@@ -54,7 +54,7 @@ writable() {
 folders() {
   if [ -d /conf ]; then
     readable /conf
-    # an empty one, such as dump-config is given, leaves the image's own
+    # an empty folder, as used with dump-config, keeps the image's configuration
     if [ -n "$(find /conf -type f -print -quit)" ]; then
       rm -rf "$NEO4J_HOME"/conf/*
       find /conf -type f -exec cp --preserve=mode {} "$NEO4J_HOME/conf" \;
@@ -74,13 +74,13 @@ folders() {
 }
 
 in_conf() { [ -e "$2" ] && SETTING=$1 awk 'index($0, ENVIRON["SETTING"] "=") == 1 { found = 1 } END { exit !found }' "$2"; }
-append()  { # FILE LINE…: after a last line that may lack its end
+append()  { # FILE LINE…: also if the last line of the file has no line end
   local file=$1; shift
   [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || echo >>"$file"
   printf '%s\n' "$@" >>"$file"
 }
 default_setting() { in_conf "$1" "$conf" || append "$conf" "$1=$2"; }
-# From the environment: replaces what the file has. Options of Java add up.
+# A setting from the environment replaces the one in the file; Java options are added to those in the file.
 set_setting() {
   local file=$conf rest
   [[ $1 != apoc.* ]] || file=$NEO4J_HOME/conf/apoc.conf
@@ -124,7 +124,7 @@ set_password() {
   minimum=$(sed -n 's/^dbms.security.auth_minimum_password_length=//p' "$conf" | tail -n 1)
   [ ${#password} -ge "${minimum:-8}" ] || fail "the password is too short: the minimum is ${minimum:-8} characters" \
     "(setting dbms.security.auth_minimum_password_length)"
-  # Counts for a data directory that has no users yet, and is harmless for any other
+  # Takes effect only in a data directory without users; harmless otherwise
   "${as_user[@]}" neo4j-admin dbms set-initial-password "${change[@]}" ${EXTENDED_CONF+--expand-commands} -- "$password"
 }
 

@@ -26,7 +26,7 @@ wants_help() {
   return 1
 }
 
-# As root: directories get their owner; a --user that is no root finds what it may write, or postgres says so.
+# As root, sets the owner of the directories. Any other --user must have write access already, or postgres reports it.
 prepare_directories() {
   local user; user=$(id -u)
   mkdir -p "$PGDATA"; chmod 0700 "$PGDATA" || :
@@ -59,7 +59,7 @@ refuse_no_password() {
   fi
 }
 
-# initdb looks its user up by name; an arbitrary uid gets one from nss_wrapper, for initdb only
+# initdb looks up its user by name; nss_wrapper provides a name for an arbitrary uid, for initdb only
 lend_a_user_name() {
   getent passwd "$(id -u)" >/dev/null && return
   local lib
@@ -93,7 +93,7 @@ allow_network() { # …the arguments of postgres, which may set password_encrypt
   printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$PGDATA/pg_hba.conf"
 }
 
-# During initialisation the server listens on its unix socket alone, so that nobody connects to it half made.
+# During initialisation the server listens only on its unix socket, so that no client finds it half initialised.
 start_for_init() {
   [ "${1:-}" != postgres ] || shift
   NOTIFY_SOCKET='' PGUSER="${PGUSER:-$POSTGRES_USER}" \
@@ -101,7 +101,7 @@ start_for_init() {
 }
 stop_after_init() { PGUSER="${PGUSER:-postgres}" pg_ctl -D "$PGDATA" -m fast -w stop; }
 
-# Used by init scripts too, under the name they know from the official image.
+# Init scripts use this too, under its name in the official image.
 docker_process_sql() {
   local run=(psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --no-password --no-psqlrc)
   [ -z "${POSTGRES_DB:-}" ] || run+=(--dbname "$POSTGRES_DB")
@@ -137,7 +137,7 @@ main() {
   if [ "${1:-}" != postgres ] || wants_help "$@"; then exec "$@"; fi
 
   prepare_directories
-  # down from root to postgres, for all that follows
+  # everything below runs as postgres, not as root
   if [ "$(id -u)" = 0 ]; then
     export HOME=/var/lib/postgresql
     exec setpriv --reuid=postgres --regid=postgres --init-groups -- "$BASH" "$0" "$@"

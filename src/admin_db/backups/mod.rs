@@ -1,12 +1,13 @@
 //! Table `backup_log`: one row for each backup or drill.
 
+pub mod admin_backups;
+pub mod assurance;
 pub mod audit_facts;
 pub mod audits;
 pub mod findings;
 pub mod listing;
 pub mod newest;
 pub mod open_uploads;
-pub mod own;
 pub mod replicas;
 pub mod retention;
 pub mod retire;

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 /// The schedule of one kind of periodic work.
 #[derive(Debug, Clone)]
-pub struct ScheduledDatabase {
+pub struct ScheduledWork {
     /// Name of the work.
     pub name: String,
     /// When it is next due.
@@ -65,8 +65,8 @@ pub async fn set_result(db: &mut PgConnection, name: &str, result: &serde_json::
 }
 
 /// All periodic work.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<ScheduledDatabase>, sqlx::Error> {
-    sqlx::query_as!(ScheduledDatabase, "SELECT name, next_run, last_run, worker, result FROM schedule ORDER BY name")
+pub async fn list(db: &mut PgConnection) -> Result<Vec<ScheduledWork>, sqlx::Error> {
+    sqlx::query_as!(ScheduledWork, "SELECT name, next_run, last_run, worker, result FROM schedule ORDER BY name")
         .fetch_all(db)
         .await
 }

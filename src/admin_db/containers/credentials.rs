@@ -13,6 +13,9 @@ pub enum CredentialKind {
     User,
     /// The administrator in the seed that the container was created from; valid and kept until the accounts are set up.
     Seed,
+    /// The user's role in a clone. Kept as long as it is a clone, because a reset replaces the accounts with those of its
+    /// source.
+    Clone,
 }
 
 impl CredentialKind {
@@ -21,6 +24,7 @@ impl CredentialKind {
             Self::Admin => "admin",
             Self::User => "user",
             Self::Seed => "seed",
+            Self::Clone => "clone",
         }
     }
 

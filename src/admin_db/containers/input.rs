@@ -44,6 +44,8 @@ pub struct NewContainer<'a> {
     pub docker_name: &'a str,
     /// Backup schedule.
     pub backup_freq: &'a str,
+    /// When it expires, if ever.
+    pub expires_at: Option<DateTime<Utc>>,
     /// The backup it is created from, if any.
     pub restored_from: Option<Uuid>,
     /// The part of that backup, if not everything.
@@ -56,8 +58,10 @@ pub struct NewContainer<'a> {
 pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO container (id, name, engine, image, dbname, dbuser, account_id, contact, department, description,
-                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq, restored_only)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                                storage, memory_bytes, millicpus, extensions, docker_name, created_by, created_at, restored_from, backup_freq, restored_only,
+                                expires_at, expiry_set_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 CASE WHEN $21::timestamptz IS NULL THEN NULL ELSE $17::timestamptz END)",
         new.id,
         new.name,
         new.engine as _,
@@ -77,7 +81,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewContainer<'_>, now: DateTime
         now,
         new.restored_from,
         new.backup_freq,
-        new.restored_only.map(Json) as _
+        new.restored_only.map(Json) as _,
+        new.expires_at
     )
     .execute(db)
     .await

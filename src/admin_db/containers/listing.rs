@@ -24,9 +24,15 @@ pub struct ContainerQuery {
     pub after_name: Option<String>,
     /// Sort by name instead of newest first.
     pub by_name: bool,
+    /// Sort by the time of the newest backup, those without one first. `after` continues after that time, or after
+    /// [`NO_BACKUP`].
+    pub by_loss: bool,
     /// Maximum number of rows.
     pub limit: i64,
 }
+
+/// The time that stands for a missing backup.
+pub const NO_BACKUP: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// A page of containers.
 pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Container>, sqlx::Error> {
@@ -39,6 +45,19 @@ pub async fn list(db: &mut PgConnection, f: &ContainerQuery) -> Result<Vec<Conta
                 .fetch_all(db)
                 .await
         };
+    }
+    if f.by_loss {
+        return page!(
+            "LEFT JOIN LATERAL (SELECT started_at FROM backup_log WHERE container_id = c.id AND kind = 'backup'
+                                   AND status = 'succeeded' AND removed_at IS NULL AND removing_at IS NULL
+                                 ORDER BY started_at DESC LIMIT 1) g ON true
+             WHERE c.purged_at IS NULL AND ($1::uuid IS NULL OR c.account_id = $1)
+               AND ($2::text IS NULL OR c.name ILIKE $2 OR c.description ILIKE $2 OR c.dbname ILIKE $2)
+               AND ($3::container_state IS NULL OR s.state = $3)
+               AND ($4::timestamptz IS NULL OR (coalesce(g.started_at, 'epoch'), c.id) > ($4, $5::uuid))
+               AND ($6::text IS NULL OR true)
+             ORDER BY coalesce(g.started_at, 'epoch'), c.id LIMIT $7"
+        );
     }
     // Separate statements instead of one with OR, so that each uses the index made for it.
     match (f.by_name, f.account.is_some(), f.purged) {

@@ -1,8 +1,12 @@
 //! Table `container`, read together with its `state`, owner and ports.
 
+pub mod copies;
+pub mod cores;
 pub mod credentials;
+pub mod expiry;
 pub mod input;
 pub mod listing;
+pub mod oom_kills;
 pub mod ports;
 pub mod samples;
 pub mod snapshots;
@@ -16,6 +20,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
+use crate::domain::backup_schedule::Policy;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
@@ -57,6 +62,14 @@ pub struct Container {
     pub memory_bytes: i64,
     /// CPU limit in thousandths.
     pub millicpus: i32,
+    /// The cores its owner asked for, in the format of [`crate::domain::cpu_set::request::CpuRequest`]; `None` for all.
+    pub cpuset: Option<String>,
+    /// The cores its server has while it runs.
+    pub cpuset_assigned: Option<String>,
+    /// How often a process of its server was ended because of the memory limit.
+    pub oom_kills: i64,
+    /// When that last happened.
+    pub oom_killed_at: Option<DateTime<Utc>>,
     /// Backup schedule.
     pub backup_freq: String,
     /// Since when this schedule has been in force.
@@ -69,12 +82,28 @@ pub struct Container {
     pub restored_from: Option<Uuid>,
     /// The part of that backup, if not everything.
     pub restored_only: Option<Json<Selection>>,
+    /// The database it was cloned from, if any.
+    pub cloned_from: Option<Uuid>,
+    /// The name of that database.
+    pub source: Option<String>,
+    /// The moment that its data was cloned as of.
+    pub cloned_at: Option<DateTime<Utc>>,
+    /// The snapshot it can be reset to, as long as it is a clone.
+    pub origin: Option<Uuid>,
+    /// The template it was made from, if any.
+    pub template_id: Option<Uuid>,
+    /// The version of that template.
+    pub template_version: Option<Uuid>,
+    /// Its name among its owner's databases from that template.
+    pub instance_name: String,
     /// The engine's id of its container.
     pub docker_id: Option<String>,
     /// Name of its container in the engine.
     pub docker_name: String,
     /// Size on disk at `size_at`.
     pub size_bytes: Option<i64>,
+    /// How much of that is shared with copies, if it was measured.
+    pub shared_bytes: Option<i64>,
     /// When its size was measured.
     pub size_at: Option<DateTime<Utc>>,
     /// Who created it.
@@ -119,6 +148,17 @@ impl Container {
         self.active_job.as_deref().and_then(JobKind::parse)
     }
 
+    /// Whether it is deleted permanently at once: it was made from a template and is not backed up, so its owner can make
+    /// another one at any time.
+    pub fn is_disposable(&self) -> bool {
+        self.template_version.is_some() && Policy::parse(&self.backup_freq) == Some(Policy::Never)
+    }
+
+    /// Whether its data is shown as that of another database: it is a clone, or was restored from a backup.
+    pub fn shows_source(&self) -> bool {
+        self.origin.is_some() || self.restored_from.is_some()
+    }
+
     /// Whether a job in progress excludes other actions. A backup yields to them.
     pub fn is_busy(&self) -> bool {
         self.active_job.is_some() && self.active_kind() != Some(JobKind::Backup)
@@ -135,10 +175,15 @@ macro_rules! select {
                     , c.dbuser AS "dbuser!", c.account_id AS "account_id!", a.username AS "owner!", c.contact AS "contact!"
                     , c.department AS "department!", c.description AS "description!", c.storage AS "storage!"
                     , c.memory_bytes AS "memory_bytes!", c.millicpus AS "millicpus!", c.backup_freq AS "backup_freq!"
+                    , c.cpuset AS "cpuset?", c.cpuset_assigned AS "cpuset_assigned?", c.oom_kills AS "oom_kills!"
+                    , c.oom_killed_at AS "oom_killed_at?"
                     , coalesce(c.policy_at, c.created_at) AS "policy_at!", c.extensions AS "extensions!"
                     , EXISTS (SELECT FROM dump_upload u WHERE u.container_id = c.id) AS "brought!"
-                    , c.restored_from AS "restored_from?", c.restored_only AS "restored_only?: _", c.docker_id AS "docker_id?"
-                    , c.docker_name AS "docker_name!", c.size_bytes AS "size_bytes?", c.size_at AS "size_at?"
+                    , c.restored_from AS "restored_from?", c.restored_only AS "restored_only?: _"
+                    , c.cloned_from AS "cloned_from?", (SELECT o.name FROM container o WHERE o.id = c.cloned_from) AS "source?"
+                    , c.cloned_at AS "cloned_at?", c.origin AS "origin?", c.template_id AS "template_id?"
+                    , c.template_version AS "template_version?", c.instance_name AS "instance_name!", c.docker_id AS "docker_id?"
+                    , c.docker_name AS "docker_name!", c.size_bytes AS "size_bytes?", c.shared_bytes AS "shared_bytes?", c.size_at AS "size_at?"
                     , c.created_by AS "created_by!", c.created_at AS "created_at!", c.started_at AS "started_at?"
                     , c.expires_at AS "expires_at?", c.trashed_at AS "trashed_at?", c.purge_after AS "purge_after?"
                     , c.purged_at AS "purged_at?", coalesce(s.state, 'purged') AS "state!: _"
@@ -158,7 +203,7 @@ macro_rules! select {
     };
 }
 
-pub(super) use select;
+pub(in crate::admin_db) use select;
 
 /// The existing container of this name.
 pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Container>, sqlx::Error> {
@@ -200,6 +245,24 @@ pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Er
 /// Records the engine's id of the container, or that it has none now.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE container SET docker_id = $2 WHERE id = $1", id, docker_id).execute(db).await?;
+    one_row(&done)
+}
+
+/// Records that a new container has the server that was started in advance in this container of the engine.
+pub async fn set_from_spare(
+    db: &mut PgConnection,
+    id: Uuid,
+    docker_id: Option<&str>,
+    digest: &str,
+) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE container SET docker_id = $2, image_digest = $3, from_spare = true WHERE id = $1",
+        id,
+        docker_id,
+        digest
+    )
+    .execute(db)
+    .await?;
     one_row(&done)
 }
 
@@ -282,6 +345,11 @@ pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, now: DateTime
         .map(|_| ())
 }
 
+/// Records how much of its size is shared with copies.
+pub async fn set_shared(db: &mut PgConnection, id: Uuid, bytes: Option<i64>) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE container SET shared_bytes = $2 WHERE id = $1", id, bytes).execute(db).await.map(|_| ())
+}
+
 /// Containers whose time in the trash is over and that have no job in progress.
 pub async fn due_for_purge(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     sqlx::query!(
@@ -326,6 +394,8 @@ impl BackupSubject {
             millicpus: c.millicpus,
             backup_freq: c.backup_freq.clone(),
             extensions: c.extensions.clone(),
+            expires_at: c.expires_at,
+            cpuset: c.cpuset.clone(),
         }
     }
 }

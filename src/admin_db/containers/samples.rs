@@ -1,5 +1,7 @@
 //! Table `sample`: the data points of the charts.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -52,6 +54,39 @@ pub async fn since(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>)
     )
     .fetch_all(db)
     .await
+}
+
+/// Number and distance in hours of the points of a small chart in a list.
+const OUTLINE: (i32, i32) = (14, 12);
+
+/// The sizes of these containers over the last week, the oldest first: few enough for a small chart.
+pub async fn size_outlines(
+    db: &mut PgConnection,
+    containers: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, Vec<i64>>, sqlx::Error> {
+    let (points, hours) = OUTLINE;
+    let rows = sqlx::query!(
+        r#"SELECT c.id AS "id!", s.size_bytes AS "size_bytes!"
+             FROM unnest($1::uuid[]) AS c (id) CROSS JOIN generate_series(0, $3::int - 1) AS p (n)
+            CROSS JOIN LATERAL (SELECT size_bytes FROM sample
+                                 WHERE container_id = c.id AND size_bytes IS NOT NULL
+                                   AND at <= $2::timestamptz - make_interval(hours => p.n * $4::int)
+                                   AND at > $2::timestamptz - make_interval(hours => (p.n + 1) * $4::int)
+                                 ORDER BY at DESC LIMIT 1) s
+            ORDER BY c.id, p.n DESC"#,
+        containers,
+        now,
+        points,
+        hours
+    )
+    .fetch_all(db)
+    .await?;
+    let mut sizes: HashMap<Uuid, Vec<i64>> = HashMap::new();
+    for row in rows {
+        sizes.entry(row.id).or_default().push(row.size_bytes);
+    }
+    Ok(sizes)
 }
 
 /// Reduces points older than `FINE` to one an hour and deletes those older than `COARSE`. Returns the number

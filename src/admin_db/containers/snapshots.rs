@@ -1,17 +1,23 @@
-//! Table `snapshot`: data directories next to a database's own, either new data being prepared or previous data.
+//! Table `snapshot`: data directories next to a database's own. They contain new data being prepared, previous data, or a
+//! copy of the data at one moment, taken for a user or as the origin of a clone.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A directory with new or previous data of a database.
+/// The reason of a copy taken for a user.
+pub const USER: &str = "user";
+/// The reason of a copy taken as the origin of a clone.
+pub const CLONE: &str = "clone";
+
+/// A directory with new or previous data of a database, or a copy of its data.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Id, which is also the name of the directory.
     pub id: Uuid,
     /// The container it belongs to.
     pub container_id: Uuid,
-    /// `restore`, `upgrade` or `undo`.
+    /// `restore`, `upgrade` or `undo` for new and previous data; [`USER`] or [`CLONE`] for copies.
     pub reason: String,
     /// The backup that the new data comes from.
     pub backup_id: Option<Uuid>,
@@ -19,10 +25,40 @@ pub struct Snapshot {
     pub image: String,
     /// Image that runs on the new data.
     pub image_after: String,
-    /// When the two directories were swapped.
+    /// When the two directories were swapped, or the copy was complete.
     pub made_at: Option<DateTime<Utc>>,
-    /// Until when the previous data is kept.
+    /// Until when it is kept; `None` for a copy that is kept until it is deleted.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When it was requested.
+    pub requested_at: DateTime<Utc>,
+    /// The user's note.
+    pub note: String,
+    /// The moment that a copy is of.
+    pub frozen_at: Option<DateTime<Utc>>,
+    /// For how many milliseconds the server was paused for it.
+    pub frozen_ms: Option<i64>,
+    /// Size of the copied data in bytes.
+    pub bytes: Option<i64>,
+    /// How many of these bytes are shared with other directories, if that was measured.
+    pub shared_bytes: Option<i64>,
+    /// The encrypted password of the administrator in the copy.
+    pub sealed: Option<Vec<u8>>,
+    /// The snapshot that new data is copied from.
+    pub source: Option<Uuid>,
+    /// The directory that a copy has become.
+    pub moved_to: Option<Uuid>,
+}
+
+impl Snapshot {
+    /// The encryption context of its administrator's password.
+    pub fn context(id: Uuid) -> String {
+        format!("snapshot/{id}")
+    }
+
+    /// Whether it is a copy of the data at one moment.
+    pub fn is_copy(&self) -> bool {
+        self.reason == USER || self.reason == CLONE
+    }
 }
 
 /// A row to insert when a job is enqueued.
@@ -34,7 +70,7 @@ pub struct NewSnapshot<'a> {
     pub container: Uuid,
     /// The job that prepares it.
     pub job: Uuid,
-    /// Reason: `restore`, `upgrade` or `undo`.
+    /// Reason.
     pub reason: &'a str,
     /// The backup that the new data comes from.
     pub backup: Option<Uuid>,
@@ -42,15 +78,22 @@ pub struct NewSnapshot<'a> {
     pub image: &'a str,
     /// Image of the new data.
     pub image_after: &'a str,
+    /// The snapshot that the new data is copied from.
+    pub source: Option<Uuid>,
 }
 
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
+        select!(which "removed_at IS NULL AND ", $rest $(, $arg)*)
+    };
+    (which $which:literal, $rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             Snapshot,
-            "SELECT id, container_id, reason, backup_id, image, image_after, made_at, expires_at FROM snapshot
-              WHERE removed_at IS NULL AND "
-                + $rest
+            "SELECT id, container_id, reason, backup_id, image, image_after, made_at, expires_at, requested_at, note
+                  , frozen_at, frozen_ms, bytes, shared_bytes, sealed, source, moved_to
+               FROM snapshot
+              WHERE "
+                + $which + $rest
             $(, $arg)*
         )
     };
@@ -59,8 +102,8 @@ macro_rules! select {
 /// Writes a row.
 pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO snapshot (id, container_id, job_id, reason, backup_id, image, image_after, requested_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO snapshot (id, container_id, job_id, reason, backup_id, image, image_after, requested_at, source)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         new.id,
         new.container,
         new.job,
@@ -68,7 +111,8 @@ pub async fn insert(db: &mut PgConnection, new: &NewSnapshot<'_>, now: DateTime<
         new.backup,
         new.image,
         new.image_after,
-        now
+        now,
+        new.source
     )
     .execute(db)
     .await
@@ -85,20 +129,51 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, 
     select!("id = $1", id).fetch_optional(db).await
 }
 
-/// The previous data of a container, the newest first.
-pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
-    select!("container_id = $1 AND made_at IS NOT NULL ORDER BY made_at DESC", container).fetch_all(db).await
+/// The copy that a clone is made from: with this id, also if it was moved to the directory of the clone.
+pub async fn origin(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
+    select!(which "(removed_at IS NULL OR moved_to IS NOT NULL) AND ", "id = $1", id).fetch_optional(db).await
 }
 
-/// All directories, with new or previous data.
+/// The previous data of a container, the newest first.
+pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<Snapshot>, sqlx::Error> {
+    select!(
+        "container_id = $1 AND made_at IS NOT NULL AND reason NOT IN ('user', 'clone') ORDER BY made_at DESC",
+        container
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The copies that were taken of a container for its user, also those being made, the newest first.
+pub async fn copies_of(
+    db: &mut PgConnection,
+    container: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Snapshot>, sqlx::Error> {
+    select!(
+        "container_id = $1 AND reason = 'user' AND (expires_at IS NULL OR expires_at > $2)
+          ORDER BY requested_at DESC, id DESC",
+        container,
+        now
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// All directories.
 pub async fn all(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!("true ORDER BY id").fetch_all(db).await
+}
+
+/// All complete copies.
+pub async fn all_copies(db: &mut PgConnection) -> Result<Vec<Snapshot>, sqlx::Error> {
+    select!("made_at IS NOT NULL AND reason IN ('user', 'clone') ORDER BY id").fetch_all(db).await
 }
 
 /// Previous data that has expired, of containers without a job in progress.
 pub async fn expired(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Snapshot>, sqlx::Error> {
     select!(
-        "expires_at < $1 AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
+        "expires_at < $1 AND reason NOT IN ('user', 'clone') AND NOT EXISTS (SELECT FROM job j WHERE j.container_id = snapshot.container_id
                                             AND j.kind <> 'drill' AND j.status IN ('queued', 'running'))",
         now
     )

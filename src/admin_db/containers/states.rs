@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::admin_db::containers::cores;
 use crate::admin_db::one_row;
 use crate::domain::state::{ContainerState, Event, transition};
 
@@ -58,7 +59,8 @@ pub async fn apply(
     let from = lock(&mut *db, id).await?.ok_or(TransitionError::Gone)?;
     let to = transition(from, event).ok_or(TransitionError::Refused(from))?;
     if to == ContainerState::Purged {
-        sqlx::query!("DELETE FROM state WHERE container_id = $1", id).execute(db).await?;
+        sqlx::query!("DELETE FROM state WHERE container_id = $1", id).execute(&mut *db).await?;
+        cores::release(db, id).await?;
         return Ok(to);
     }
     let done = sqlx::query!(
@@ -78,9 +80,13 @@ pub async fn apply(
         failure.map(|(step, _)| step),
         failure.map(|(_, reason)| reason)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
     one_row(&done)?;
+    if matches!(to, ContainerState::Stopped | ContainerState::Failed | ContainerState::Trashed) {
+        // Others may have its cores.
+        cores::release(db, id).await?;
+    }
     Ok(to)
 }
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::admin_db::plain;
+use crate::admin_db::storable_text;
 use crate::domain::engine::EngineKind;
 use crate::engine::Survey;
 
@@ -79,7 +79,7 @@ pub async fn set(db: &mut PgConnection, container: Uuid, seen: &Survey, now: Dat
          ON CONFLICT (container_id) DO UPDATE SET at = excluded.at, data = excluded.data, error = NULL, error_at = NULL",
         container,
         now,
-        plain::json(seen)? as _
+        storable_text::json(seen)? as _
     )
     .execute(db)
     .await

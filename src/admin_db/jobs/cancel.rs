@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::admin_db::jobs;
 use crate::admin_db::jobs::{Job, JobStatus, StepStatus, job_of};
-use crate::domain::work::Cancel;
+use crate::domain::job_rules::Cancel;
 
 /// Reads who requested cancellation, and prevents new requests until the transaction ends.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {

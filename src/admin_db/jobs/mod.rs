@@ -2,6 +2,7 @@
 
 pub mod cancel;
 pub mod listing;
+pub mod payload;
 pub mod queue;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::admin_db::jobs::payload::{JobNotes, JobPayload};
 use crate::domain::job_kind::JobKind;
 
 /// Status of a job.
@@ -77,7 +79,7 @@ pub struct Job {
     /// Container it works on.
     pub container_id: Option<Uuid>,
     /// Arguments.
-    pub payload: serde_json::Value,
+    pub payload: JobPayload,
     /// Status.
     pub status: JobStatus,
     /// Number of attempts started.
@@ -130,7 +132,7 @@ pub struct NewJob<'a> {
     /// Container it works on.
     pub container: Option<Uuid>,
     /// Arguments.
-    pub payload: serde_json::Value,
+    pub payload: JobPayload,
     /// Who requests it.
     pub by: &'a str,
     /// Names of its steps.
@@ -158,7 +160,7 @@ macro_rules! job_of {
             id: $row.id,
             kind: $row.kind,
             container_id: $row.container_id,
-            payload: $row.payload,
+            payload: $row.payload.into(),
             status: $row.status,
             attempt: $row.attempt,
             max_attempts: $row.max_attempts,
@@ -174,6 +176,16 @@ macro_rules! job_of {
 
 pub(super) use job_of;
 
+/// The job that took a snapshot, even if it failed and nothing of the snapshot is left.
+pub async fn of_snapshot(db: &mut PgConnection, snapshot: Uuid) -> Result<Option<Job>, sqlx::Error> {
+    select!("WHERE id = (SELECT job_id FROM snapshot WHERE id = $1)", snapshot).fetch_optional(db).await
+}
+
+/// Lets a job start only when another has ended, however it ended.
+pub async fn start_after(db: &mut PgConnection, id: Uuid, other: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE job SET after_job = $2 WHERE id = $1", id, other).execute(db).await.map(|_| ())
+}
+
 /// Enqueues a job in the caller's transaction. Rejected if the container has an unfinished job (index
 /// `job_one_per_container`).
 pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>) -> Result<Uuid, sqlx::Error> {
@@ -184,7 +196,7 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
         id,
         new.kind,
         new.container,
-        &new.payload,
+        new.payload.to_json(),
         new.by,
         now
     )
@@ -201,9 +213,12 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewJob<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Adds values to a job's arguments.
-pub async fn add_to_payload(db: &mut PgConnection, id: Uuid, more: &serde_json::Value) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE job SET payload = payload || $2 WHERE id = $1", id, more).execute(db).await.map(|_| ())
+/// Adds notes to a job's payload.
+pub async fn add_notes(db: &mut PgConnection, id: Uuid, notes: &JobNotes) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE job SET payload = payload || $2 WHERE id = $1", id, notes.to_json())
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Extends a lease. `false`: another worker has the job now.

@@ -107,9 +107,10 @@ pub async fn reserve(
         };
     }
     let reserved = next!(
-        // Whether row `j` is to be started: it is due, or its worker died. Times far in the future were recorded before
+        // Whether row `j` is to be started: it is due and the job it waits for has ended, or its worker died. Times far in the future were recorded before
         // the clock was set back, because no wait or lease is that long.
-        "((j.status = 'queued' AND (j.run_at <= now() OR j.run_at > now() + interval '5 minutes'))
+        "((j.status = 'queued' AND (j.run_at <= now() OR j.run_at > now() + interval '5 minutes')
+           AND NOT EXISTS (SELECT FROM job p WHERE p.id = j.after_job AND p.status IN ('queued', 'running')))
           OR (j.status = 'running' AND (j.lease_until < now()
                                         OR j.lease_until > now() + make_interval(secs => $2) + interval '5 minutes')))",
         // Whether row `j` is a long job. A deletion is one while it makes its final backup.

@@ -11,7 +11,8 @@ use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::backup::engine_backup;
 use crate::blueprint::Blueprint;
-use crate::domain::policy::Policy;
+use crate::domain::backup_schedule::Policy;
+use crate::domain::object_keys;
 use crate::encryption::{AGE, Recipients};
 use crate::engine::backup::Inventory;
 use crate::engine::part::DumpMode;
@@ -27,7 +28,7 @@ use crate::queue::step_error::StepError;
 
 /// Key prefix of a backup. It consists of ids, because names are reused.
 pub fn location(app: &App, container: Uuid, backup: Uuid) -> String {
-    format!("{}/{container}/{backup}", app.config.instance)
+    object_keys::backup(&app.config.instance, container, backup)
 }
 
 /// The row of this job's backup.
@@ -108,7 +109,7 @@ impl<'a> BackupContext<'a> {
     }
 
     pub(crate) fn key(&self, file: &str) -> String {
-        format!("{}/{file}", self.location)
+        object_keys::file(&self.location, file)
     }
 
     pub(crate) fn plan(&self) -> ServerSpec<'_> {

@@ -3,7 +3,6 @@
 //! stopped.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
 
 use secrecy::ExposeSecret;
 
@@ -11,17 +10,14 @@ use crate::backup::dump::context::{BackupContext, DumpSource};
 use crate::backup::dump::store_parts;
 use crate::backup::pipeline::transfer;
 use crate::domain::password::Password;
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::engine::part::DumpMode;
 use crate::manifest::{COPY, Manifest};
 use crate::provision::exec::run_all;
+use crate::provision::freeze;
 use crate::provision::sealed_server::SealedServer;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
-use crate::storage::measured;
-
-/// Free space in bytes that must remain on a tier besides the copy.
-const RESERVE: i64 = 512 * MIB;
 
 /// Makes the copy and dumps it. If this fails, the cleanup of the backup removes the copy.
 ///
@@ -42,17 +38,15 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
         DumpMode::Running => store_parts::all(w, site, &from, &inventory, &mut manifest).await?,
         DumpMode::Stopped => {
             w.progress("Counting what is in the copy").await;
-            for database in &inventory.databases {
-                let exec = site.engine.count(&from.plan, database, manifest.fingerprints);
+            let databases: Vec<&str> = inventory.databases.iter().map(String::as_str).collect();
+            for exec in site.engine.count_all(&from.plan, &databases, manifest.fingerprints) {
                 let said = transfer::run(app.runtime.as_ref(), &id, &exec, None, &AtomicU64::new(0)).await?;
                 manifest.counts.extend(said.counts);
             }
-            for database in std::iter::once(None).chain(inventory.databases.iter().map(|name| Some(name.as_str()))) {
-                if let Some(exec) = site.engine.definitions(&from.plan, database) {
-                    let split = site.engine.split(&from.plan, database);
-                    let told = transfer::definitions(app.runtime.as_ref(), &id, &exec, split).await?;
-                    manifest.definitions.extend(told);
-                }
+            let all: Vec<_> = std::iter::once(None).chain(databases.into_iter().map(Some)).collect();
+            for command in site.engine.definitions_all(&from.plan, &all) {
+                let told = transfer::definitions(app.runtime.as_ref(), &id, &command.exec, command.split).await?;
+                manifest.definitions.extend(told);
             }
             // The copy contains the administrator's account. To keep its current password secret, the copy gets a
             // password of its own, with which the restored server is administered.
@@ -75,38 +69,11 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
     Ok(manifest)
 }
 
-/// Copies the data while a running server is paused. Returns a sentence that says for how long.
+/// Copies the data. Returns a sentence that says for how long the database was paused.
 async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer) -> Result<String, StepError> {
-    let app = &w.app;
-    let (from, to, image) = (&site.blueprint.dir, &sealed.blueprint.dir, &sealed.blueprint.reference);
-    let volume = &site.blueprint.image.volume;
-    if from.base != to.base {
-        return Err(StepError::Fail(
-            "The database's storage tier is unavailable, so its data cannot be copied.".to_owned(),
-        ));
-    }
-    let shares = app.files.shares_blocks(from, to, image).await?;
-    let bytes = app.files.usage(from, image).await?;
-    let has = measured(site.blueprint.tier.path.clone()).await?;
-    let needed = if shares { RESERVE } else { bytes.saturating_add(RESERVE) };
-    if has.free < needed {
-        return Err(StepError::Fail(format!(
-            "Not enough disk space for the copy to dump: {} free, {} needed.",
-            ByteSize(has.free),
-            ByteSize(needed)
-        )));
-    }
-    let Some(id) = &site.running else {
-        app.files.copy(from, to, image, volume).await?;
-        return Ok("The database was stopped; dumped from a copy of its data.".to_owned());
-    };
-    w.progress(&format!("Pausing the database to copy {}", ByteSize(bytes))).await;
-    let begin = Instant::now();
-    app.runtime.pause(id).await?;
-    let copied = app.files.copy(from, to, image, volume).await;
-    // Unpaused whether the copy succeeded or not.
-    app.runtime.unpause(id).await?;
-    let frozen = begin.elapsed().as_millis();
-    copied?;
-    Ok(format!("The database was paused for {frozen} ms while {} were copied.", ByteSize(bytes)))
+    let copy = freeze::copy(w, &site.blueprint, &sealed.blueprint.dir, site.running.as_deref()).await?;
+    Ok(match copy.paused_ms {
+        None => "The database was stopped; dumped from a copy of its data.".to_owned(),
+        Some(ms) => format!("The database was paused for {ms} ms to copy its data ({}).", ByteSize(copy.bytes)),
+    })
 }

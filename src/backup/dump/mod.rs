@@ -19,13 +19,15 @@ use crate::admin_db::jobs::cancel;
 use crate::admin_db::log::Actor;
 use crate::admin_db::{backups, notices};
 use crate::app::App;
+use crate::backup::drill;
 use crate::backup::dump::context::{BackupContext, DumpSource, location, row, store};
 use crate::backup::retention::cleanup;
-use crate::backup::{drill, replicate, restore_script, sign};
+use crate::backup::{replicate, restore_script, sign};
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
+use crate::domain::object_keys;
 use crate::domain::quantity::ByteSize;
-use crate::domain::work::{Blame, Cancel, JobRules, Pool};
-use crate::engine::ExecSpec;
+use crate::engine::{ExecSpec, Stdin};
 use crate::manifest::BackupSubject;
 use crate::objects::Store;
 use crate::provision::container::find;
@@ -111,14 +113,17 @@ pub(crate) async fn sweep_soon(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
+/// Ends a dump. `$1` is its run.
+const END_DUMP: &str = include_str!("end_dump.sh");
+
 /// Ends a dump whose output nobody reads any more. While it runs, its process id is in a file.
 async fn end_dump(app: &App, id: &str, c: &Container, run: Uuid) {
-    let script = r#"f="/tmp/db4sci-dump-$1.pid"; if [ -e "$f" ]; then kill -s TERM -- "-$(cat "$f")"; rm -f "$f"; fi"#;
-    let argv = ["sh", "-c", script, "sh", &run.to_string()].map(str::to_owned).to_vec();
+    let argv = ["sh", "-c", END_DUMP, "sh", &run.to_string()].map(str::to_owned).to_vec();
     // As the same user: root in the container may not end other users' processes.
     let user = app.catalog.find(&c.image).map(|i| format!("{}:{}", i.uid, i.gid));
     // If this fails, the dump ends with the server at the latest.
-    let _ = ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: None, user }, Duration::from_secs(10)).await;
+    let _ =
+        ask(app, id, &ExecSpec { argv, env: Vec::new(), stdin: Stdin::Closed, user }, Duration::from_secs(10)).await;
 }
 
 pub(crate) async fn dump(w: &StepContext) -> Result<(), StepError> {
@@ -170,10 +175,12 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
         .map_err(|e| StepError::Fail(format!("Cannot write the manifest: {e}.")))?;
     let sha256: [u8; 32] = Sha256::digest(&text).into();
     let lines = restore_script::lines(&manifest, store, &location, row.engine.engine().backup());
-    store.put(&format!("{location}/{}", manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8").await?;
+    store
+        .put(&object_keys::file(&location, manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8")
+        .await?;
     let recovery = recovery_key::signer(&w.app.config);
     sign::put(store, &location, &text, w.app.sealer.manifests(), recovery.as_ref()).await?;
-    store.put(&format!("{location}/{}", manifest::FILE), Bytes::from(text), "application/json").await?;
+    store.put(&object_keys::file(&location, manifest::FILE), Bytes::from(text), "application/json").await?;
     // An upload whose start was not confirmed was started again, so the first one is recorded nowhere.
     cleanup::give_up(store, &format!("{location}/"), &[]).await?;
     let done = backups::BackupOutcome { manifest: &manifest, sha256, location: &location, level: 2 };

@@ -1,5 +1,6 @@
 //! Streams data between a container and a store, with compression, encryption, checksums and multipart uploads.
 
+mod messages;
 pub mod multipart;
 pub mod pack;
 pub mod peek;
@@ -7,4 +8,3 @@ pub mod reports;
 pub(crate) mod rewrite;
 pub mod transfer;
 pub mod unpack;
-mod words;

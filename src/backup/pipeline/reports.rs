@@ -1,7 +1,7 @@
 //! Parses what a command in a container reports, and collects its messages. Users can influence both, so everything is
 //! read with limits.
 
-use crate::backup::pipeline::words::Words;
+use crate::backup::pipeline::messages::Words;
 use crate::engine::backup::{DumpSum, MARK, ReportLine};
 use crate::engine::definition::{Definition, DefinitionSplitter, SQL_MARK};
 use crate::engine::part::Count;
@@ -266,8 +266,8 @@ fn push(texts: &mut Vec<String>, text: &str, most: usize) {
 
 #[cfg(test)]
 mod tests {
+    use crate::backup::pipeline::messages::WORDS;
     use crate::backup::pipeline::reports::*;
-    use crate::backup::pipeline::words::WORDS;
 
     fn told(pieces: &[&[u8]]) -> Result<Reports, String> {
         let mut reports = Reports::default();

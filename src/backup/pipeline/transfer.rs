@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,14 +20,13 @@ use crate::manifest::Object;
 use crate::manifest::sum::{Sum, Summing};
 use crate::objects::{Download, ObjectError, Store};
 use crate::queue::step_error::StepError;
-use crate::runtime::{ExecPiece, Input, Runtime, RuntimeError};
+use crate::runtime::{ExecPiece, Input, Pieces, Runtime};
 use crate::tasks;
 
 /// Longest time without output of a command. Counting a large table prints nothing for a long time.
 const SILENCE: Duration = Duration::from_secs(3600);
 /// Chunks buffered between two stages.
 const WAITING: usize = 16;
-type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
 
 /// Reads all output of a command. Standard output is sent to `out`; without `out` it is parsed for reports.
 async fn follow(

@@ -1,5 +1,6 @@
 //! Restores into a new container: created like any other, then filled from the store and compared with the manifest.
 
+pub(crate) mod differences;
 pub mod in_place;
 pub mod offline;
 pub mod partial;
@@ -7,6 +8,8 @@ pub mod recover;
 pub mod request_in_place;
 mod resources;
 pub mod source;
+pub mod swap;
+pub mod undo;
 pub mod upgrade;
 
 use std::sync::Arc;
@@ -23,11 +26,11 @@ use crate::backup::pipeline::transfer::ObjectSource;
 use crate::backup::pipeline::{peek, transfer};
 use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
 use crate::backup::restore::source::{BackupSource, present};
-use crate::backup::server::ServerHandle;
-use crate::backup::{compare, engine_backup, kept, rights};
+use crate::backup::server_handle::ServerHandle;
+use crate::backup::{compare, engine_backup, rights};
 use crate::blueprint::Blueprint;
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
 use crate::engine::partial::{RestoreStage, StageInput};
 use crate::manifest::{Manifest, Object};
@@ -35,7 +38,7 @@ use crate::objects::Store;
 use crate::provision::container::find;
 use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::provision::{create, data_directory, rotate};
+use crate::provision::{create, data_directory, rotate_password};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
@@ -56,11 +59,11 @@ pub static RESTORE: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        Step::new("Set up your database and user", |w| Box::pin(rotate::set(w))).resume(Resume::Answering),
+        Step::new("Set up your database and user", |w| Box::pin(rotate_password::set(w))).resume(Resume::Answering),
         Step::new("Restore the data", |w| Box::pin(fill(w))).resume(Resume::Answering),
         Step::new("Compare with the backup", |w| Box::pin(match_backup(w))).resume(Resume::Answering),
         // The roles were restored with their old passwords.
-        rotate::SET_PASSWORD,
+        rotate_password::SET_PASSWORD,
         create::HAND_OVER,
     ],
 };
@@ -291,9 +294,9 @@ pub(super) async fn seal_in(
     let told = match strict {
         true => match found.equal() {
             Ok(()) => found.sentence(),
-            Err(e) => return Err(kept::with_reasons(source, e)),
+            Err(e) => return Err(differences::with_reasons(source, e)),
         },
-        false => kept::keep(w, source, &found).await?,
+        false => differences::keep(w, source, &found).await?,
     };
     run_all(app, &id, engine.adopt(&server.spec, own).as_slice()).await?;
     sealed.stop(app).await?;
@@ -303,8 +306,7 @@ pub(super) async fn seal_in(
 
 /// Runs the engine's own checks.
 pub async fn sound(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
-    for database in manifest.databases() {
-        let exec = server.engine.check(&server.spec, database);
+    for exec in server.engine.check_all(&server.spec, &manifest.databases()) {
         let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
         if !said.faults.is_empty() {
             return Err(StepError::Fail(format!("The server's own checks found errors:\n{}", said.faults.join("\n"))));
@@ -357,7 +359,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
         },
         () = tell(w, &passed, expected) => {}
     }
-    kept::remember(w, &source).await?;
+    differences::remember(w, &source).await?;
     let done = if source.left_out().is_empty() {
         "Everything restored"
     } else {
@@ -372,10 +374,10 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
 
 async fn match_backup(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
-    kept::recall(w, &source).await?;
+    differences::recall(w, &source).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let found = compare::compare(&w.app, &source.manifest, &server, true).await?;
-    let told = kept::keep(w, &source, &found).await?;
+    let told = differences::keep(w, &source, &found).await?;
     w.progress(&told).await;
     Ok(())
 }

@@ -3,10 +3,10 @@
 
 use crate::backup::restore::{FIND_BACKUP, admin_of, seal_in, source};
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::{Cancel, JobRules, Pool};
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::manifest::BackupSubject;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
-use crate::provision::{create, rotate};
+use crate::provision::{create, rotate_password};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
@@ -29,7 +29,7 @@ pub static RESTORE_COPY: Flow = Flow {
         create::MAKE_CONTAINER,
         create::START,
         create::WAIT,
-        rotate::SET_PASSWORD,
+        rotate_password::SET_PASSWORD,
         create::HAND_OVER,
     ],
 };

@@ -3,26 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::admin_db::backups;
 use crate::admin_db::backups::{Backup, retention};
 use crate::admin_db::containers::{Container, states};
+use crate::admin_db::jobs::payload::{CopyOrder, JobPayload};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::backup::compare::matching;
 use crate::backup::dump::store_parts::tell;
+use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer;
+use crate::backup::restore::differences;
 use crate::backup::restore::resources::is_resource_failure;
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::restore::{begin_stage, record, second};
-use crate::backup::{engine_backup, kept};
 use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::state::ContainerState;
-use crate::domain::work::{Blame, Cancel, JobRules, Pool};
 use crate::engine::EngineBackup;
 use crate::engine::partial::{CopyTarget, RestoreAsCopy, Selection, SmallestPart};
 use crate::provision::container::find;
@@ -43,16 +44,6 @@ pub static RESTORE_BESIDE: Flow = Flow {
         Step::new("Compare with the backup", |w| Box::pin(compare(w))),
     ],
 };
-
-/// The payload of the job.
-#[derive(Debug, Serialize, Deserialize)]
-struct PartialOrder {
-    /// The backup. The key `backup` keeps it from being removed while the job exists.
-    backup: Uuid,
-    only: Selection,
-    /// Name of the copy.
-    name: String,
-}
 
 /// The smallest part that can be restored from an engine's backups, and whether it can be restored as a copy.
 pub fn possible(engine: EngineKind) -> (SmallestPart, bool) {
@@ -109,21 +100,20 @@ pub async fn beside(
         state => return Err(RequestError::State(state)),
     }
     let name = how.name(only, &app.clock.now().format("%Y%m%d_%H%M%S").to_string());
-    let order = PartialOrder { backup: backup.id, only: only.clone(), name: name.clone() };
-    let more = serde_json::to_value(&order).map_err(anyhow::Error::from)?;
+    let order = CopyOrder { backup: backup.id, only: only.clone(), name: name.clone() };
+    let payload = JobPayload { copy: Some(order), ..JobPayload::of(actor) };
     let detail = format!("{} of the backup {}", only.text(), backup.id);
-    let job = enqueue_with(app, &mut tx, &RESTORE_BESIDE, (c.id, &c.name), actor, (&detail, more)).await?;
+    let job = enqueue_with(app, &mut tx, &RESTORE_BESIDE, (c.id, &c.name), actor, (&detail, payload)).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok((job, name))
 }
 
-fn order(w: &StepContext) -> Result<PartialOrder, StepError> {
-    serde_json::from_value(w.job.payload.clone())
-        .map_err(|e| StepError::Fail(format!("Cannot parse the parameters of this job: {e}.")))
+fn order(w: &StepContext) -> Result<CopyOrder, StepError> {
+    w.job.payload.copy.clone().ok_or_else(|| StepError::Fail("The parameters of this job cannot be read.".to_owned()))
 }
 
-async fn source<'a>(w: &'a StepContext, order: &PartialOrder) -> Result<BackupSource<'a>, StepError> {
+async fn source<'a>(w: &'a StepContext, order: &CopyOrder) -> Result<BackupSource<'a>, StepError> {
     w.note_backup(order.backup);
     BackupSource::read(&w.app, order.backup).await?.reduced(Some(&order.only))
 }
@@ -155,7 +145,7 @@ impl PartialContext {
         Ok(Self { id, blueprint: w.blueprint().await?, how, token })
     }
 
-    fn to<'b>(&'b self, order: &'b PartialOrder) -> CopyTarget<'b> {
+    fn to<'b>(&'b self, order: &'b CopyOrder) -> CopyTarget<'b> {
         CopyTarget { name: &order.name, token: &self.token }
     }
 }
@@ -164,7 +154,7 @@ impl PartialContext {
 /// is restored and the rest is listed.
 async fn stages(
     w: &StepContext,
-    (order, site): (&PartialOrder, &PartialContext),
+    (order, site): (&CopyOrder, &PartialContext),
     source: &BackupSource<'_>,
     passed: &Arc<AtomicU64>,
     told: bool,
@@ -198,7 +188,7 @@ async fn put(w: &StepContext) -> Result<(), StepError> {
         done = putting => done?,
         () = tell(w, &passed, expected) => {}
     }
-    kept::remember(w, &source).await?;
+    differences::remember(w, &source).await?;
     w.progress(&source.describe(&format!("Restored as {}", order.name))).await;
     Ok(())
 }
@@ -216,7 +206,7 @@ async fn compare(w: &StepContext) -> Result<(), StepError> {
     let exec = site.how.count(&site.blueprint.plan(), &order.only, &to, source.manifest.fingerprints);
     let said = transfer::run(w.app.runtime.as_ref(), &site.id, &exec, None, &AtomicU64::new(0)).await?;
     let counts: Vec<_> = said.counts.into_iter().filter_map(|c| site.how.original(&order.only, &to, c)).collect();
-    kept::recall(w, &source).await?;
+    differences::recall(w, &source).await?;
     let compared = match matching(&source.manifest, &counts) {
         Ok(counted) => format!("{counted} counts match the backup"),
         // What a second attempt could not restore is reported, as in the restore of a whole backup.

@@ -16,8 +16,8 @@ use crate::domain::state::ContainerState;
 use crate::encryption::Identities;
 use crate::engine::EngineBackup;
 use crate::engine::part::DumpMode;
+use crate::queue::cancel_backup;
 use crate::queue::enqueue::enqueue;
-use crate::queue::give_way;
 use crate::queue::refusal::RequestError;
 
 /// Enqueues the restore in place of a backup, which replaces the data of `c`.
@@ -29,7 +29,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         return Err(RequestError::NoSuchBackup);
     }
     openable(app, backup)?;
-    give_way::cancel_backup(app, c, actor).await?;
+    cancel_backup::end_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     if !retention::hold(&mut tx, backup.id).await? {
         return Err(RequestError::NoSuchBackup);
@@ -51,6 +51,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         backup: Some(backup.id),
         image: &c.image,
         image_after: &c.image,
+        source: None,
     };
     snapshots::insert(&mut tx, &new, app.clock.now()).await?;
     tx.commit().await?;
@@ -72,7 +73,7 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     if !possible(from, to) {
         return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));
     }
-    give_way::cancel_backup(app, c, actor).await?;
+    cancel_backup::end_backup(app, c, actor).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     ready(states::lock(&mut tx, c.id).await?)?;
@@ -92,6 +93,7 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
         backup: Some(backup),
         image: &c.image,
         image_after: &to.image,
+        source: None,
     };
     snapshots::insert(&mut tx, &new, now).await?;
     tx.commit().await?;

@@ -11,6 +11,7 @@ use crate::admin_db::backups::{Backup, replicas};
 use crate::app::App;
 use crate::backup::dump::context::store;
 use crate::backup::pipeline::transfer::DAMAGED;
+use crate::domain::object_keys;
 use crate::domain::stream_error::{StreamError, StreamFault};
 use crate::encryption::Identities;
 use crate::engine::partial::Selection;
@@ -100,7 +101,7 @@ impl<'a> BackupSource<'a> {
     pub async fn at(store: &'a Arc<Store>, row: Backup, keys: Identities) -> Result<Self, StepError> {
         let location = row.location.clone().filter(|_| row.removed_at.is_none());
         let location = location.ok_or_else(|| StepError::Fail("This backup is no longer in its target.".to_owned()))?;
-        let key = format!("{location}/{FILE}");
+        let key = object_keys::file(&location, FILE);
         let text = store.read(&key, LONGEST).await?;
         // Checked before anything in it is used.
         if let Some(why) = altered(&text, row.sha256.as_deref()) {
@@ -188,7 +189,7 @@ impl<'a> BackupSource<'a> {
 
     /// Key of one of its objects.
     pub fn key(&self, file: &str) -> String {
-        format!("{}/{file}", self.location)
+        object_keys::file(&self.location, file)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use crate::backup::dump::{dump, finish, read_back, sweep_soon};
 use crate::backup::restore::in_place;
+use crate::backup::restore::swap;
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::{Blame, Cancel, JobRules, Pool};
-use crate::provision::{create, power, swap};
+use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
+use crate::provision::{create, power};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;

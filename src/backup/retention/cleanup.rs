@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::admin_db::backups;
 use crate::admin_db::backups::{BackupStatus, open_uploads};
 use crate::backup::retention::prune::{KeptBecause, Remover};
+use crate::domain::object_keys;
 use crate::objects::{ObjectError, Store};
 
 /// Aborts all uploads under a key prefix, and those that were recorded.
@@ -46,7 +47,7 @@ impl Remover<'_> {
         let target = b.target.clone().unwrap_or_default();
         let store = self.stores.get(&target).ok_or(KeptBecause::NoTarget(target))?;
         let begun = open_uploads::of_backup(db, id).await?;
-        clear(store, &format!("{}/{}/{id}", self.config.instance, b.container_id), &begun).await?;
+        clear(store, &object_keys::backup(&self.config.instance, b.container_id, id), &begun).await?;
         Ok(open_uploads::forget(db, id).await?)
     }
 }

@@ -13,9 +13,10 @@ use crate::app::App;
 use crate::backup::retention::prune;
 use crate::config::Config;
 use crate::domain::job_kind::JobKind;
+use crate::domain::job_rules::{Cancel, JobRules, Pool};
+use crate::domain::object_keys;
 use crate::domain::quantity::ByteSize;
 use crate::domain::retention::{KeepCounts, KnownBackup, Verdict, judge};
-use crate::domain::work::{Cancel, JobRules, Pool};
 use crate::manifest::FILE;
 use crate::objects::{ObjectError, Store, Stores};
 use crate::queue::context::StepContext;
@@ -112,7 +113,7 @@ impl<'a> Remover<'a> {
         let store = self.stores.get(&target).ok_or(KeptBecause::NoTarget(target))?;
         let location = b.location.clone().unwrap_or_default();
         // Only the location that this portal uses for this very backup.
-        if location != format!("{}/{}/{}", self.config.instance, b.container_id, b.id) {
+        if location != object_keys::backup(&self.config.instance, b.container_id, b.id) {
             return Err(KeptBecause::Elsewhere(location));
         }
         Ok((store, location))
@@ -136,15 +137,15 @@ impl<'a> Remover<'a> {
         let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(KeptBecause::Judged)?;
         let (store, location) = self.place(&b)?;
         // Checked first, so that nothing is begun if a target is unavailable or the disk below it is not mounted.
-        store.head(&format!("{location}/{FILE}")).await?.ok_or(KeptBecause::Missing)?;
+        store.head(&object_keys::file(&location, FILE)).await?.ok_or(KeptBecause::Missing)?;
         for (_, store) in self.copies(db, &b).await? {
-            store.head(&format!("{location}/{FILE}")).await?;
+            store.head(&object_keys::file(&location, FILE)).await?;
         }
         self.begin(db, &b).await?;
-        match store.delete(&format!("{location}/{FILE}")).await {
+        match store.delete(&object_keys::file(&location, FILE)).await {
             Ok(()) => self.finish(db, &b, store, &location).await?,
             Err(e) => {
-                if let Ok(Some(_)) = store.head(&format!("{location}/{FILE}")).await {
+                if let Ok(Some(_)) = store.head(&object_keys::file(&location, FILE)).await {
                     retention::end_removal(db, id).await?;
                 }
                 return Err(e.into());
@@ -180,7 +181,7 @@ impl<'a> Remover<'a> {
                 store.abort(&key, &upload).await?;
                 open_uploads::delete(db, b.id, &upload).await?;
             }
-            store.delete(&format!("{location}/{FILE}")).await?;
+            store.delete(&object_keys::file(location, FILE)).await?;
             for object in store.list(&format!("{location}/")).await? {
                 store.delete(&object.key).await?;
             }
@@ -215,7 +216,7 @@ impl<'a> Remover<'a> {
             return Ok(());
         };
         let (store, location) = self.place(&b)?;
-        match store.head(&format!("{location}/{FILE}")).await? {
+        match store.head(&object_keys::file(&location, FILE)).await? {
             Some(_) => Ok(retention::end_removal(db, id).await?),
             None => self.finish(db, &b, store, &location).await,
         }

@@ -7,10 +7,10 @@ use crate::cli::doctor::report::DoctorReport;
 use crate::cli::surroundings::Surroundings;
 use crate::config::Config;
 use crate::domain::names::network_name;
-use crate::provision::egress;
-use crate::provision::egress::RuleChange;
+use crate::provision::firewall;
+use crate::provision::firewall::RuleChange;
 use crate::runtime::docker::DockerRuntime;
-use crate::runtime::firewall::Wall;
+use crate::runtime::firewall_state::Wall;
 use crate::runtime::{Runtime, RuntimeInfo};
 
 pub(super) async fn examine(report: &mut DoctorReport, at: &Surroundings, config: &Config) {
@@ -54,7 +54,7 @@ async fn firewall(report: &mut DoctorReport, config: &Config, runtime: &DockerRu
     if matches!(runtime.bridge(&network_name(&config.instance), &config.instance).await, Ok(None)) {
         return report.ok("firewall", "there are no databases yet; the portal creates its rules with the first one");
     }
-    match egress::wall(runtime, config, &image.unwrap_or_default(), RuleChange::Look).await {
+    match firewall::wall(runtime, config, &image.unwrap_or_default(), RuleChange::Look).await {
         Wall::Stands => report.ok("firewall", "databases cannot reach this machine, each other or other networks"),
         Wall::Theirs => report.warn(
             "firewall",

@@ -1,25 +1,33 @@
-# The beginning of every dump script, run by sh. What `dumped` sums is what the program printed, before anything could
-# get lost on its way out: a stream that ends early can't be told from a whole one by an exit code.
+# The beginning of every dump script, run by sh. `dumped` hashes the output of the program at its source, before
+# anything can be lost in transit: an exit code does not distinguish a truncated stream from a complete one.
 set -eu
 umask 077
 work=$(mktemp -d)
-# A portal that ends its request lets the program go on, with nobody to read it: it is found again by this file.
+# However this ends, it waits for all of its children: those left behind would become children of the container's first
+# process. That is the server, and PostgreSQL takes a child that fails or is ended by a signal for a crash of one of its
+# own processes: it ends all sessions.
+holder=''
+finish() {
+  exec 3>&-
+  [ -z "$holder" ] || kill -s INT "$holder" 2>/dev/null || :
+  wait
+  rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT HUP
+# If the portal aborts its request, the program keeps running without a reader. The portal finds it again by this file.
 echo $$ >"/tmp/db4sci-dump-$DB4SCI_RUN.pid"
-trap 'rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
-# Ended from outside, all of the group are, and each shell here stays until its own children are gone: an orphan that a
-# signal ended goes to the container's first process. That is the server, and PostgreSQL takes it for a crash of its own.
-trap 'wait; exit 143' TERM INT HUP
 
 json() { # TEXT: as a JSON string without its quotes
   printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | tr '\n\r\t' '   '
 }
-said() { # COMMAND…: what it says is for people, and no report, whatever names it repeats look like
+said() { # COMMAND…: its messages are for people; names in them must not be taken for report lines
   said_code=0
   "$@" 2>"$work/said" || said_code=$?
   LC_ALL=C sed 's/^db4sci/ &/' "$work/said" >&2
   return "$said_code"
 }
-dumped() { # COMMAND…: its output goes to standard output, its sum is reported
+dumped() { # COMMAND…: passes its output to standard output and reports its checksum
   mkfifo "$work/hash"
   sha256sum <"$work/hash" >"$work/sha256" &
   hash=$!

@@ -10,31 +10,31 @@ use crate::engine::mariadb::restore::WHAT;
 use crate::engine::mariadb::session::{CLIENT, DUMPER};
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreStage, Selection, SmallestPart};
-use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
-const INVENTORY: &str = include_str!("inventory.sql");
-const USERS: &str = include_str!("users.sh");
-const QUESTIONS: &str = include_str!("users.sql");
-const DUMP: &str = include_str!("dump.sh");
-const LISTED: &str = include_str!("listed.sh");
-const CHECK: &str = include_str!("check.sh");
-const TABLES: &str = include_str!("check.sql");
+const INVENTORY: &str = include_str!("observe/inventory.sql");
+const USERS: &str = include_str!("observe/accounts.sh");
+const QUESTIONS: &str = include_str!("observe/account_statements.sql");
+const DUMP: &str = include_str!("observe/dump.sh");
+const LISTED: &str = include_str!("observe/check_dump.sh");
+const CHECK: &str = include_str!("observe/check_tables.sh");
+const TABLES: &str = include_str!("observe/check_tables.sql");
 /// Statements for the session that counts, in this order.
-const LIST: &str = include_str!("list.sql");
-const LOOK: &str = include_str!("look.sql");
-const LOCK: &str = include_str!("lock.sql");
-const BEGUN: &str = include_str!("begun.sql");
-const COUNTS: &str = include_str!("counts.sql");
+const LIST: &str = include_str!("observe/list_objects.sql");
+const LOOK: &str = include_str!("observe/dump_remarks.sql");
+const LOCK: &str = include_str!("observe/lock_writes.sql");
+const BEGUN: &str = include_str!("observe/unlock_writes.sql");
+const COUNTS: &str = include_str!("observe/counts.sql");
 /// Reports definitions, object by object.
-const DEFINE: &str = include_str!("define.sh");
+const DEFINE: &str = include_str!("observe/definitions.sh");
 /// Queries the definitions of a database.
-const DEFINE_DATABASE: &str = include_str!("define.sql");
+const DEFINE_DATABASE: &str = include_str!("observe/definitions.sql");
 /// Queries the definitions of the server.
-const DEFINE_SERVER: &str = include_str!("define_server.sql");
+const DEFINE_SERVER: &str = include_str!("observe/server_definitions.sql");
 /// Statements for the session that ends a wait for a lock.
-const WATCH: &str = include_str!("watch.sql");
+const WATCH: &str = include_str!("observe/lock_timeout.sql");
 /// Statements for the session that keeps tables without transactions unchanged.
-const KEEP: &str = include_str!("keep.sql");
+const KEEP: &str = include_str!("observe/lock_plain_tables.sql");
 
 /// Users and roles, with their privileges on whole databases.
 pub(super) const WHO: &str = "accounts.sql";
@@ -73,14 +73,14 @@ impl EngineBackup for Mariadb {
         argv.push(format!("--user={}", plan.dbuser));
         argv.push(format!("--database={}", load.database));
         let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
-        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+        ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(NOBODY.to_owned()) }
     }
 
     fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
         let mut exec = self.load(plan, &LoadPlan { database: plan.dbname.as_str(), ..*load });
         exec.argv.retain(|a| a != "--force");
         // In hexadecimal, so that no name needs quoting.
-        exec.stdin = Some(SecretString::from(format!(
+        exec.stdin = Stdin::Text(SecretString::from(format!(
             "SET @name = CONVERT(X'{}' USING utf8mb4);\nEXECUTE IMMEDIATE CONCAT('CREATE DATABASE `', REPLACE(@name, '`', '``'), '` CHARACTER SET utf8mb4');\n",
             hex::encode(load.database)
         )));

@@ -1,5 +1,5 @@
-# Common to the scripts of MariaDB. Values for statements come as hexadecimal digits, names for programs and passwords
-# in the environment. In binary mode the client has no commands of its own, whatever stands in what it reads.
+# Shared by the scripts for MariaDB. Values for statements are passed as hexadecimal digits, names for programs and
+# passwords in the environment. In binary mode the client runs none of its own commands, whatever its input contains.
 set -eu
 as() { # USER PASSWORD ARGUMENT…
   as_user=$1 as_password=$2

@@ -8,16 +8,16 @@ use crate::engine::partial::{RestoreStage, StageInput, Transform};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
 
-const PREPARE: &str = include_str!("prepare.sql");
-const LOAD: &str = include_str!("load.sh");
+const PREPARE: &str = include_str!("rebuild/prepare_owner.sql");
+const LOAD: &str = include_str!("rebuild/restore_database.sh");
 /// Runs statements and reports those that the server rejects.
-const REFUSED: &str = include_str!("refused.sh");
-const AGAIN: &str = include_str!("again.sh");
-const AGAIN_ACCOUNTS: &str = include_str!("again_accounts.sh");
+const REFUSED: &str = include_str!("rebuild/run_and_skip.sh");
+const AGAIN: &str = include_str!("rebuild/second_attempt.sh");
+const AGAIN_ACCOUNTS: &str = include_str!("rebuild/second_attempt_accounts.sh");
 /// Error codes for privileges on objects that do not exist.
 const NOT_THERE: &str = "1049|1141|1146|1147|1305";
-const FINISH: &str = include_str!("finish.sql");
-const SOME_GRANTS: &str = include_str!("some_grants.sh");
+const FINISH: &str = include_str!("rebuild/check_rights.sql");
+const SOME_GRANTS: &str = include_str!("rebuild/table_grants.sh");
 /// Runs the statements in the environment.
 const RUN: &str = "printf '%s\\n' \"$DB4SCI_STATEMENTS\" | client\n";
 

@@ -5,16 +5,16 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::engine::backup::NOBODY;
-use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
 /// The account that observes.
 const OBSERVER: &str = "db4sci_observer";
 /// The beginning of every script.
 const SHELL: &str = include_str!("lib.sh");
 /// Ensures that the observer exists with exactly the privileges it needs.
-const OBSERVED: &str = include_str!("observed.sh");
-const READY: &str = include_str!("observer_ready.sql");
-const OBSERVER_SQL: &str = include_str!("observer.sql");
+const OBSERVED: &str = include_str!("administer/create_observer.sh");
+const READY: &str = include_str!("administer/observer_ready.sql");
+const OBSERVER_SQL: &str = include_str!("administer/observer.sql");
 /// First statement of every session; its settings override the server's configuration.
 pub(super) const SETTINGS: &str = include_str!("session.sql");
 
@@ -37,7 +37,7 @@ fn script(argv: &str, env: Vec<(&str, SecretString)>, user: String) -> ExecSpec 
     ExecSpec {
         argv: ["sh", "-c", argv].map(str::to_owned).to_vec(),
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        stdin: None,
+        stdin: Stdin::Closed,
         user: Some(user),
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn observe(plan: &ServerSpec<'_>, text: &str, env: &[(&str, &str)]) -
 /// A command that runs statements as the observer.
 pub(super) fn ask(plan: &ServerSpec<'_>, statements: String) -> ExecSpec {
     let mut exec = observe(plan, "client --raw\n", &[]);
-    exec.stdin = Some(SecretString::from(statements));
+    exec.stdin = Stdin::Text(SecretString::from(statements));
     exec
 }
 

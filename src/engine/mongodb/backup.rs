@@ -5,41 +5,34 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Mongodb;
-use super::shell::{administer, administer_with, as_user, observe};
-use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
+use super::administer::OtherPasswords;
+use super::observe::{CheckCollections, Counts, Definitions, InventoryFacts};
+use super::rebuild::{CheckRights, DropUnselected};
+use super::session::{administer, administer_with, observe};
+use crate::engine::backup::{DefinitionsCommand, EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
 use crate::engine::connect::url_encode;
-use crate::engine::mongodb::shell::SHELL;
 use crate::engine::part::{DumpMode, Part};
 use crate::engine::partial::{Selection, SmallestPart};
-use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
+/// Creates the indexes of an archive.
+const SHELL: Tool = Tool { names: &["mongosh"] };
 const TAR: Tool = Tool { names: &["tar"] };
 const RESTORER: Tool = Tool { names: &["mongorestore"] };
 
-const INVENTORY: &str = include_str!("inventory.js");
-const COUNTS: &str = include_str!("counts.js");
-const DEFINITIONS: &str = include_str!("definitions.js");
-const CHECK: &str = include_str!("check.js");
-const KEEP_ONLY: &str = include_str!("keep_only.js");
-const ADOPT: &str = include_str!("adopt.js");
-const GAINED: &str = include_str!("gained.js");
-const LOAD: &str = include_str!("load.sh");
-const INDEXES: &str = include_str!("indexes.js");
+const LOAD: &str = include_str!("rebuild/load_archive.sh");
+const INDEXES: &str = include_str!("rebuild/create_indexes.js");
 /// First file of the archive, so that its beginning identifies it.
 const FIRST: &str = "./WiredTiger.turtle";
 
 /// A script for `sh` in a container in which no server runs.
 fn script(plan: &ServerSpec<'_>, text: String) -> ExecSpec {
     let env = vec![("DB4SCI_DATA".to_owned(), SecretString::from(plan.image.data.clone()))];
-    ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: None, user: Some(plan.owner()) }
+    ExecSpec { argv: vec!["sh".to_owned(), "-c".to_owned(), text], env, stdin: Stdin::Closed, user: Some(plan.owner()) }
 }
 
-/// Adds the variables of a script about one database.
-fn about(mut exec: ExecSpec, database: &str, fingerprints: bool) -> ExecSpec {
-    let flag = if fingerprints { "1" } else { "0" };
-    exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database)));
-    exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
-    exec
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// Escapes a name for the tools' patterns, in which a star matches anything.
@@ -49,7 +42,7 @@ fn literally(name: &str) -> String {
 
 impl EngineBackup for Mongodb {
     fn load_tools(&self) -> &'static [Tool] {
-        &[RESTORER]
+        &[RESTORER, SHELL]
     }
 
     fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
@@ -66,11 +59,11 @@ impl EngineBackup for Mongodb {
         let (user, password) = (url_encode(plan.dbuser.as_str()), url_encode(load.password.expose_secret()));
         let at = format!("127.0.0.1:{}/?directConnection=true", plan.port("mongodb"));
         let config = format!("uri: \"mongodb://{user}:{password}@{at}&authSource={}\"", url_encode(database));
-        let (address, script) = (format!("mongodb://{at}"), as_user(INDEXES));
+        let (address, script) = (format!("mongodb://{at}"), INDEXES);
         let env = [
             ("DB4SCI_TOOL_CONFIG", config.as_str()),
             ("DB4SCI_ADDRESS", &address),
-            ("DB4SCI_SCRIPT", &script),
+            ("DB4SCI_SCRIPT", script),
             ("DB4SCI_SOURCE", source),
             ("DB4SCI_DATABASE", database),
             ("DB4SCI_USER", plan.dbuser.as_str()),
@@ -79,7 +72,27 @@ impl EngineBackup for Mongodb {
             ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING", "1"),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value))).collect();
-        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+        ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(NOBODY.to_owned()) }
+    }
+
+    fn script(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {
+        let (user, database) = (url_encode(plan.dbuser.as_str()), url_encode(plan.dbname.as_str()));
+        let password = url_encode(password.expose_secret());
+        let url = format!(
+            "mongodb://{user}:{password}@127.0.0.1:{}/{database}?directConnection=true&authSource={database}",
+            plan.port("mongodb")
+        );
+        // The shell reads statements from its standard input one by one and continues after errors, but a file as a whole.
+        // The address with the password is not an argument, which others could see.
+        let text = "set -eu\numask 077\nfile=$(mktemp -d)/script.js\ncat >\"$file\"\n\
+                    printf 'db = connect(process.env.DB4SCI_URL);\\n' >\"$file.connect\"\n\
+                    exec \"$1\" --nodb --quiet --norc --file \"$file.connect\" --file \"$file\" >/dev/null\n";
+        let mut argv = owned(&["sh", "-c", text, "sh"]);
+        argv.push(plan.tools.name(SHELL));
+        let env =
+            [("DB4SCI_URL", url.as_str()), ("HOME", "/tmp"), ("MONGOSH_FORCE_DISABLE_TELEMETRY_FOR_TESTING", "1")];
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value))).collect();
+        Some(ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(NOBODY.to_owned()) })
     }
 
     fn dump_mode(&self) -> DumpMode {
@@ -87,17 +100,15 @@ impl EngineBackup for Mongodb {
     }
 
     fn adopt(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {
-        let mut exec = administer_with(plan, ADOPT, password);
-        exec.env.push(("DB4SCI_NEW_PASSWORD".to_owned(), password.clone()));
-        Some(exec)
+        Some(administer_with(plan, OtherPasswords(password.clone()), password))
     }
 
     fn tools(&self) -> &'static [Tool] {
-        &[SHELL, TAR]
+        &[TAR]
     }
 
     fn inventory(&self, plan: &ServerSpec<'_>) -> ExecSpec {
-        observe(plan, INVENTORY)
+        observe(plan, InventoryFacts)
     }
 
     fn parts(&self, _inventory: &Inventory) -> Vec<Part> {
@@ -137,15 +148,25 @@ impl EngineBackup for Mongodb {
     }
 
     fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
-        Some(administer(plan, GAINED))
+        Some(administer(plan, CheckRights))
     }
 
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
-        about(observe(plan, COUNTS), database, fingerprints)
+        observe(plan, Counts { databases: owned(&[database]), fingerprints })
+    }
+
+    fn count_all(&self, plan: &ServerSpec<'_>, databases: &[&str], fingerprints: bool) -> Vec<ExecSpec> {
+        vec![observe(plan, Counts { databases: owned(databases), fingerprints })]
     }
 
     fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
-        Some(about(observe(plan, DEFINITIONS), database.unwrap_or_default(), false))
+        Some(observe(plan, Definitions { databases: vec![database.map(str::to_owned)] }))
+    }
+
+    fn definitions_all<'a>(&self, plan: &ServerSpec<'_>, databases: &[Option<&'a str>]) -> Vec<DefinitionsCommand<'a>> {
+        let all = databases.iter().map(|one| one.map(str::to_owned)).collect();
+        let exec = observe(plan, Definitions { databases: all });
+        vec![DefinitionsCommand { databases: databases.to_vec(), exec, split: None }]
     }
 
     fn own_database<'a>(&self, _plan: &'a ServerSpec<'_>) -> Option<&'a str> {
@@ -153,7 +174,11 @@ impl EngineBackup for Mongodb {
     }
 
     fn check(&self, plan: &ServerSpec<'_>, database: &str) -> ExecSpec {
-        about(observe(plan, CHECK), database, false)
+        observe(plan, CheckCollections { databases: owned(&[database]) })
+    }
+
+    fn check_all(&self, plan: &ServerSpec<'_>, databases: &[&str]) -> Vec<ExecSpec> {
+        vec![observe(plan, CheckCollections { databases: owned(databases) })]
     }
 
     fn smallest_part(&self) -> SmallestPart {
@@ -166,10 +191,8 @@ impl EngineBackup for Mongodb {
 
     /// The archive contains everything; what is not selected is removed once a server runs on it.
     fn keep_only(&self, plan: &ServerSpec<'_>, only: &Selection, _others: &[String]) -> Option<ExecSpec> {
-        let mut exec = about(administer(plan, KEEP_ONLY), &only.database, false);
-        let table = serde_json::Value::from(only.table.as_deref()).to_string();
-        exec.env.push(("DB4SCI_WANTED".to_owned(), SecretString::from(table)));
-        Some(exec)
+        let selected = DropUnselected { database: only.database.clone(), collection: only.table.clone() };
+        Some(administer(plan, selected))
     }
 
     fn by_hand(&self, _part: &Part) -> Vec<String> {

@@ -1,9 +1,9 @@
-# Sends requests to the server's own HTTP interface inside the container and prints each answer's body on a line.
-# Standard input has one request a line: a path, a tab, a JSON body. As the portal's own user; before that one exists
-# (DB4SCI_FRESH), first as the user that the image makes, with the password that the portal gave it: the server's log
-# would name each try of a user that is not there, or with a password that is no longer right. Fails on any answer that is
-# no success. DB4SCI_VALUE=1 prints only the first value of each answer; DB4SCI_MADE=1 notes in the container that the
-# portal's own user is there from now on.
+# Sends requests to the server's own HTTP interface inside the container and prints the body of each answer on one line.
+# Standard input contains one request per line: a path, a tab, a JSON body. The requests run as the portal's own user.
+# Before that user exists (DB4SCI_FRESH), they first run as the user that the image creates, with the password that the
+# portal gave it, because the server's log records every attempt with a missing user or a wrong password. Fails on any
+# answer that is not a success. DB4SCI_VALUE=1 prints only the first value of each answer; DB4SCI_MADE=1 notes in the
+# container that the portal's own user exists from now on.
 set -u
 MADE=/tmp/db4sci-made
 [ ! -e "$MADE" ] || DB4SCI_FRESH=
@@ -21,23 +21,23 @@ send() { # USER PATH BODY: sets status and answer
 }
 while IFS=$'\t' read -r path body; do
   if [ -n "$DB4SCI_FRESH" ]; then send neo4j "$path" "$body"; else send "$DB4SCI_ADMIN" "$path" "$body"; fi
-  # 429: somebody has tried a wrong password three times, in a server whose configuration is of before. The lock ends
-  # after five seconds.
+  # 429: someone has tried a wrong password three times, in a server that still has an older configuration. The lock
+  # ends after five seconds.
   for ((tries = 0; tries < 300; tries++)); do
     [ "$status" = 429 ] || break
     sleep 0.05
     if [ -n "$DB4SCI_FRESH" ]; then send neo4j "$path" "$body"; else send "$DB4SCI_ADMIN" "$path" "$body"; fi
   done
-  # 401: its owner's password is set already, by an attempt that was cut short.
+  # 401: the owner's password is set already, by an earlier attempt that was interrupted.
   case $status in 401 | 429) [ -z "$DB4SCI_FRESH" ] || send "$DB4SCI_ADMIN" "$path" "$body" ;; esac
   [ "$status" != 401 ] || {
     printf "The portal's user cannot sign in to this server: someone removed the user or changed its password. Restart the database and the portal recreates the user.\n" >&2
     exit 1
   }
   case $status in 200 | 201 | 202) ;; *) printf 'HTTP %s: %s\n' "$status" "$answer" >&2; exit 1 ;; esac
-  # A quotation mark inside a value is escaped, so these words can only be the answer's own.
+  # A quotation mark inside a value is escaped, so this text can only be the answer's own.
   case $answer in
-    # Set already, by an attempt that was cut short.
+    # Set already, by an earlier attempt that was interrupted.
     *'Old password and new password cannot be the same'*) ;;
     *'"errors":[{'*) printf '%s\n' "${answer#*\"errors\":}" >&2; exit 1 ;;
   esac
@@ -46,5 +46,5 @@ while IFS=$'\t' read -r path body; do
   fi
   printf '%s\n' "${answer//[$'\r\n']/ }"
 done
-# Without the note, only the log gets a line more.
+# Without the note, the only effect is one more line in the log.
 [ -z "${DB4SCI_MADE:-}" ] || { : >"$MADE"; } 2>/dev/null || true

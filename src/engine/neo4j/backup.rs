@@ -4,13 +4,12 @@
 
 use secrecy::SecretString;
 
-use super::{ADMIN, BASE64, BASH, Neo4j, altered};
+use super::{ADMIN, BASE64, BASH, HTTP, Neo4j, altered};
 use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan};
 use crate::engine::part::{DumpMode, Part};
-use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
 const TOOL: Tool = Tool { names: &["neo4j-admin"] };
-const HTTP: &str = include_str!("http.sh");
 const COUNT: &str = include_str!("count.sh");
 const DEFINITIONS: &str = include_str!("definitions.sh");
 
@@ -37,7 +36,7 @@ fn script(plan: &ServerSpec<'_>, text: String) -> ExecSpec {
     ExecSpec {
         argv: vec!["sh".to_owned(), "-c".to_owned(), text],
         env: Vec::new(),
-        stdin: None,
+        stdin: Stdin::Closed,
         user: Some(plan.owner()),
     }
 }
@@ -57,6 +56,24 @@ impl EngineBackup for Neo4j {
                     {\n  echo 'The graph could not be migrated to this version of Neo4j:' >&2\n  tail -n 5 \
                     /tmp/db4sci-migrate >&2\n  exit 1\n}\n";
         script(plan, restored("neo4j") + text)
+    }
+
+    fn script(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {
+        let text = "exec cypher-shell --fail-fast --format plain --non-interactive >/dev/null\n";
+        let address = "bolt://127.0.0.1:7687".to_owned();
+        let env = [
+            ("NEO4J_ADDRESS", SecretString::from(address)),
+            ("NEO4J_USERNAME", SecretString::from(plan.dbuser.as_str())),
+            ("NEO4J_PASSWORD", password.clone()),
+            ("HOME", SecretString::from("/tmp")),
+        ];
+        Some(ExecSpec {
+            argv: ["sh", "-c", text].map(str::to_owned).to_vec(),
+            env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            stdin: Stdin::Closed,
+            // The program is only for the server's own user.
+            user: Some(plan.owner()),
+        })
     }
 
     fn dump_mode(&self) -> DumpMode {
@@ -126,7 +143,7 @@ impl EngineBackup for Neo4j {
     fn count(&self, plan: &ServerSpec<'_>, _database: &str, fingerprints: bool) -> ExecSpec {
         let mut exec = Self::ask(plan, &[]);
         exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, COUNT].concat()];
-        exec.stdin = None;
+        exec.stdin = Stdin::Closed;
         let flag = if fingerprints { "1" } else { "0" };
         exec.env.push(("DB4SCI_FINGERPRINTS".to_owned(), SecretString::from(flag)));
         exec
@@ -135,7 +152,7 @@ impl EngineBackup for Neo4j {
     fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         let mut exec = Self::ask(plan, &[]);
         exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, DEFINITIONS].concat()];
-        exec.stdin = None;
+        exec.stdin = Stdin::Closed;
         exec.env.push(("DB4SCI_COUNTED".to_owned(), SecretString::from(database.unwrap_or_default())));
         Some(exec)
     }

@@ -1,11 +1,11 @@
-# Reports how many nodes and relationships there are, of each label and type, and a sum over all their content.
-# A backup is of the server's own files, so the order in which it tells them is the same in every copy, and the sum can be
-# taken as they come.
-summed() { # NAME STATEMENT COUNT: a sum over an answer of any length, cut into lines so that no program holds all of it
+# Reports the number of nodes and relationships of each label and type, and a checksum over all their content.
+# A backup consists of the server's own files, so every copy returns them in the same order, and the checksum can be
+# computed in that order.
+summed() { # NAME STATEMENT COUNT: the checksum of an answer of any length, split into lines so that no program holds all of it
   local sum
   mkfifo "$work/pipe"
   tail -c 200 <"$work/pipe" >"$work/end" &
-  # The bookmark is of the moment, not of the content.
+  # The bookmark depends on the time, not on the content.
   sum=$(ask neo4j "$2" | tr '}' '\n' | sed -e '1,/^\r$/d' -e 's/,"lastBookmarks":\[.*$//' | tee "$work/pipe" | sha256sum)
   wait
   rm "$work/pipe"

@@ -11,22 +11,22 @@ use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPar
 use crate::engine::postgres::partial;
 use crate::engine::postgres::psql::{COUNTS, DATABASE, NAME, OPEN, OWNERS, content, counted, flag};
 use crate::engine::postgres::session::programs;
-use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
+use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
 const PG_DUMP: Tool = Tool { names: &["pg_dump"] };
 const PG_RESTORE: Tool = Tool { names: &["pg_restore"] };
 
-const INVENTORY: &str = include_str!("inventory.sql");
-const ROLES: &str = include_str!("roles.sh");
-const RECORDS: &str = include_str!("records.sh");
-const SETTLE: &str = include_str!("settle.sql");
-const SETTLED: &str = include_str!("settled.sql");
-const BY_HAND: &str = include_str!("by_hand.sql");
-const CHECK: &str = include_str!("check.sh");
+const INVENTORY: &str = include_str!("observe/inventory.sql");
+const ROLES: &str = include_str!("observe/server_records.sh");
+const RECORDS: &str = include_str!("rebuild/restore_server_records.sh");
+const SETTLE: &str = include_str!("rebuild/settle_roles.sql");
+const SETTLED: &str = include_str!("rebuild/check_rights.sql");
+const BY_HAND: &str = include_str!("rebuild/restore_by_hand.sql");
+const CHECK: &str = include_str!("observe/check_tables.sh");
 /// Remarks about data outside of the data directory.
-const OUTSIDE: &str = include_str!("outside.sql");
-const DUMP: &str = include_str!("dump.sh");
-const BLOCKED: &str = include_str!("blocked.sql");
+const OUTSIDE: &str = include_str!("observe/tablespaces.sql");
+const DUMP: &str = include_str!("observe/dump.sh");
+const BLOCKED: &str = include_str!("observe/locked_tables.sql");
 /// Last line of the server-wide records, and their last line in backups of older portals.
 const ROLES_END: &str = "{\"end\":true}";
 const ROLES_END_BEFORE: &str = "-- end of roles and databases";
@@ -79,7 +79,7 @@ impl EngineBackup for Postgres {
             ("DB4SCI_LOCK", text(load.lock)),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).chain([programs(plan)]).collect();
-        ExecSpec { argv, env, stdin: None, user: Some(NOBODY.to_owned()) }
+        ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(NOBODY.to_owned()) }
     }
 
     fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
@@ -87,7 +87,7 @@ impl EngineBackup for Postgres {
         let fixed = ["psql", "-X", "-q", "-o", "/dev/null", "-h", "127.0.0.1", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         exec.argv = fixed.map(str::to_owned).to_vec();
         exec.env.push(("DB4SCI_FURTHER".to_owned(), SecretString::from(load.database)));
-        exec.stdin = Some(SecretString::from(FURTHER));
+        exec.stdin = Stdin::Text(SecretString::from(FURTHER));
         Some(exec)
     }
 

@@ -8,11 +8,11 @@ use crate::engine::postgres::psql::OPEN;
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
 /// Reports server-wide definitions.
-pub(super) const GLOBALS: &str = include_str!("globals.sql");
+pub(super) const GLOBALS: &str = include_str!("observe/server_definitions.sql");
 /// Reports the definitions in a database that `pg_dump` does not write.
-pub(super) const MORE: &str = include_str!("definitions.sql");
+pub(super) const MORE: &str = include_str!("observe/owners_of_extensions.sql");
 /// Reports the definitions of a database.
-const DEFINITIONS: &str = include_str!("definitions.sh");
+const DEFINITIONS: &str = include_str!("observe/definitions.sh");
 
 /// A command that reports the definitions of a database, or of the whole server.
 pub(super) fn command(plan: &ServerSpec<'_>, database: Option<&str>) -> ExecSpec {

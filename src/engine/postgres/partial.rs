@@ -10,15 +10,15 @@ use crate::engine::postgres::psql::{DATABASE as MAKE, NAME, OWNERS, TOLD, conten
 use crate::engine::postgres::{Postgres, script};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
-const SCHEMA: &str = include_str!("schema.sh");
-const ROWS: &str = include_str!("rows.sh");
-const KEEP_ONLY: &str = include_str!("keep_only.sql");
-const DATABASE: &str = include_str!("beside_database.sh");
-const SCRATCH: &str = include_str!("beside_scratch.sh");
-const MOVE: &str = include_str!("beside_move.sh");
-const CLEAR: &str = include_str!("beside_clear.sh");
+const SCHEMA: &str = include_str!("rebuild/table_schema.sh");
+const ROWS: &str = include_str!("rebuild/table_rows.sh");
+const KEEP_ONLY: &str = include_str!("rebuild/drop_unselected.sql");
+const DATABASE: &str = include_str!("rebuild/copy_database.sh");
+const SCRATCH: &str = include_str!("rebuild/copy_scratch.sh");
+const MOVE: &str = include_str!("rebuild/copy_move.sh");
+const CLEAR: &str = include_str!("rebuild/copy_cleanup.sh");
 /// Creates the temporary role under which data is loaded into a running server.
-const LENT: &str = include_str!("lent.sh");
+const LENT: &str = include_str!("rebuild/restore_role.sh");
 
 /// Maximum bytes of a name in the server.
 const NAME_BYTES: usize = 63;

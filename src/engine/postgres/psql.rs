@@ -3,15 +3,15 @@
 use crate::engine::postgres::{observed, script};
 use crate::engine::spec::{ExecSpec, ServerSpec};
 
-pub(crate) const OPEN: &str = include_str!("open.sh");
+pub(crate) const OPEN: &str = include_str!("observe/open_database.sh");
 
 /// Creates a database, replacing an existing one.
-pub(crate) const DATABASE: &str = include_str!("database.sh");
+pub(crate) const DATABASE: &str = include_str!("rebuild/create_database.sh");
 
 /// How a name is passed to `pg_restore`.
 pub(crate) const NAME: &str = include_str!("name.sh");
 
-pub(crate) const OWNERS: &str = include_str!("owners.sh");
+pub(crate) const OWNERS: &str = include_str!("rebuild/owner_sessions.sh");
 
 /// The script that restores the content of a database from its archive on standard input. The scripts before it
 /// determine the role of its sessions.
@@ -20,7 +20,7 @@ pub(crate) fn content() -> String {
 }
 
 /// What scripts do differently in a second attempt.
-pub(crate) const TOLD: &str = include_str!("told.sh");
+pub(crate) const TOLD: &str = include_str!("rebuild/second_attempt.sh");
 
 /// Reports the counts of a database, as the observer.
 pub(crate) fn counted(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
@@ -33,10 +33,10 @@ pub(crate) fn flag(fingerprints: bool) -> &'static str {
     if fingerprints { "1" } else { "0" }
 }
 
-pub(crate) const CONTENT: &str = include_str!("content.sh");
+pub(crate) const CONTENT: &str = include_str!("rebuild/restore_content.sh");
 
-pub(crate) const CONTENTS: &str = include_str!("contents.sql");
+pub(crate) const CONTENTS: &str = include_str!("rebuild/restore_order.sql");
 
-pub(crate) const MADE: &str = include_str!("extensions.sql");
+pub(crate) const MADE: &str = include_str!("rebuild/extensions.sql");
 
-pub(crate) const COUNTS: &str = include_str!("counts.sql");
+pub(crate) const COUNTS: &str = include_str!("observe/counts.sql");

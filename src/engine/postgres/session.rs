@@ -1,7 +1,7 @@
 //! The portal's sessions in a PostgreSQL server: their roles, passwords and settings. They are unaffected by settings
 //! that an owner makes for a database or a role.
 
-use aws_lc_rs::hmac;
+use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::engine::spec::{Extension, ServerSpec};
@@ -120,21 +120,23 @@ pub(super) fn passfile(plan: &ServerSpec<'_>) -> String {
     format!("*:*:*:{}:{escaped}\n", plan.admin_user)
 }
 
-/// Extensions included in every PostgreSQL that a person can select in the form.
-pub(crate) const EXTENSIONS: [Extension; 13] = [
-    Extension { name: "pg_stat_statements", what: "query execution statistics" },
-    Extension { name: "pg_trgm", what: "text similarity search" },
-    Extension { name: "citext", what: "case-insensitive text" },
-    Extension { name: "hstore", what: "key–value pairs in a column" },
-    Extension { name: "ltree", what: "tree paths, for example taxonomies" },
-    Extension { name: "intarray", what: "fast integer arrays" },
-    Extension { name: "unaccent", what: "accent-insensitive search" },
-    Extension { name: "fuzzystrmatch", what: "phonetic and fuzzy matching" },
-    Extension { name: "tablefunc", what: "pivot tables" },
-    Extension { name: "cube", what: "multidimensional cubes" },
-    Extension { name: "btree_gist", what: "GiST indexes for exclusion constraints" },
-    Extension { name: "pgcrypto", what: "hashing and encryption" },
-    Extension { name: "uuid-ossp", what: "UUID generation functions" },
+/// Extensions that a person can select in the form, if the image contains them.
+pub(crate) const EXTENSIONS: [Extension; 15] = [
+    Extension::usual("pg_stat_statements", "query execution statistics"),
+    Extension::usual("pg_trgm", "text similarity search"),
+    Extension::usual("citext", "case-insensitive text"),
+    Extension::usual("hstore", "key–value pairs in a column"),
+    Extension::usual("ltree", "tree paths, for example taxonomies"),
+    Extension::usual("intarray", "fast integer arrays"),
+    Extension::usual("unaccent", "accent-insensitive search"),
+    Extension::usual("fuzzystrmatch", "phonetic and fuzzy matching"),
+    Extension::usual("tablefunc", "pivot tables"),
+    Extension::usual("cube", "multidimensional cubes"),
+    Extension::usual("btree_gist", "GiST indexes for exclusion constraints"),
+    Extension::usual("pgcrypto", "hashing and encryption"),
+    Extension::usual("uuid-ossp", "UUID generation functions"),
+    Extension::special("postgis", "geodata: points, shapes, distances"),
+    Extension::special("vector", "similarity search in embeddings (pgvector)"),
 ];
 
 /// The search path for programs, beginning with Debian's directory for this version. The programs in Debian's usual

@@ -1,5 +1,6 @@
-# The beginning of every script. The portal's sessions are the observer's unless they say otherwise; their settings come
-# by PGOPTIONS, names of databases by environment, where no part of them is taken for an option or a connection string.
+# The beginning of every script. The portal's sessions run as the observer unless stated otherwise. Their settings are
+# passed in PGOPTIONS and names of databases in the environment, where no part of them is taken for an option or a
+# connection string.
 ask() { # DATABASE …: psql as the observer
   database=$1; shift
   PGDATABASE=$database psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"

@@ -1,7 +1,7 @@
 //! The server-wide part of a backup in the format of older portals: statements of seven kinds, one per line. They are
 //! parsed and never run, and only statements that those portals could have generated are accepted.
 
-use crate::engine::postgres::record::{DatabaseRecord, Grant, Member, Record, RoleRecord, SettingRecord};
+use crate::engine::postgres::server_record::{DatabaseRecord, Grant, Member, Record, RoleRecord, SettingRecord};
 
 /// The last line.
 const END: &str = "-- end of roles and databases";

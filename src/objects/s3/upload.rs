@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::line::UploadPace;
+use super::pacing::UploadPace;
 use super::{CONNECT, PAUSES, Store, TRIES};
 use crate::objects::{ObjectError, ObjectInfo};
 

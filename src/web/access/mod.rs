@@ -1,8 +1,11 @@
 //! Who is asking and what they may see, decided before a handler runs.
 
 pub mod backup_access;
+mod container_access;
 pub mod identity;
 pub mod job_access;
+mod request_limit;
+pub mod still_allowed;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

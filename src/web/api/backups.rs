@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::body::Body;
@@ -18,7 +19,7 @@ use crate::admin_db::backups;
 use crate::admin_db::backups::{Backup, BackupStatus};
 use crate::admin_db::containers::Container;
 use crate::backup::request;
-use crate::backup::request::RestoreRequest;
+use crate::backup::request::{Purpose, RestoreRequest};
 use crate::backup::restore::partial;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
@@ -31,29 +32,55 @@ use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
 
 /// A backup. Its field names are a contract (DESIGN.md §7).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Backup)]
 pub struct BackupJson<'a> {
+    /// Its id.
     id: Uuid,
+    /// Name of its database.
     container: &'a str,
+    /// Engine of its database.
+    #[schema(value_type = String)]
     engine: EngineKind,
+    /// `backup`, `drill` or `restore`.
     kind: &'a str,
+    /// `running`, `succeeded`, `failed` or `cancelled`.
+    #[schema(value_type = String)]
     status: BackupStatus,
+    /// When it started.
     started_at: DateTime<Utc>,
+    /// When it ended.
     finished_at: Option<DateTime<Utc>>,
+    /// Stored bytes.
     bytes: Option<i64>,
+    /// SHA-256 of its manifest.
     sha256: Option<String>,
+    /// Verification level, 0 to 5.
     level: Option<i16>,
+    /// Where its objects are.
     location: Option<&'a str>,
+    /// Why it failed.
     error: Option<&'a str>,
+    /// Why it was made: `manual`, `schedule`, `final` and others.
     reason: &'a str,
+    /// Name of the backup target.
     target: Option<&'a str>,
+    /// When a test restore last succeeded.
     proven_at: Option<DateTime<Utc>>,
+    /// Duration of that test restore in milliseconds.
     restore_ms: Option<i64>,
+    /// Status of the last test restore, successful or not.
+    #[schema(value_type = Option<String>)]
     drill_status: Option<BackupStatus>,
+    /// When it ended.
     drill_at: Option<DateTime<Utc>>,
+    /// Why it failed.
     drill_error: Option<&'a str>,
+    /// Differences found by it, at most 51 sentences.
     differences: &'a [String],
+    /// Number of objects defined in it; `null` if not recorded.
     definitions: Option<i32>,
+    /// The job that makes it.
     job: Option<Uuid>,
 }
 
@@ -149,7 +176,7 @@ pub async fn restore(
             return Err(AppError::Invalid(faults));
         }
     };
-    let wanted = RestoreRequest { name, owner: c.account_id, only };
+    let wanted = RestoreRequest { name, owner: c.account_id, only, purpose: Purpose::Restore };
     match request::restore(ctx.app(), &backup, &wanted, &ctx.actor()).await {
         Ok(made) => {
             let (job, container, password) = (made.job, made.id, made.generated);

@@ -14,12 +14,12 @@ use crate::web::forms::create::Faults;
 use crate::web::portal::Shared;
 
 /// Fields whose value may be `true` or `false`.
-const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];
+pub const FLAGS: &[&str] = &["in_place", "no_backup", "beside"];
 /// Fields whose value may be a number.
-const NUMBERS: &[&str] = &["memory", "cpus"];
+pub const NUMBERS: &[&str] = &["memory", "cpus", "cpuset", "days", "ttl"];
 
 /// Fields whose value may be a list of strings.
-const LISTS: &[&str] = &["extensions"];
+pub const LISTS: &[&str] = &["extensions", "users"];
 
 /// A required JSON object.
 #[derive(Debug)]
@@ -124,6 +124,10 @@ fn fields(object: Map<String, Value>, known: &[&str]) -> (Fields, Faults) {
         match value {
             Value::Null => {}
             Value::String(text) => pairs.push((name, text)),
+            // An empty list is sent on purpose, and differs from none.
+            Value::Array(items) if LISTS.contains(&name.as_str()) && items.is_empty() => {
+                pairs.push((name, String::new()));
+            }
             Value::Array(items) if LISTS.contains(&name.as_str()) && items.iter().all(Value::is_string) => {
                 pairs.extend(items.iter().filter_map(Value::as_str).map(|item| (name.clone(), item.to_owned())));
             }

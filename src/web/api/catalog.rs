@@ -4,9 +4,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::json::answer;
 use super::params::Params;
+use crate::admin_db::containers::usage;
+use crate::admin_db::containers::usage::{CopyMethod, TierUsage};
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::domain::engine::EngineKind;
@@ -14,49 +17,86 @@ use crate::storage::unavailable_reason;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
-#[derive(Serialize)]
-struct CatalogJson<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Catalog)]
+pub(crate) struct CatalogJson<'a> {
+    /// Engines with their images.
     engines: Vec<EngineJson<'a>>,
+    /// Storage tiers that you may use.
     storage: Vec<TierJson<'a>>,
+    /// Limits of a database.
     limits: LimitsJson,
 }
 
-#[derive(Serialize)]
-struct EngineJson<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Engine)]
+pub(crate) struct EngineJson<'a> {
+    /// Its name in requests.
+    #[schema(value_type = String)]
     engine: EngineKind,
+    /// Its name for people.
     label: &'static str,
+    /// Its images; the first is the default.
     images: Vec<ImageJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct ImageJson<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Image)]
+pub(crate) struct ImageJson<'a> {
+    /// Engine.
+    #[schema(value_type = String)]
     engine: EngineKind,
+    /// Reference.
     image: &'a str,
+    /// Version.
     version: &'a str,
+    /// Name for people.
     label: &'a str,
+    /// Notes.
     notes: &'a str,
+    /// Last day of support by its makers.
     end_of_life: Option<NaiveDate>,
+    /// Whether it can be used now.
     available: bool,
+    /// Why not.
     reason: Option<String>,
+    /// Whether it is the default of its engine.
     default: bool,
+    /// Least memory limit in bytes.
     memory_min: i64,
 }
 
-#[derive(Serialize)]
-struct TierJson<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = StorageTier)]
+pub(crate) struct TierJson<'a> {
+    /// Its name in requests.
     name: &'a str,
+    /// Its name for people.
     label: &'a str,
+    /// Engines it may be used for.
+    #[schema(value_type = Vec<String>)]
     engines: Vec<EngineKind>,
+    /// Whether it can be used now.
     available: bool,
+    /// Why not.
     reason: Option<String>,
+    /// How data is copied on it: `reflink` or `plain`; `null` until it was tried.
+    #[schema(value_type = Option<String>)]
+    copies: Option<CopyMethod>,
 }
 
-#[derive(Serialize)]
-struct LimitsJson {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Limits)]
+pub(crate) struct LimitsJson {
+    /// Default memory limit in bytes.
     memory_default: i64,
+    /// Largest memory limit in bytes.
     memory_max: i64,
+    /// Default number of cores.
     cpus_default: f64,
+    /// Largest number of cores.
     cpus_max: f64,
+    /// Number of databases of one user.
     containers_per_user: i64,
 }
 
@@ -81,7 +121,13 @@ pub async fn show(ctx: Context, params: Params) -> Result<Response, AppError> {
         kinds.iter().filter(allows).copied().collect()
     };
     let tiers = app.config.storage.iter().map(|tier| (tier, usable(tier))).filter(|(_, engines)| !engines.is_empty());
-    let storage = tiers.map(|(tier, engines)| tier_json(tier, engines, unavailable_reason(tier)));
+    let mut db = app.db.acquire().await?;
+    let measured = usage::list(&mut db).await?;
+    drop(db);
+    let storage = tiers.map(|(tier, engines)| {
+        let copies = measured.iter().find(|u| u.tier == tier.name).map(TierUsage::copies);
+        tier_json(tier, engines, unavailable_reason(tier), copies)
+    });
     let limits = &app.config.limits;
     Ok(answer(
         StatusCode::OK,
@@ -115,6 +161,11 @@ fn image_json(place: usize, i: &CatalogImage, reason: Option<String>) -> ImageJs
     }
 }
 
-fn tier_json(tier: &Tier, engines: Vec<EngineKind>, reason: Option<String>) -> TierJson<'_> {
-    TierJson { name: &tier.name, label: &tier.label, engines, available: reason.is_none(), reason }
+fn tier_json(
+    tier: &Tier,
+    engines: Vec<EngineKind>,
+    reason: Option<String>,
+    copies: Option<CopyMethod>,
+) -> TierJson<'_> {
+    TierJson { name: &tier.name, label: &tier.label, engines, available: reason.is_none(), reason, copies }
 }

@@ -17,19 +17,19 @@ use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::import::request as import;
 use crate::jobs::registry::start_flow;
-use crate::provision::{power, request};
+use crate::provision::{lifetime, power, request};
 use crate::queue::flow::Flow;
-use crate::trash::delete as deletion;
+use crate::trash::move_to_trash;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::create::{CreateFault, parse};
 use crate::web::forms::dump::{DumpFault, SentForm};
 use crate::web::forms::edit::read;
-use crate::web::forms::{dump, edit};
+use crate::web::forms::{dump, edit, ttl};
 use crate::web::pages::shared::{cursor, parse_cursor};
 
 /// Fields of a create call, the same as those of the form.
-const FIELDS: &[&str] = &[
+pub const FIELDS: &[&str] = &[
     "engine",
     "image",
     "name",
@@ -45,6 +45,8 @@ const FIELDS: &[&str] = &[
     "storage",
     "memory",
     "cpus",
+    "cpuset",
+    "ttl",
 ];
 
 /// `GET /api/v1/containers`: the caller's own databases, newest first; for administrators everyone's.
@@ -172,6 +174,30 @@ pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: 
     }
 }
 
+/// `POST /api/v1/containers/{name}/extend` with `{"ttl": …}`, counted from now; the usual time to live if absent
+pub async fn extend(
+    ctx: Context,
+    Path(name): Path<String>,
+    params: Params,
+    body: MaybeBody,
+) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Edit).await?;
+    params.only(&[])?;
+    let (fields, mut faults) = body.fields(&[ttl::TTL]);
+    let end = match ttl::end(&ctx, c.engine, &fields) {
+        Ok(end) if faults.is_empty() => end,
+        Ok(_) => return Err(AppError::Invalid(faults)),
+        Err(why) => {
+            faults.insert(0, (ttl::TTL.to_owned(), why));
+            return Err(AppError::Invalid(faults));
+        }
+    };
+    match lifetime::extend(ctx.app(), &c, end, &ctx.actor()).await {
+        Ok(()) => show(ctx, Path(name), Params::default()).await,
+        Err(e) => Err(ctx.refused("container.extend", Some(&c), e).await),
+    }
+}
+
 /// `DELETE /api/v1/containers/{name}`: moves a database to the trash. `confirm`, in the query or the body, is its name;
 /// `no_backup` = true skips the final backup.
 pub async fn delete(
@@ -191,7 +217,7 @@ pub async fn delete(
         return Err(AppError::Invalid(faults));
     }
     let without = matches!(params.get("no_backup").unwrap_or(fields.text("no_backup")), "true" | "on" | "1");
-    match deletion::delete(ctx.app(), &c, without, &ctx.actor()).await {
+    match move_to_trash::delete(ctx.app(), &c, without, &ctx.actor()).await {
         Ok(job) => Enqueued::on(&c, job, patience).answer(&ctx).await,
         Err(e) => Err(ctx.refused("container.delete", Some(&c), e).await),
     }
@@ -218,7 +244,7 @@ pub async fn restart(ctx: Context, Path(name): Path<String>, params: Params) -> 
 /// `POST /api/v1/containers/{name}/undelete`
 pub async fn undelete(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Undelete).await?;
-    act_on(&ctx, &c, &deletion::UNDELETE, &params).await
+    act_on(&ctx, &c, &move_to_trash::UNDELETE, &params).await
 }
 
 async fn act_on(ctx: &Context, c: &Container, flow: &'static Flow, params: &Params) -> Result<Response, AppError> {

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
@@ -17,45 +18,96 @@ use crate::manifest::dump::LoadReport;
 use crate::web::access::job_access::CancelOutlook;
 
 /// A published port.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Port)]
 pub struct PortJson<'a> {
+    /// What the port is for.
     name: &'a str,
+    /// Port on the host.
     port: u16,
 }
 
 /// A container.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Container)]
 pub struct ContainerJson<'a> {
+    /// Its name.
     name: &'a str,
+    /// `postgres`, `mariadb`, `mongodb` or `neo4j`.
+    #[schema(value_type = String)]
     engine: EngineKind,
+    /// Reference of its image in the catalog.
     image: &'a str,
+    /// Version of the image.
     version: &'a str,
+    /// `requested`, `provisioning`, `running`, `stopped`, `failed`, `deleting`, `trashed` or `purged`.
+    #[schema(value_type = String)]
     state: ContainerState,
+    /// Host to connect to.
     host: String,
+    /// Published ports: `postgres`, `mariadb` or `mongodb`; `bolt` and `http` for Neo4j.
     ports: Vec<PortJson<'a>>,
+    /// Name of the database in the server.
     dbname: &'a str,
+    /// Database user.
     dbuser: &'a str,
+    /// Connection URL without the password; `null` after permanent deletion.
     url: Option<String>,
+    /// User name of its owner.
     owner: &'a str,
+    /// Contact.
     contact: &'a str,
+    /// Department.
     department: &'a str,
+    /// Description.
     description: &'a str,
+    /// `Daily`, `Weekly`, `Never`, or a cron expression.
     backup_freq: &'a str,
+    /// Extensions that were requested (PostgreSQL).
     extensions: &'a [String],
+    /// Storage tier.
     storage: &'a str,
+    /// Memory limit in bytes.
     memory: i64,
+    /// Number of cores it may use.
     cpus: f64,
+    /// Cores that were requested: a list such as `0,2-3`, or `auto:2`; `null` for all.
+    cpuset: Option<&'a str>,
+    /// Cores of the server while it runs.
+    cpuset_assigned: Option<&'a str>,
+    /// How often it exceeded its memory limit.
+    oom_kills: i64,
+    /// When it last did.
+    oom_killed_at: Option<DateTime<Utc>>,
+    /// When it was requested.
     created_at: DateTime<Utc>,
+    /// When it ends; `null`: it is kept.
     expires_at: Option<DateTime<Utc>>,
+    /// Version that the server reported.
     server_version: Option<&'a str>,
+    /// Size of its data, as last measured.
     size_bytes: Option<i64>,
+    /// When its server last started.
     started_at: Option<DateTime<Utc>>,
-    purge_after: Option<DateTime<Utc>>,
-    failed_reason: Option<&'a str>,
-    maintenance: Option<&'a str>,
-    job: Option<Uuid>,
+    /// Database it was cloned from, if it is a clone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    clone_of: Option<&'a str>,
+    /// Moment of the data of a clone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<DateTime<Utc>>,
+    /// When a database in the trash will be deleted permanently.
+    purge_after: Option<DateTime<Utc>>,
+    /// Why it is in state `failed`.
+    failed_reason: Option<&'a str>,
+    /// An administrator's note while it is in maintenance.
+    maintenance: Option<&'a str>,
+    /// The running job.
+    job: Option<Uuid>,
+    /// What was loaded, when the request created it from a dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     report: Option<LoadReport>,
+    /// The generated password. It is returned once.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
 }
@@ -106,11 +158,17 @@ impl<'a> ContainerJson<'a> {
             storage: &c.storage,
             memory: c.memory_bytes,
             cpus: f64::from(c.millicpus) / 1000.0,
+            cpuset: c.cpuset.as_deref(),
+            cpuset_assigned: c.cpuset_assigned.as_deref(),
+            oom_kills: c.oom_kills,
+            oom_killed_at: c.oom_killed_at,
             created_at: c.created_at,
             expires_at: c.expires_at,
             server_version: c.server_version.as_deref(),
             size_bytes: c.size_bytes,
             started_at: c.started_at,
+            clone_of: c.source.as_deref().filter(|_| c.shows_source()),
+            as_of: c.cloned_at.filter(|_| c.shows_source()),
             purge_after: c.purge_after,
             failed_reason: c.failed_reason.as_deref(),
             maintenance: c.maintenance_note.as_deref(),
@@ -122,32 +180,56 @@ impl<'a> ContainerJson<'a> {
 }
 
 /// A step of a job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
 pub struct StepJson<'a> {
+    /// What it does.
     name: &'a str,
+    /// `pending`, `running`, `done`, `failed` or `undone`.
+    #[schema(value_type = String)]
     status: StepStatus,
+    /// Progress, or the reason of a failure.
     detail: &'a str,
+    /// When it started.
     started_at: Option<DateTime<Utc>>,
+    /// When it ended.
     finished_at: Option<DateTime<Utc>>,
 }
 
 /// A job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub struct JobJson<'a> {
+    /// Its id.
     id: Uuid,
+    /// What it does, such as `create` or `backup`.
     kind: &'a str,
+    /// Name of the database it works on.
     container: Option<&'a str>,
+    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    #[schema(value_type = String)]
     status: JobStatus,
+    /// When it was requested.
     created_at: DateTime<Utc>,
+    /// When it started.
     started_at: Option<DateTime<Utc>>,
+    /// When it ended.
     finished_at: Option<DateTime<Utc>>,
+    /// Why it failed.
     error: Option<&'a str>,
+    /// Number of the current attempt.
     attempt: i32,
+    /// Whether it can be cancelled now.
     cancellable: bool,
+    /// When it will be given up.
     deadline: Option<DateTime<Utc>>,
+    /// Its steps, in order.
     steps: Vec<StepJson<'a>>,
+    /// What was loaded, if it loaded a dump.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     report: Option<LoadReport>,
+    /// The generated password. It is returned once.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
 }
@@ -225,6 +307,7 @@ mod tests {
     use sqlx::types::Json as Column;
 
     use super::*;
+    use crate::admin_db::jobs::payload::JobPayload;
     use crate::provision::edit::tests::container;
 
     #[test]
@@ -252,7 +335,7 @@ mod tests {
             id: Uuid::from_u128(3),
             kind: "stop".to_owned(),
             container_id: Some(Uuid::from_u128(1)),
-            payload: serde_json::json!({ "address": "10.0.0.1" }),
+            payload: JobPayload { address: "10.0.0.1".to_owned(), ..JobPayload::default() },
             status: JobStatus::Running,
             attempt: 1,
             max_attempts: 5,

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::json::{ListJson, answer};
@@ -16,13 +17,20 @@ use crate::web::context::Context;
 use crate::web::error::AppError;
 
 /// A notice.
-#[derive(Debug, Serialize)]
-struct NoticeJson<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Notice)]
+pub(crate) struct NoticeJson<'a> {
+    /// Its id.
     id: Uuid,
+    /// What it is about, such as `backup_failed`.
     kind: &'a str,
+    /// The notice.
     text: &'a str,
+    /// When it was raised.
     at: DateTime<Utc>,
+    /// The backup it is about.
     backup: Option<Uuid>,
+    /// Whether you dismissed it.
     seen: bool,
 }
 

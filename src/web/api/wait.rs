@@ -16,6 +16,7 @@ use crate::admin_db::{containers, jobs, log};
 use crate::web::access::job_access::{CancelOutlook, load_report, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
+use crate::web::urls;
 
 /// A job enqueued by a call.
 pub struct Enqueued {
@@ -62,12 +63,12 @@ impl Enqueued {
         if waited && job.status == JobStatus::Succeeded {
             let body = ContainerJson::new(ctx.app(), &c).with_password(password).with_report(report);
             return Ok(match self.done {
-                StatusCode::CREATED => answer_at(self.done, &format!("/api/v1/containers/{}", c.name), &body),
+                StatusCode::CREATED => answer_at(self.done, &urls::api_database(&c.name), &body),
                 done => answer(done, &body),
             });
         }
         let body = JobJson::new(&job, Some(&c.name), &steps, outlook).with_report(report).with_password(password);
-        Ok(answer_at(StatusCode::ACCEPTED, &format!("/api/v1/jobs/{}", job.id), &body))
+        Ok(answer_at(StatusCode::ACCEPTED, &urls::api_job(job.id), &body))
     }
 }
 

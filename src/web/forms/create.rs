@@ -3,11 +3,11 @@
 use crate::admin_db::people::accounts;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
+use crate::domain::backup_schedule::{OWN, Policy};
 use crate::domain::cron_line::CronLine;
 use crate::domain::engine::EngineKind;
-use crate::domain::names::{ContainerName, DbName, DbUser};
+use crate::domain::names::{ContainerName, DbName, DbUser, NameRules};
 use crate::domain::password::Password;
-use crate::domain::policy::{OWN, Policy};
 use crate::domain::quantity::{ByteSize, MIB, MilliCpus};
 use crate::domain::user::User;
 use crate::provision::request::CreateRequest;
@@ -15,7 +15,7 @@ use crate::runtime::image_states::ImageState;
 use crate::storage::unavailable_reason;
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
+use crate::web::forms::{Fields, cores, extensions, ttl};
 
 /// Errors by field, in the order of the form.
 pub type Faults = Vec<(String, String)>;
@@ -68,15 +68,14 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let engine = image.map_or(EngineKind::Postgres, |i| i.engine);
     let described = engine.engine();
     let name = r.take("name", ContainerName::parse(fields.text("name")));
-    let fixed = described.fixed_names();
-    let own = |field: &str, fixed: Option<&'static str>| own_name(fields.text(field), fixed, described.label());
-    let dbname = own("dbname", fixed.map(|f| f.dbname));
-    let dbname =
-        r.take("dbname", dbname.and_then(|n| DbName::parse(n, &described.database_rules()).map_err(|e| e.to_string())));
-    let dbuser = own("dbuser", fixed.map(|f| f.dbuser));
-    let dbuser =
-        r.take("dbuser", dbuser.and_then(|n| DbUser::parse(n, &described.user_rules()).map_err(|e| e.to_string())));
-    let extensions = r.take("extensions", extensions(engine, fields));
+    let (dbname, dbuser) = own_names(&mut r, engine, fields, name.as_ref());
+    let extensions = match image {
+        Some(image) => {
+            let offered = extensions::offered(ctx, image).await?;
+            r.take(extensions::FIELD, extensions::chosen(image, &offered, fields))
+        }
+        None => None,
+    };
     let password = match fields.raw("dbuserpass") {
         "" => None,
         typed => r.take(
@@ -97,12 +96,14 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
     let storage = r.take("storage", storage(ctx, owner.as_ref().unwrap_or(user), engine, fields.text("storage")));
     let (field, line) = policy_text(fields);
     let backup_freq = r.take(field, policy(field, line));
+    let expires_at = r.take(ttl::TTL, ttl::end(ctx, engine, fields));
     let least = image.map_or(ByteSize(1), |i| i.min_memory);
     let memory = r.take(
         "memory",
         memory(fields.text("memory"), app.config.limits.memory_default, least, app.config.limits.memory_max),
     );
     let cpus = r.take("cpus", cpus(fields.text("cpus"), app.config.limits.cpus_default, app.config.limits.cpus_max));
+    let cores = r.take(cores::FIELD, cores::read_new(app, fields).await);
     match (
         image,
         name,
@@ -115,8 +116,10 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
         storage,
         memory,
         cpus,
+        cores,
         extensions,
         backup_freq,
+        expires_at,
     ) {
         (
             Some(image),
@@ -130,8 +133,10 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             Some(storage),
             Some(memory),
             Some(cpus),
+            Some(cores),
             Some(extensions),
             Some(backup_freq),
+            Some(expires_at),
         ) if r.0.is_empty() => Ok(CreateRequest {
             image,
             name,
@@ -145,8 +150,10 @@ pub async fn parse<'a>(ctx: &'a Context, fields: &Fields) -> Result<CreateReques
             storage,
             memory,
             cpus,
+            cores,
             extensions,
             backup_freq,
+            expires_at,
         }),
         _ => Err(CreateFault::Fields(r.0)),
     }
@@ -194,25 +201,38 @@ fn image<'a>(ctx: &'a Context, fields: &Fields) -> Result<&'a CatalogImage, Stri
     }
 }
 
-/// A name as typed, or the fixed name that the engine prescribes: then the field may be empty or equal it.
-fn own_name<'a>(typed: &'a str, fixed: Option<&'static str>, label: &str) -> Result<&'a str, String> {
-    match fixed {
-        Some(name) if typed.is_empty() || typed == name => Ok(name),
-        Some(name) => Err(format!("{label} always uses “{name}”. Leave this field empty.")),
-        None => Ok(typed),
-    }
+/// The names of the database and of its user.
+fn own_names(
+    r: &mut FormReader,
+    engine: EngineKind,
+    fields: &Fields,
+    name: Option<&ContainerName>,
+) -> (Option<DbName>, Option<DbUser>) {
+    let engine = engine.engine();
+    let (fixed, rules, user_rules) = (engine.fixed_names(), engine.database_rules(), engine.user_rules());
+    let own = |field, fixed, rules| own_name(fields.text(field), fixed, engine.label(), (name, rules));
+    let dbname = own("dbname", fixed.map(|f| f.dbname), &rules)
+        .and_then(|text| r.take("dbname", text.and_then(|n| DbName::parse(&n, &rules).map_err(|e| e.to_string()))));
+    let dbuser = own("dbuser", fixed.map(|f| f.dbuser), &user_rules).and_then(|text| {
+        r.take("dbuser", text.and_then(|n| DbUser::parse(&n, &user_rules).map_err(|e| e.to_string())))
+    });
+    (dbname, dbuser)
 }
 
-/// The selected extensions, in the order of the engine's list. One field each, or several in one field separated by
-/// spaces or commas.
-fn extensions(engine: EngineKind, fields: &Fields) -> Result<Vec<String>, String> {
-    let offered = engine.engine().extensions();
-    let wanted: Vec<&str> =
-        fields.all("extensions").flat_map(|v| v.split([',', ' '])).map(str::trim).filter(|v| !v.is_empty()).collect();
-    if let Some(unknown) = wanted.iter().find(|w| offered.iter().all(|e| e.name != **w)) {
-        return Err(format!("The extension “{unknown}” is not available for {}.", engine.label()));
+/// A name as typed; the fixed name that the engine prescribes, which may be typed too; or a name derived from that of the
+/// database. `None` if that is invalid itself.
+fn own_name(
+    typed: &str,
+    fixed: Option<&'static str>,
+    label: &str,
+    (name, rules): (Option<&ContainerName>, &NameRules),
+) -> Option<Result<String, String>> {
+    match fixed {
+        Some(fixed) if typed.is_empty() || typed == fixed => Some(Ok(fixed.to_owned())),
+        Some(fixed) => Some(Err(format!("{label} always uses “{fixed}”. Leave this field empty."))),
+        None if typed.is_empty() => name.map(|name| Ok(name.identifier(rules))),
+        None => Some(Ok(typed.to_owned())),
     }
-    Ok(offered.iter().filter(|e| wanted.contains(&e.name)).map(|e| e.name.to_owned()).collect())
 }
 
 /// The owner: the signed-in user, or for administrators any enabled account.

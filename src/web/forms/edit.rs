@@ -2,16 +2,18 @@
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::people::accounts;
+use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Action;
 use crate::provision::edit::EditRequest;
 use crate::web::context::Context;
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, cpus, line, memory, policy, policy_text};
+use crate::web::forms::{Fields, cores, ttl};
 
 /// Fields that can be changed.
-pub const FIELDS: &[&str] = &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus"];
+pub const FIELDS: &[&str] =
+    &["contact", "department", "description", "owner", "backup_freq", "memory", "cpus", "cpuset", ttl::TTL];
 
 /// The lowest memory limit it may be given: what its image needs, or its current limit if that is lower.
 pub fn least_memory(ctx: &Context, c: &Container) -> ByteSize {
@@ -47,6 +49,14 @@ pub async fn read(ctx: &Context, c: &Container, fields: &Fields, faults: Faults)
     }
     if fields.has("cpus") {
         changes.cpus = take(&mut found, "cpus", cpus(fields.text("cpus"), share, limits.cpus_max.max(share)));
+    }
+    if fields.has(cores::FIELD) {
+        let current = CpuRequest::stored(c.cpuset.as_deref());
+        changes.cores = take(&mut found, cores::FIELD, cores::read(ctx.app(), fields, Some(&current)).await);
+    }
+    if fields.has(ttl::TTL) {
+        let end = ttl::changed_end(ctx, c.engine, c.expires_at, fields);
+        changes.expires_at = take(&mut found, ttl::TTL, end).flatten();
     }
     let wanted = fields.text("owner");
     if !wanted.is_empty() && wanted != c.owner {

@@ -1,9 +1,14 @@
 //! Reads submitted forms: their fields by name, with a specific error for each way a form can be malformed.
 
+pub mod copies;
+pub mod cores;
 pub mod create;
 pub mod dump;
 pub mod edit;
+pub mod extensions;
 pub mod partial_fields;
+pub mod templates;
+pub mod ttl;
 
 use std::collections::BTreeMap;
 

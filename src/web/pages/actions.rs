@@ -12,14 +12,17 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::jobs::registry::start_flow;
-use crate::provision::rotate::rotate;
+use crate::provision::rotate_password::rotate;
 use crate::provision::{power, request};
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
-use crate::trash::{delete as deletion, final_backup};
+use crate::trash::purge::PURGE;
+use crate::trash::{final_backup, move_to_trash};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Field, Flash};
 
@@ -36,7 +39,7 @@ async fn answered(
     flow: &'static Flow,
     done: Result<Uuid, RequestError>,
 ) -> Result<Response, AppError> {
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     match done {
         Ok(_) => Ok(to(&base, None)),
         Err(e) => match ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await {
@@ -67,7 +70,7 @@ pub async fn restart(ctx: Context, Path(name): Path<String>) -> Result<Response,
 /// `POST /containers/{name}/undelete`
 pub async fn undelete(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Undelete).await?;
-    enqueue(&ctx, &c, &deletion::UNDELETE).await
+    enqueue(&ctx, &c, &move_to_trash::UNDELETE).await
 }
 
 /// `GET /containers/{name}/rotate-password`
@@ -82,9 +85,9 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
             "The old password stops working immediately. Programs that use it fail until you update them.",
         ]),
         kept: sentences(&["Your data. Sessions that are already open stay connected."]),
-        action: format!("/containers/{}/rotate-password", c.name),
+        action: urls::database_page(&c.name, DatabasePage::RotatePassword),
         button: "Set new password".to_owned(),
-        back_href: format!("/containers/{}", c.name),
+        back_href: urls::database(&c.name),
         back_label: "Keep current password".to_owned(),
         ..ConfirmPage::default()
     })
@@ -93,7 +96,7 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
 /// `POST /containers/{name}/rotate-password`: sets a new password, which is shown once afterwards.
 pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RotatePassword).await?;
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     match rotate(ctx.app(), &c, &ctx.actor()).await {
         Ok(_) => Ok(to(&base, None)),
         Err(e) => match ctx.refused("container.rotate-password", Some(&c), e).await {
@@ -161,6 +164,13 @@ async fn delete_page(
                 "Nothing. The database never ran, so it has no data. Its name becomes available immediately."
                     .to_owned(),
             ]
+        } else if c.is_disposable() {
+            vec![
+                "Nothing. The database was made from a template, so it does not go to the trash. You can make another \
+                 one at any time, but not with what you changed in it."
+                    .to_owned(),
+                "To keep your changes, choose a backup schedule under Settings first.".to_owned(),
+            ]
         } else {
             vec![
                 format!(
@@ -171,7 +181,7 @@ async fn delete_page(
                 "Its backups are kept even then. You can find them under My databases.".to_owned(),
             ]
         },
-        action: format!("/containers/{}/delete", c.name),
+        action: urls::database_page(&c.name, DatabasePage::Delete),
         name: Some(c.name.clone()),
         value: fields.text("confirm").to_owned(),
         error,
@@ -180,7 +190,7 @@ async fn delete_page(
                 .help("For data you no longer need, or if the backup fails.")
         }),
         button: "Delete database".to_owned(),
-        back_href: format!("/containers/{}", c.name),
+        back_href: urls::database(&c.name),
         back_label: "Keep database".to_owned(),
         ..ConfirmPage::default()
     })
@@ -195,12 +205,12 @@ fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) 
             "Its name and port become available to others.".to_owned(),
         ],
         kept: vec!["Its backups, if any, and its log entries.".to_owned()],
-        action: format!("/containers/{}/purge", c.name),
+        action: urls::database_page(&c.name, DatabasePage::Purge),
         name: Some(c.name.clone()),
         value: value.to_owned(),
         error,
         button: "Delete permanently".to_owned(),
-        back_href: format!("/containers/{}", c.name),
+        back_href: urls::database(&c.name),
         back_label: "Leave in trash".to_owned(),
         ..ConfirmPage::default()
     }
@@ -223,8 +233,8 @@ pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
     if let Some(error) = mismatch(&c, typed) {
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &delete_page(&ctx, &c, &fields, Some(error)).await?);
     }
-    let done = deletion::delete(ctx.app(), &c, fields.has("no_backup"), &ctx.actor()).await;
-    answered(&ctx, &c, &deletion::DELETE, done).await
+    let done = move_to_trash::delete(ctx.app(), &c, fields.has("no_backup"), &ctx.actor()).await;
+    answered(&ctx, &c, &move_to_trash::DELETE, done).await
 }
 
 /// `GET /containers/{name}/purge`
@@ -240,5 +250,5 @@ pub async fn purge(ctx: Context, Path(name): Path<String>, fields: Fields) -> Re
     if let Some(error) = mismatch(&c, typed) {
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &purge_page(&ctx, &c, typed, Some(error)));
     }
-    enqueue(&ctx, &c, &deletion::PURGE).await
+    enqueue(&ctx, &c, &PURGE).await
 }

@@ -5,17 +5,18 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::notices;
-use super::shared::steps;
+use super::shared::steps_of;
+use crate::admin_db::backups::assurance::Assurance;
 use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{Backup, BackupStatus, replicas};
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::containers::{Container, snapshots};
-use crate::admin_db::jobs::listing;
 use crate::admin_db::{backups, jobs};
-use crate::backup::{assurance, drill, request};
+use crate::backup::drill;
+use crate::backup::{possible_loss, request, verification};
+use crate::domain::backup_schedule::{OWN, Policy};
 use crate::domain::job_kind::JobKind;
-use crate::domain::policy::{OWN, Policy};
-use crate::domain::reason;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::encryption::Identities;
@@ -24,6 +25,9 @@ use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
+use crate::web::urls;
+use crate::web::urls::BackupAction;
+use crate::web::urls::DatabasePage;
 use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
@@ -45,11 +49,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         None => None,
     };
     let active = match &job {
-        Some(job) => {
-            let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = listing::usual_seconds(&mut db, &job.kind, &c.image).await?;
-            Some(steps(job, &rows, &c.name, usual, now))
-        }
+        Some(job) => Some(steps_of(&mut db, &c, job, now).await?),
         None => None,
     };
     let aside = snapshots::of_container(&mut db, c.id).await?;
@@ -58,18 +58,18 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let second = replicas::of(&mut db, &ids).await?;
     drop(db);
     let keys = Identities::of(&ctx.app().config.backups);
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Backups"),
         notices: told,
-        worth: assurance::sentence(&rows, now),
+        possible_loss: possible_loss::sentence(&Assurance::of_rows(&rows), now),
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
         now_action: ActionButton::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
-        cancel: job.as_ref().map(|j| ActionButton::post("Cancel backup", format!("/jobs/{}/cancel", j.id))),
+        cancel: job.as_ref().map(|j| ActionButton::post("Cancel backup", urls::job_cancel(j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
         rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
@@ -135,14 +135,15 @@ fn pause(c: &Container) -> Option<String> {
 }
 
 /// A size for lists of backups.
-pub(super) fn size(bytes: Option<i64>) -> Option<Size> {
+pub(crate) fn size(bytes: Option<i64>) -> Option<Size> {
     bytes.and_then(|b| u64::try_from(b).ok()).map(Size::new)
 }
 
 /// What went wrong with a backup or with its last test restore.
 pub(super) fn trouble(b: &Backup) -> Option<String> {
-    let failed = || b.drill_error.as_deref().map(|e| format!("The last test restore failed: {}", reason::line(e)));
-    b.error.as_deref().map(reason::line).or_else(failed)
+    let failed =
+        || b.drill_error.as_deref().map(|e| format!("The last test restore failed: {}", short_reason::line(e)));
+    b.error.as_deref().map(short_reason::line).or_else(failed)
 }
 
 /// The state of a backup.
@@ -156,7 +157,7 @@ pub(super) fn chip(b: &Backup) -> Chip {
 }
 
 fn why(b: &Backup, now: chrono::DateTime<chrono::Utc>) -> String {
-    let why = assurance::reason(&b.reason);
+    let why = verification::reason(&b.reason);
     match b.locked_until.filter(|until| *until > now && b.is_good()) {
         // The lock ends at midnight, so the last locked day is the day before.
         Some(until) => {
@@ -187,18 +188,20 @@ fn row(
     (second, keys): (&[Replica], &Identities),
     now: chrono::DateTime<chrono::Utc>,
 ) -> BackupRow {
-    let base = format!("/containers/{}/backups/{}", c.name, b.id);
+    let href = |action| urls::database_backup(&c.name, b.id, action);
     let good = b.is_good();
-    let drill = ActionButton::post("Test restore", format!("{base}/drill"));
+    let drill = ActionButton::post("Test restore", href(BackupAction::Drill));
+    let closed = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
+    let clone = format!("{}?backup={}", urls::database_page(&c.name, DatabasePage::Clone), b.id);
     BackupRow {
         started: Moment::new(b.started_at, now),
-        job_href: b.job_id.map(|id| format!("/jobs/{id}")),
+        job_href: b.job_id.map(urls::job),
         reason: why(b, now),
         encrypted: good && b.recipients.is_some(),
         chip: chip(b),
         size: size(b.bytes),
         raw: size(b.raw_bytes),
-        level: good.then(|| assurance::level(b.level).to_owned()),
+        level: good.then(|| verification::level(b.level).to_owned()),
         proven: b.proven_at.map(|at| {
             let took = u64::try_from(b.proven_ms.unwrap_or(0)).unwrap_or(0);
             (Moment::new(at, now), duration_text(took))
@@ -209,9 +212,10 @@ fn row(
         lacks: (good && b.definitions.is_none()).then_some("schema not recorded"),
         actions: if good {
             vec![
-                restore_action(b, keys, format!("{base}/restore")),
-                drill.unavailable((!b.opens(keys)).then(|| RequestError::NeedsKey.to_string())),
-                ActionButton::link("Download", format!("{base}/download")),
+                restore_action(b, keys, href(BackupAction::Restore)),
+                ActionButton::link("Clone", clone).unavailable(closed.clone()),
+                drill.unavailable(closed),
+                ActionButton::link("Download", href(BackupAction::Download)),
             ]
         } else {
             Vec::new()
@@ -220,7 +224,7 @@ fn row(
 }
 
 fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) -> PreviousDataRow {
-    let href = format!("/containers/{}/snapshots/{}/restore", c.name, s.id);
+    let href = urls::snapshot_restore(&c.name, s.id);
     PreviousDataRow {
         made: Moment::new(s.made_at.unwrap_or(now), now),
         reason: match s.reason.as_str() {
@@ -242,7 +246,7 @@ async fn answered<T>(
     done: Result<T, RequestError>,
     flash: Option<Flash>,
 ) -> Result<Response, AppError> {
-    let base = format!("/containers/{}/backups", c.name);
+    let base = urls::database_page(&c.name, DatabasePage::Backups);
     match done {
         Ok(_) => Ok(to(&base, flash)),
         Err(e) => match ctx.refused(action, Some(c), e).await {

@@ -1,28 +1,38 @@
 //! The page of a database, and the page that shows its generated password once.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::Path;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
 use super::metrics::charts;
-use super::shared::{failed_advice, failure, job_row, size_of, steps, version};
+use super::shared::{failed_advice, failure, job_row, size_of, steps_of, version};
 use super::{metrics, notices};
+use crate::admin_db::backups::assurance;
 use crate::admin_db::containers::{Container, credentials, surveys};
-use crate::admin_db::jobs::{Job, listing};
+use crate::admin_db::jobs::Job;
 use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{jobs, log};
+use crate::config::Databases;
+use crate::domain::cpu_set::request::CpuRequest;
+use crate::domain::expiry::is_over;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::engine::{Endpoint, Survey};
+use crate::engine::{Authority, Endpoint, Survey, Tls};
 use crate::provision::exec::last_lines;
+use crate::trash::renew;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
-use crate::web::pages::container_head::{allowed, head};
+use crate::web::pages::container_head::{allowed, head, safety};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::container::{Connect, ContainerPage, PasswordPage, SnippetView, Trash};
 use crate::web::views::elements::format::{data_url, duration_text};
 use crate::web::views::elements::steps::{FailureView, Steps};
@@ -32,7 +42,7 @@ use crate::web::views::{ActionButton, Fact, Flash, Moment};
 const LOG_WAIT: Duration = Duration::from_millis(500);
 
 /// `GET /containers/{name}`
-pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let now = ctx.now();
     let mut db = ctx.app().db.acquire().await?;
@@ -41,16 +51,17 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         credentials::get(&mut db, c.id, credentials::CredentialKind::User).await?.is_some_and(|u| u.generated);
     let under_way = recent.iter().find(|j| !j.status.is_final());
     let active = match under_way {
-        Some(job) => {
-            let rows = jobs::steps(&mut db, job.id).await?;
-            let usual = listing::usual_seconds(&mut db, &job.kind, &c.image).await?;
-            Some(steps(job, &rows, &c.name, usual, now))
-        }
+        Some(job) => Some(steps_of(&mut db, &c, job, now).await?),
         None => None,
     };
     let day = charts(&ctx, &mut db, &c, false).await?;
     let told = notices::of(&ctx, &mut db, &c, "").await?;
     let seen = surveys::get(&mut db, c.id).await?.and_then(|look| look.data);
+    let assured = assurance::of(&mut db, &[c.id]).await?;
+    let expired = match is_over(c.expires_at, now) {
+        true => Some(after_undelete(renew::end_after_undelete(ctx.app(), &mut db, &c).await?, now)),
+        false => None,
+    };
     drop(db);
     let log_lines = match &c.docker_id {
         Some(id) if c.active_job.is_none() => {
@@ -58,23 +69,26 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         }
         _ => String::new(),
     };
-    let base = format!("/containers/{}", c.name);
     let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
     page(&ContainerPage {
         frame: ctx.frame("home"),
         head: head(&ctx, &c, "Overview"),
         notices: told,
-        connect: connect(&ctx, &c).filter(|_| alive && c.started_at.is_some()),
-        password: (waiting && c.started_at.is_some() && active.is_none()).then(|| format!("{base}/password")),
+        connect: connect(&ctx, &c, &urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers))
+            .filter(|_| alive && c.started_at.is_some()),
+        password: (waiting && c.started_at.is_some() && active.is_none())
+            .then(|| urls::database_page(&c.name, DatabasePage::Password)),
+        safety: safety(&c, assured.get(&c.id), ctx.app().config.backups.window, now),
         facts: facts(&ctx, &c, seen.as_ref().map(|s| &s.0)),
         charts: if day.iter().any(|chart| !chart.is_empty()) { day } else { Vec::new() },
-        metrics_href: format!("{base}/metrics"),
+        metrics_href: urls::database_page(&c.name, DatabasePage::Metrics),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
-        log_href: format!("{base}/logs"),
+        log_href: urls::database_page(&c.name, DatabasePage::Logs),
         jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
         failure: failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent)),
-        trash: trash(&ctx, &c),
-        delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete)).then(|| format!("{base}/delete")),
+        trash: trash(&ctx, &c, expired),
+        delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete))
+            .then(|| urls::database_page(&c.name, DatabasePage::Delete)),
         trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
         cancel: match under_way {
             Some(job) => cancel_action(&ctx, job).await?,
@@ -86,7 +100,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
 
 fn failed(c: &Container, active: Option<&Steps>) -> Option<FailureView> {
     let reason = c.failed_reason.as_deref().filter(|_| active.is_none())?;
-    let again = ActionButton::post("Try again", format!("/containers/{}/start", c.name)).primary();
+    let again = ActionButton::post("Try again", urls::database_page(&c.name, DatabasePage::Start)).primary();
     Some(failure(c.failed_step.as_deref().unwrap_or_default(), reason, failed_advice(c), vec![again]))
 }
 
@@ -97,24 +111,57 @@ fn stays(state: ContainerState) -> bool {
 /// The reason shown if the most recent job was a failed deletion.
 fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     let reason = recent.first().filter(|j| stays(c.state) && stopped_deletion(Some(j)).is_some())?;
-    let again = ActionButton::link("Delete without a backup", format!("/containers/{}/delete", c.name));
+    let again = ActionButton::link("Delete without a backup", urls::database_page(&c.name, DatabasePage::Delete));
     let advice = "Nothing was deleted. Check the backup error, or delete the database without a backup.";
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
 
-fn trash(ctx: &Context, c: &Container) -> Option<Trash> {
+/// What a restore from the trash changes for a database whose time to live is over.
+fn after_undelete(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    match end {
+        Some(end) => format!(
+            "Its time to live is over. If you restore it now, it ends again {} unless you extend it.",
+            Moment::new(end, now).ago
+        ),
+        None => "Its time to live is over. If you restore it, it no longer has an end.".to_owned(),
+    }
+}
+
+fn trash(ctx: &Context, c: &Container, expired: Option<String>) -> Option<Trash> {
     let now = ctx.now();
     let (since, until) = (c.trashed_at?, c.purge_after?);
     (c.state == ContainerState::Trashed && c.active_job.is_none()).then(|| Trash {
         since: Moment::new(since, now),
         until: Moment::new(until, now),
-        undelete_href: format!("/containers/{}/undelete", c.name),
-        purge_href: allowed(ctx, c, Action::Purge).then(|| format!("/containers/{}/purge", c.name)),
+        expired,
+        undelete_href: urls::database_page(&c.name, DatabasePage::Undelete),
+        purge_href: allowed(ctx, c, Action::Purge).then(|| urls::database_page(&c.name, DatabasePage::Purge)),
     })
 }
 
-/// How to connect; `None` until its ports are known.
-fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
+/// Why other computers may be unable to connect, and which setting changes that.
+fn only_here(config: &Databases, host: &str) -> Option<String> {
+    let setting = if is_loopback(host) {
+        format!(
+            "“{host}” means this machine only. For other computers, an administrator must set databases.host to a name"
+        )
+    } else if config.bind.is_loopback() {
+        "The ports of databases are open on this machine only. For other computers, an administrator must set \
+         databases.bind to an address"
+            .to_owned()
+    } else {
+        return None;
+    };
+    Some(format!("{setting} that they can reach."))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// How to connect; `None` until its ports are known. `portal` is the URL of the portal.
+fn connect(ctx: &Context, c: &Container, portal: &str) -> Option<Connect> {
     let host = &ctx.app().config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     if c.ports.is_empty() {
@@ -127,15 +174,41 @@ fn connect(ctx: &Context, c: &Container) -> Option<Connect> {
     }));
     facts.extend([Fact::code("Database", &c.dbname), Fact::code("User", &c.dbuser)]);
     let engine = c.engine.engine();
-    let snippets = engine.snippets(&endpoint).into_iter().map(|s| SnippetView {
+    // In dev mode, the portal's own certificate is issued by the same authority.
+    let trusted = !ctx.app().config.mode.makes_own_secrets();
+    let authority = Authority { url: format!("{portal}/ca.pem"), trusted };
+    let unverified = engine.snippets(&endpoint, Tls::Unverified);
+    let verified = engine.snippets(&endpoint, Tls::Verified(&authority));
+    let snippets = verified.into_iter().zip(unverified).map(|(s, plain)| SnippetView {
         variable: s.note.contains(engine.password_variable()),
         id: s.id.to_owned(),
         label: s.label.to_owned(),
         language: s.language.to_owned(),
+        fetch: (s.text.contains("ca.pem") && !s.text.contains(&authority.url)).then(|| authority.shell()),
+        unverified: (plain.text != s.text).then_some(plain.text),
+        unverified_note: if plain.note == s.note { "" } else { plain.note }.to_owned(),
         text: s.text,
         note: s.note.to_owned(),
+        install: s.install.to_vec(),
     });
-    Some(Connect { facts, snippets: snippets.collect(), note: Some(engine.encryption_note().to_owned()) })
+    Some(Connect {
+        facts,
+        snippets: snippets.collect(),
+        note: engine.encryption_note().map(str::to_owned),
+        only_here: only_here(&ctx.app().config.databases, host),
+    })
+}
+
+/// The cores that a database is pinned to, if it is.
+fn cores(c: &Container) -> Option<String> {
+    let request = CpuRequest::stored(c.cpuset.as_deref());
+    match (&request, c.cpuset_assigned.as_deref()) {
+        (CpuRequest::Unpinned, _) => None,
+        (CpuRequest::Auto(_), Some(cores)) => Some(format!("{cores}, chosen automatically")),
+        (CpuRequest::Auto(count), None) => Some(format!("{count}, chosen at the next start")),
+        (CpuRequest::Set(_), Some(cores)) => Some(cores.to_owned()),
+        (CpuRequest::Set(cores), None) => Some(cores.to_string()),
+    }
 }
 
 fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
@@ -143,6 +216,9 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
     let mut facts = vec![Fact::text("Version", format!("{} {}", c.engine.label(), version(ctx.app(), c)))];
     if let Some(size) = size_of(c.size_bytes) {
         facts.push(Fact::size("Size on disk", &size));
+    }
+    if let Some(shared) = size_of(c.shared_bytes.filter(|bytes| *bytes > 0)) {
+        facts.push(Fact::size("Of that, shared with copies", &shared));
     }
     if let (ContainerState::Running, Some(at)) = (c.state, c.started_at) {
         let up = u64::try_from((now - at).num_milliseconds()).unwrap_or(0);
@@ -153,6 +229,16 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
         facts.extend(metrics::facts(&Survey { uptime_seconds: None, ..seen.clone() }));
     }
     let tier = ctx.app().config.tier(&c.storage).map_or(c.storage.as_str(), |t| t.label.as_str());
+    if let (true, Some(source), Some(at)) = (c.shows_source(), &c.source, c.cloned_at) {
+        let text = format!("{source} as of {}", at.format("%Y-%m-%d %H:%M:%S UTC"));
+        facts.push(match c.origin {
+            Some(_) => {
+                let href = urls::database_page(&c.name, DatabasePage::Snapshots);
+                Fact { href: Some(href), ..Fact::text("Clone of", text) }
+            }
+            None => Fact::text("Restored from a backup of", text),
+        });
+    }
     facts.extend([
         Fact::when("Created", &Moment::new(c.created_at, now)),
         Fact::text("Owner", &c.owner),
@@ -161,6 +247,16 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
         Fact::text("Storage", tier),
         Fact::code("Image", &c.image),
     ]);
+    let settings = || Some(urls::database_page(&c.name, DatabasePage::Settings));
+    facts.extend(cores(c).map(|text| Fact { href: settings(), ..Fact::text("Cores", text) }));
+    if let Some(at) = c.oom_killed_at {
+        let times = if c.oom_kills == 1 { "once".to_owned() } else { format!("{} times", c.oom_kills) };
+        let text = format!("{times}, last at {}", at.format("%Y-%m-%d %H:%M UTC"));
+        facts.push(Fact { href: settings(), ..Fact::text("Memory limit exceeded", text) });
+    }
+    if let Some(end) = c.expires_at {
+        facts.push(Fact::when("Expires", &Moment::new(end, now)));
+    }
     for (term, text) in [("Contact", &c.contact), ("Department", &c.department)] {
         if !text.is_empty() {
             facts.push(Fact::text(term, text));
@@ -172,7 +268,7 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
 /// `POST /containers/{name}/password`: shows the generated password and deletes it.
 pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RevealPassword).await?;
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     if c.started_at.is_none() || c.is_busy() {
         return Ok(to(&base, Some(Flash::warn("The password is being set. Wait until the job is done."))));
     }
@@ -215,4 +311,19 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
     // Deleted only now: if the page could not be rendered, nobody has seen the password.
     tx.commit().await?;
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_recognised() {
+        for here in ["localhost", "lab.localhost", "127.0.0.1", "127.8.9.1", "::1", "[::1]"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in ["db.example.org", "192.0.2.7", "localhost.example.org"] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

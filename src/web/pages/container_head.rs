@@ -1,41 +1,50 @@
-//! The header shared by all pages of a database.
+//! The header shared by all pages of a database, and what would be lost if its server failed now.
 
+use chrono::{DateTime, Utc};
+
+use crate::admin_db::backups::assurance::Assurance;
 use crate::admin_db::containers::Container;
+use crate::backup::possible_loss::{Schedule, Severity, brief};
+use crate::domain::backup_schedule::{Policy, Window};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::context::Context;
 use crate::web::pages::shared::{chip, version};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::container::ContainerHead;
+use crate::web::views::elements::format::Ending;
+use crate::web::views::home::Safety;
 use crate::web::views::{ActionButton, Link};
 
 /// The header of the pages of a container. `tab` is the current tab.
 pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
-    let base = format!("/containers/{}", c.name);
+    let href = |page| urls::database_page(&c.name, page);
     let busy = c.is_busy().then(|| "Another operation on this database is running.".to_owned());
     // A reason that blocks one of these actions blocks all of them.
     let not_now = busy.or_else(|| match permission(ctx, c, Action::Restart) {
         Some(Permission::Refused(why)) => Some(why),
         _ => None,
     });
-    let post =
-        |label: &str, verb: &str| ActionButton::post(label, format!("{base}/{verb}")).unavailable(not_now.clone());
+    let post = |label: &str, page| ActionButton::post(label, href(page)).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => (
-            Some(post("Restart", "restart")),
+            Some(post("Restart", DatabasePage::Restart)),
             vec![
-                post("Stop database", "stop"),
-                ActionButton::link("Set new password", format!("{base}/rotate-password")).unavailable(not_now.clone()),
+                post("Stop database", DatabasePage::Stop),
+                ActionButton::link("Set new password", href(DatabasePage::RotatePassword)).unavailable(not_now.clone()),
             ],
         ),
-        ContainerState::Stopped => (Some(post("Start", "start").primary()), Vec::new()),
+        ContainerState::Stopped => (Some(post("Start", DatabasePage::Start).primary()), Vec::new()),
         _ => (None, Vec::new()),
     };
     let tabs = [
-        ("Overview", ""),
-        ("Backups", "/backups"),
-        ("Metrics", "/metrics"),
-        ("Logs", "/logs"),
-        ("Settings", "/settings"),
+        ("Overview", urls::database(&c.name)),
+        ("Backups", href(DatabasePage::Backups)),
+        ("Snapshots", href(DatabasePage::Snapshots)),
+        ("Metrics", href(DatabasePage::Metrics)),
+        ("Logs", href(DatabasePage::Logs)),
+        ("Settings", href(DatabasePage::Settings)),
     ];
     ContainerHead {
         name: c.name.clone(),
@@ -45,11 +54,12 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         chip: chip(c),
         primary,
         menu,
-        tabs: tabs
-            .iter()
-            .map(|(label, path)| Link::new(*label, format!("{base}{path}")).current(*label == tab))
-            .collect(),
+        tabs: tabs.into_iter().map(|(label, href)| Link::new(label, href).current(label == tab)).collect(),
         maintenance: c.maintenance_note.clone(),
+        expires: c
+            .expires_at
+            .filter(|_| !matches!(c.state, ContainerState::Trashed | ContainerState::Purged))
+            .map(|at| (Ending::new(at, ctx.now()), href(DatabasePage::Extend))),
     }
 }
 
@@ -62,4 +72,22 @@ pub(crate) fn permission(ctx: &Context, c: &Container, deed: Action) -> Option<P
 
 pub(crate) fn allowed(ctx: &Context, c: &Container, deed: Action) -> bool {
     permission(ctx, c, deed) == Some(Permission::Allowed)
+}
+
+/// The possible loss of a database; `None` if it is in the trash or deleted.
+pub fn safety(c: &Container, assurance: Option<&Assurance>, window: Window, now: DateTime<Utc>) -> Option<Safety> {
+    let gone = matches!(c.state, ContainerState::Trashed | ContainerState::Deleting | ContainerState::Purged);
+    if gone || c.started_at.is_none() {
+        return None;
+    }
+    let policy = Policy::stored(&c.backup_freq);
+    let schedule = Schedule { id: c.id, policy: &policy, since: c.policy_at, window };
+    let brief = brief(assurance.unwrap_or(&Assurance::default()), schedule, now);
+    let kind = match brief.severity {
+        Severity::Low => "ok",
+        Severity::Medium => "warn",
+        Severity::High => "bad",
+    };
+    let href = urls::database_page(&c.name, DatabasePage::Backups);
+    Some(Safety { kind, loss: brief.loss, proof: brief.proof, href })
 }

@@ -5,8 +5,10 @@ use axum::response::Response;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use crate::config::Config;
+use crate::web::api::openapi::reference;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
+use crate::web::urls;
 use crate::web::views::Link;
 use crate::web::views::docs::DocsPage;
 use crate::web::views::elements::format::every_text;
@@ -24,7 +26,10 @@ const PAGES: &[&str] = &[
     "mongodb",
     "neo4j",
     "backups",
+    "copies",
+    "templates",
     "limits",
+    "api",
     "deleting",
     "questions",
 ];
@@ -33,7 +38,13 @@ const PAGES: &[&str] = &[
 fn text(name: &str) -> Option<String> {
     PAGES.contains(&name).then_some(())?;
     let file = Texts::get(&format!("{name}.md"))?;
-    Some(String::from_utf8_lossy(&file.data).into_owned())
+    let text = String::from_utf8_lossy(&file.data).into_owned();
+    Some(if name == "api" { with_reference(&text) } else { text })
+}
+
+/// The page of the API with its operations and objects.
+fn with_reference(text: &str) -> String {
+    text.replace("@OPERATIONS@", &reference::operations()).replace("@OBJECTS@", &reference::objects())
 }
 
 /// The values of the placeholders (`@NAME@`) in the pages, taken from the configuration of this portal.
@@ -84,7 +95,8 @@ fn render(markdown: &str) -> (String, String) {
     });
     let mut body = String::new();
     html::push_html(&mut body, events);
-    (title, body)
+    // Otherwise a long line cannot be scrolled with the keyboard.
+    (title, body.replace("<pre><code", "<pre tabindex=\"0\"><code"))
 }
 
 /// Only the title, for the list of pages.
@@ -101,8 +113,7 @@ pub async fn index() -> Response {
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
     let (title_here, body) = render(&markdown);
-    let pages =
-        PAGES.iter().filter_map(|p| Some(Link::new(title(&text(p)?), format!("/docs/{p}")).current(*p == name)));
+    let pages = PAGES.iter().filter_map(|p| Some(Link::new(title(&text(p)?), urls::docs(p)).current(*p == name)));
     page(&DocsPage { frame: ctx.frame("docs"), title: title_here, pages: pages.collect(), body })
 }
 
@@ -145,12 +156,18 @@ mod tests {
         }
     }
 
+    /// Whether a page has a heading with this anchor.
+    fn page_has(page: &str, anchor: &str) -> bool {
+        text(page).is_some_and(|markdown| render(&markdown).1.contains(&format!(" id=\"{anchor}\"")))
+    }
+
     #[test]
     fn every_link_leads_somewhere() {
         for page in PAGES {
             for link in links(&text(page).unwrap()) {
                 let known = match link.strip_prefix("/docs/") {
                     Some(name) => PAGES.contains(&name),
+                    None if link.starts_with('#') => page_has(page, link.trim_start_matches('#')),
                     None if link.starts_with('/') => ROUTES.iter().any(|r| r.method == "GET" && r.path == link),
                     None => link.starts_with("https://"),
                 };
@@ -178,6 +195,7 @@ mod tests {
             "# A `b` c\n\n## D {#d}\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
         );
         assert_eq!(title, "A b c");
+        assert!(render("```\nx\n```").1.starts_with("<pre tabindex=\"0\"><code>"), "code can be scrolled");
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
         assert!(body.contains("<h2 id=\"d\">D</h2>"), "a heading can be linked to: {body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");

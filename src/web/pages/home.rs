@@ -3,16 +3,20 @@
 use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
+use uuid::Uuid;
 
+use super::container_head::safety;
 use super::notices;
 use super::shared::{cursor, database_row, engine_cards, parse_cursor, summary};
-use crate::admin_db::backups::listing;
+use crate::admin_db::backups::{assurance, listing};
 use crate::admin_db::containers::listing as container_list;
-use crate::admin_db::containers::listing::ContainerQuery;
+use crate::admin_db::containers::listing::{ContainerQuery, NO_BACKUP};
+use crate::admin_db::containers::{Container, samples};
 use crate::admin_db::notices::of_owner;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
+use crate::web::views::elements::chart::sparkline;
 use crate::web::views::home::HomePage;
 use crate::web::views::{Chip, Choice, Column, Field, FilterForm, Pager};
 
@@ -30,7 +34,7 @@ pub struct ListQuery {
     /// Only databases in this state.
     #[serde(default)]
     pub state: String,
-    /// `name`; otherwise newest first.
+    /// `name`, or `loss` for those that would lose the most; otherwise newest first.
     #[serde(default)]
     pub sort: String,
     /// Cursor of the page.
@@ -50,7 +54,7 @@ pub async fn admin_list(ctx: Context, Query(query): Query<ListQuery>) -> Result<
 
 async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Response, AppError> {
     let user = ctx.user()?;
-    let by_name = query.sort == "name";
+    let (by_name, by_loss) = (query.sort == "name", query.sort == "loss");
     let state = ContainerState::ALL.into_iter().find(|s| s.as_str() == query.state);
     let wanted = ContainerQuery {
         account: (!everyone).then_some(user.id),
@@ -60,26 +64,35 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
         after: if by_name { None } else { parse_cursor(&query.after) },
         after_name: Some(query.after.clone()).filter(|a| by_name && !a.is_empty()),
         by_name,
+        by_loss,
         limit: PAGE + 1,
     };
     let mut db = ctx.app().db.acquire().await?;
     let mut found = container_list::list(&mut db, &wanted).await?;
     let left_behind = if everyone { 0 } else { listing::databases_left_behind(&mut db, user.id).await? };
     let told = if everyone { Vec::new() } else { of_owner(&mut db, user.id).await? };
-    drop(db);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
     found.truncate(usize::try_from(PAGE).unwrap_or(50));
     let now = ctx.now();
+    let ids: Vec<Uuid> = found.iter().map(|c| c.id).collect();
+    let assured = assurance::of(&mut db, &ids).await?;
+    let sizes = samples::size_outlines(&mut db, &ids, now).await?;
+    drop(db);
+    let window = ctx.app().config.backups.window;
     let path = if everyone { "/admin/containers" } else { "/" };
     let link = |sort: &str, after: &str| address(path, query, sort, after);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|c| link(&query.sort, &if by_name { c.name.clone() } else { cursor(c.created_at, c.id) }));
+    let position = |c: &Container| match (by_name, by_loss) {
+        (true, _) => c.name.clone(),
+        (_, true) => cursor(assured.get(&c.id).and_then(|a| a.newest_at).unwrap_or(NO_BACKUP), c.id),
+        _ => cursor(c.created_at, c.id),
+    };
+    let next = found.last().filter(|_| more).map(|c| link(&query.sort, &position(c)));
     let databases = &ctx.app().config.databases;
     let rows = found.iter().map(|c| {
         let mut row = database_row(c, now);
         row.address = row.address.map(|port| format!("{}{port}", databases.host_of(&c.name)));
+        row.safety = safety(c, assured.get(&c.id), window, now);
+        row.sparkline = sizes.get(&c.id).map(|sizes| sparkline(sizes)).unwrap_or_default();
         row
     });
     let sort = |this: bool, direction: &'static str| if this { direction } else { "none" };
@@ -93,9 +106,10 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
             Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),
             Column::plain("Engine"),
             Column::plain("State"),
+            Column::sorted("Backup", link("loss", ""), sort(by_loss, "descending")),
             Column::plain("Address"),
             Column::plain("Size").number(),
-            Column::sorted("Created", link("", ""), sort(!by_name, "descending")),
+            Column::sorted("Created", link("", ""), sort(!by_name && !by_loss, "descending")),
         ]
         .into_iter()
         .chain(owner)

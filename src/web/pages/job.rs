@@ -9,21 +9,25 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::shared::{job_title, steps};
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, listing};
-use crate::admin_db::{containers, jobs};
+use crate::admin_db::templates::versions;
+use crate::admin_db::{containers, jobs, templates};
 use crate::app::App;
 use crate::domain::job_kind::JobKind;
-use crate::domain::work::Cancel;
+use crate::domain::job_rules::Cancel;
 use crate::import::request::is_load;
 use crate::web::access::job_access;
 use crate::web::access::job_access::{CancelOutlook, rules, visible_job};
+use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
-use crate::web::going_on::{StreamSubject, until_refused};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
 use crate::web::views::{ActionButton, Chip, Fact, Flash, Link, Moment};
@@ -73,7 +77,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         frame: ctx.frame("home"),
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
-        container: living.map(|c| Link::new(&c.name, format!("/containers/{}", c.name))),
+        container: living.map(|c| Link::new(&c.name, urls::database(&c.name))),
         cancel: outlook.cancellable.then(|| cancel_button(&job)),
         job: view(ctx.app(), &job, container.as_ref()).await?,
         report,
@@ -104,16 +108,16 @@ fn cancel_button(job: &Job) -> ActionButton {
         Some(JobKind::Delete) => "Cancel deletion",
         _ => "Cancel job",
     };
-    ActionButton::post(label, format!("/jobs/{}/cancel", job.id))
+    ActionButton::post(label, urls::job_cancel(job.id))
 }
 
 /// `POST /jobs/{id}/cancel`: requests cancellation; the worker then rolls back what the job did.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
     let href = match (&container, job.kind()) {
-        (Some(c), Some(JobKind::Delete)) => format!("/containers/{}", c.name),
-        (Some(c), Some(JobKind::Backup | JobKind::Drill)) => format!("/containers/{}/backups", c.name),
-        _ => format!("/jobs/{}", job.id),
+        (Some(c), Some(JobKind::Delete)) => urls::database(&c.name),
+        (Some(c), Some(JobKind::Backup | JobKind::Drill)) => urls::database_page(&c.name, DatabasePage::Backups),
+        _ => urls::job(job.id),
     };
     let asked = job_access::cancel(&ctx, &job, container.as_ref()).await?;
     let late = match rules(&job).cancel {
@@ -128,17 +132,23 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 }
 
 /// The page to continue with once the job has ended.
-fn next(job: &Job, container: Option<&Container>) -> String {
-    match container {
+async fn next(db: &mut PgConnection, job: &Job, container: Option<&Container>) -> Result<String, sqlx::Error> {
+    if job.kind() == Some(JobKind::ImportTemplate)
+        && let Some(version) = versions::of_job(&mut *db, job.id).await?
+        && let Some(t) = templates::by_id(db, version.template_id).await?
+    {
+        return Ok(urls::template(&t.name));
+    }
+    Ok(match container {
         Some(c) if c.purged_at.is_none() && matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill)) => {
-            format!("/containers/{}/backups", c.name)
+            urls::database_page(&c.name, DatabasePage::Backups)
         }
         // The report on a loaded dump is on the page of the job.
-        Some(_) if is_load(job.kind()) => format!("/jobs/{}", job.id),
-        Some(c) if c.purged_at.is_none() => format!("/containers/{}", c.name),
+        Some(_) if is_load(job.kind()) => urls::job(job.id),
+        Some(c) if c.purged_at.is_none() => urls::database(&c.name),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
-        _ => format!("/jobs/{}", job.id),
-    }
+        _ => urls::job(job.id),
+    })
 }
 
 fn follow(ctx: Context, id: Uuid) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -164,6 +174,7 @@ async fn snapshot(app: &App, id: Uuid) -> Option<(String, bool)> {
         Some(id) => containers::by_id(&mut db, id).await.ok()?,
         None => None,
     };
+    let next = next(&mut db, &job, container.as_ref()).await.ok()?;
     drop(db);
     let view = view(app, &job, container.as_ref()).await.ok()?;
     let done = job.status.is_final();
@@ -172,7 +183,7 @@ async fn snapshot(app: &App, id: Uuid) -> Option<(String, bool)> {
         "state": job.status.as_str(),
         "html": html,
         "done": done,
-        "next": next(&job, container.as_ref()),
+        "next": next,
     });
     Some((data.to_string(), done))
 }

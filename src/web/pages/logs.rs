@@ -11,10 +11,12 @@ use serde::Deserialize;
 
 use crate::domain::user::Action;
 use crate::runtime::{LogRequest, read_log};
+use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
-use crate::web::going_on::{StreamSubject, until_refused};
 use crate::web::pages::container_head::head;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::Choice;
 use crate::web::views::logs::LogsPage;
 
@@ -39,7 +41,7 @@ pub async fn show(
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let asked = CHOICES.into_iter().find(|n| Some(*n) == query.lines).unwrap_or(CHOICES[0]);
-    let href = format!("/containers/{}/logs", c.name);
+    let href = urls::database_page(&c.name, DatabasePage::Logs);
     let (lines, problem) = match &c.docker_id {
         None => (
             Vec::new(),

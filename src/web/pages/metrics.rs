@@ -10,14 +10,17 @@ use sqlx::PgConnection;
 use crate::admin_db::containers::samples::Sample;
 use crate::admin_db::containers::surveys::LastSurvey;
 use crate::admin_db::containers::{Container, samples, surveys};
+use crate::domain::quantity::thousands;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::engine::{Survey, SurveyedDatabase, SurveyedObject};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::elements::chart::{Chart, Unit};
-use crate::web::views::elements::format::{duration_text, thousands};
+use crate::web::views::elements::format::duration_text;
 use crate::web::views::metrics::{DatabaseContents, MetricsPage, ObjectRow};
 use crate::web::views::{Fact, Link, Moment, Size};
 
@@ -42,7 +45,7 @@ pub async fn show(
     let look = surveys::get(&mut db, c.id).await?;
     drop(db);
     let now = ctx.now();
-    let base = format!("/containers/{}/metrics", c.name);
+    let base = urls::database_page(&c.name, DatabasePage::Metrics);
     let seen = look.as_ref().and_then(|l| l.data.as_ref()).map(|d| &d.0);
     page(&MetricsPage {
         frame: ctx.frame("home"),

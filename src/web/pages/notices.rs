@@ -1,4 +1,4 @@
-//! Notices about problems with backups, shown to the owner of a database and to administrators until they dismiss them
+//! Notices about problems, mostly with backups, shown to the owner of a database and to administrators until they dismiss them
 //! or the problem is solved.
 
 use axum::extract::Path;
@@ -11,41 +11,68 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::notices;
 use crate::admin_db::notices::{Notice, NoticeKind};
 use crate::domain::user::{Action, User};
+use crate::web::api::templates::visible;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::notices::NoticeCard;
 use crate::web::views::{ActionButton, Flash, Link, Moment};
 
 /// The problem, in a few words.
 pub(super) fn title(n: &Notice) -> String {
     match n.kind.as_str() {
-        "drill_failed" => format!("Test restore of {} failed", n.container),
-        "backup_failed" => format!("Backup of {} failed", n.container),
-        "restore_differs" => format!("{} differs from its backup", n.container),
-        _ => format!("Backup of {} missed", n.container),
+        "drill_failed" => format!("Test restore of {} failed", n.subject),
+        "backup_failed" => format!("Backup of {} failed", n.subject),
+        "restore_differs" => format!("{} differs from its backup", n.subject),
+        "out_of_memory" => format!("{} exceeded its memory limit", n.subject),
+        "cores_changed" => format!("{} runs on other cores", n.subject),
+        "expires_soon" => format!("{} expires soon", n.subject),
+        "import_failed" => format!("Import of the template {} failed", n.subject),
+        _ => format!("Backup of {} missed", n.subject),
     }
 }
 
 /// The button that dismisses a notice; `back` is the page it is on.
 pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
-    ActionButton::post("Dismiss", format!("/containers/{}/notices/{}/seen", n.container, n.id)).with("back", back)
+    let href = match n.is_about_template {
+        true => urls::template_notice_seen(&n.subject, n.id),
+        false => urls::notice_seen(&n.subject, n.id),
+    };
+    ActionButton::post("Dismiss", href).with("back", back)
+}
+
+/// The page where something can be done about it.
+pub(super) fn link(n: &Notice) -> Link {
+    if n.is_about_template {
+        return Link::new("Open", urls::template(&n.subject));
+    }
+    if n.kind == NoticeKind::ExpiresSoon.as_str() {
+        return Link::new("Extend", urls::database_page(&n.subject, DatabasePage::Extend));
+    }
+    match n.is_about_backups() {
+        true => Link::new("View backups", urls::database_page(&n.subject, DatabasePage::Backups)),
+        false => Link::new("Change settings", urls::database_page(&n.subject, DatabasePage::Settings)),
+    }
 }
 
 /// A notice as shown to `user`.
 pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> NoticeCard {
+    let expires = n.kind == NoticeKind::ExpiresSoon.as_str();
     NoticeCard {
+        tone: if expires { "warn" } else { "bad" },
         title: title(n),
         text: n.text.clone(),
         at: Moment::new(n.at, now),
-        link: Link::new("View backups", format!("/containers/{}/backups", n.container)),
+        link: link(n),
         seen: unseen(user, n).then(|| seen_action(n, back)),
     }
 }
 
 /// Whether `user` is a recipient of the notice and has not dismissed it.
 fn unseen(user: &User, n: &Notice) -> bool {
-    (n.account_id == user.id && n.owner_seen_at.is_none()) || (user.is_admin() && n.admin_seen_at.is_none())
+    (n.account_id == Some(user.id) && n.owner_seen_at.is_none()) || (user.is_admin() && n.admin_seen_at.is_none())
 }
 
 /// The notices on the pages of a database: those the user has not dismissed, and missed backups, which stay until one
@@ -76,13 +103,24 @@ pub async fn seen(
     let path = match fields.text("back") {
         "home" => "/".to_owned(),
         "admin" => "/admin".to_owned(),
-        "backups" => format!("/containers/{}/backups", c.name),
-        _ => format!("/containers/{}", c.name),
+        "backups" => urls::database_page(&c.name, DatabasePage::Backups),
+        _ => urls::database(&c.name),
     };
-    let flash = if known {
-        Flash::ok("Notice dismissed. You will be notified if it happens again.")
-    } else {
-        Flash::warn("This notice is no longer current.")
-    };
-    Ok(to(&path, Some(flash)))
+    Ok(to(&path, Some(dismissed(known))))
+}
+
+fn dismissed(known: bool) -> Flash {
+    match known {
+        true => Flash::ok("Notice dismissed. You will be notified if it happens again."),
+        false => Flash::warn("This notice is no longer current."),
+    }
+}
+
+/// `POST /templates/{name}/notices/{id}/seen`
+pub async fn seen_template(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
+    let t = visible(&ctx, &name).await?;
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    let known = notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;
+    Ok(to("/admin", Some(dismissed(known))))
 }

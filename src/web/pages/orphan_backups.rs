@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::admin_db::backups::{Backup, listing};
-use crate::backup::assurance;
 use crate::backup::restore::partial;
+use crate::backup::verification;
 use crate::domain::user::Action;
 use crate::encryption::Identities;
 use crate::web::access::backup_access::visible_backup;
@@ -15,6 +15,8 @@ use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{restore_action, size};
 use crate::web::pages::restore::{TypedRestore, restore_facts, restore_into, whole};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::admin::backups::{LeftPage, LeftRow};
 use crate::web::views::backups::RestorePage;
 use crate::web::views::{ActionButton, Field, Moment};
@@ -37,12 +39,12 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
         engine: b.engine.to_string(),
         engine_label: b.engine.label().to_owned(),
         made: Moment::new(b.started_at, now),
-        reason: assurance::reason(&b.reason).to_owned(),
+        reason: verification::reason(&b.reason).to_owned(),
         size: size(b.raw_bytes),
-        level: assurance::level(b.level).to_owned(),
+        level: verification::level(b.level).to_owned(),
         actions: vec![
-            restore_action(b, &keys, format!("/backups/{}/restore", b.id)),
-            ActionButton::link("Download", format!("/backups/{}/download", b.id)),
+            restore_action(b, &keys, urls::backup_restore(b.id)),
+            ActionButton::link("Download", urls::backup_download(b.id)),
         ],
     };
     page(&LeftPage { frame: ctx.frame("home"), rows: found.iter().map(row).collect(), more })
@@ -59,7 +61,7 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
         frame: ctx.frame("home"),
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
-        action: format!("/backups/{}/restore", b.id),
+        action: urls::backup_restore(b.id),
         field: Field::code("name", "New database name")
             .help("Lower-case letters, digits, “-” and “_”.")
             .value(typed.name)
@@ -70,7 +72,7 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
         back_href: if b.container_gone {
             "/backups".to_owned()
         } else {
-            format!("/containers/{}/backups", b.container)
+            urls::database_page(&b.container, DatabasePage::Backups)
         },
     })
 }

@@ -6,19 +6,23 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::backups::theirs;
+use super::copies::snapshots::{restore, restore_page};
 use crate::admin_db::backups::Backup;
-use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers::snapshots::{CLONE, Snapshot};
 use crate::admin_db::containers::{Container, snapshots};
 use crate::backup::restore::request_in_place;
+use crate::backup::restore::swap::KEPT_DAYS;
+use crate::backup::restore::undo::go_back;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::provision::rollback::go_back;
-use crate::provision::swap::KEPT_DAYS;
 use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::urls;
+use crate::web::urls::BackupAction;
+use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Choice, Field, Flash};
 
@@ -30,9 +34,11 @@ async fn answered(
     done: Result<Uuid, RequestError>,
 ) -> Result<Response, AppError> {
     match done {
-        Ok(_) => Ok(to(&format!("/containers/{}", c.name), None)),
+        Ok(_) => Ok(to(&urls::database(&c.name), None)),
         Err(e) => match ctx.refused(action, Some(c), e).await {
-            AppError::Conflict(why) => Ok(to(&format!("/containers/{}/backups", c.name), Some(Flash::warn(why)))),
+            AppError::Conflict(why) => {
+                Ok(to(&urls::database_page(&c.name, DatabasePage::Backups), Some(Flash::warn(why))))
+            }
             e => Err(e),
         },
     }
@@ -47,7 +53,7 @@ fn mistyped(c: &Container, fields: &Fields) -> Option<String> {
 }
 
 fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Option<String>) -> ConfirmPage {
-    let base = format!("/containers/{}/backups", c.name);
+    let base = urls::database_page(&c.name, DatabasePage::Backups);
     ConfirmPage {
         frame: ctx.frame("home"),
         title: format!("Restore {} to {}", c.name, b.started_at.format("%Y-%m-%d %H:%M UTC")),
@@ -64,7 +70,7 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
             "Users and passwords are reset to those in the backup.".to_owned(),
         ],
         kept: vec![kept("The current data is kept for undo"), "Name, port, limits and settings.".to_owned()],
-        action: format!("{base}/{}/restore", b.id),
+        action: urls::database_backup(&c.name, b.id, BackupAction::Restore),
         hidden: vec![("in_place".to_owned(), "true".to_owned())],
         name: Some(c.name.clone()),
         value: typed.to_owned(),
@@ -93,18 +99,21 @@ pub(super) async fn in_place(ctx: &Context, c: &Container, b: &Backup, fields: &
         .await
 }
 
-/// Previous data of this container.
+/// Previous data of this container, or a snapshot of it.
 async fn aside(ctx: &Context, c: &Container, id: &str) -> Result<Snapshot, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     let found = snapshots::by_id(&mut db, id).await?;
-    found.filter(|s| s.container_id == c.id && s.made_at.is_some()).ok_or(AppError::NotFound)
+    found.filter(|s| s.container_id == c.id && s.made_at.is_some() && s.reason != CLONE).ok_or(AppError::NotFound)
 }
 
 /// `GET /containers/{name}/snapshots/{id}/restore`
 pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
+    if snapshot.is_copy() {
+        return page(&restore_page(&ctx, &c, &snapshot));
+    }
     let label = |image: &str| match ctx.app().catalog.find(image) {
         Some(i) => format!("{} {}", i.engine.label(), i.version),
         None => image.to_owned(),
@@ -118,9 +127,9 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         title: format!("Switch {} to previous data", c.name),
         will,
         kept: vec![kept("The current data is kept for undo")],
-        action: format!("/containers/{}/snapshots/{}/restore", c.name, snapshot.id),
+        action: urls::snapshot_restore(&c.name, snapshot.id),
         button: "Switch to previous data".to_owned(),
-        back_href: format!("/containers/{}/backups", c.name),
+        back_href: urls::database_page(&c.name, DatabasePage::Backups),
         back_label: "Cancel".to_owned(),
         ..ConfirmPage::default()
     })
@@ -130,6 +139,9 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
 pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let snapshot = aside(&ctx, &c, &id).await?;
+    if snapshot.is_copy() {
+        return restore(&ctx, &c, &snapshot).await;
+    }
     answered(&ctx, &c, "container.go-back", go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await).await
 }
 
@@ -165,12 +177,12 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
             "If anything fails, the database continues unchanged.".to_owned(),
         ],
         extra: vec![Field::select("image", "New version", choices.collect())],
-        action: format!("/containers/{}/upgrade", c.name),
+        action: urls::database_page(&c.name, DatabasePage::Upgrade),
         name: Some(c.name.clone()),
         value: text("confirm"),
         error,
         button: "Upgrade database".to_owned(),
-        back_href: format!("/containers/{}/settings", c.name),
+        back_href: urls::database_page(&c.name, DatabasePage::Settings),
         back_label: "Keep current version".to_owned(),
         ..ConfirmPage::default()
     }

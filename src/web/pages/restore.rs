@@ -9,9 +9,9 @@ use super::backups::{size, theirs};
 use super::replace;
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
-use crate::backup::request::RestoreRequest;
+use crate::backup::request::{Purpose, RestoreRequest};
 use crate::backup::restore::partial;
-use crate::backup::{assurance, request};
+use crate::backup::{request, verification};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
 use crate::domain::state::ContainerState;
@@ -21,6 +21,8 @@ use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::backups::RestorePage;
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Fact, Field, Flash, Moment};
@@ -30,9 +32,9 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text("Database", &b.container),
         Fact::when("Created", &Moment::new(b.started_at, ctx.now())),
-        Fact::text("Verified", assurance::level(b.level)),
+        Fact::text("Verified", verification::level(b.level)),
     ];
-    facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
+    facts.push(Fact::text("Compared after a restore", verification::compared(b)));
     if let Some(size) = size(b.raw_bytes) {
         facts.push(Fact::size("Data size", &size));
     }
@@ -51,7 +53,7 @@ pub(super) struct TypedRestore {
 }
 
 async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
-    let base = format!("/containers/{}/backups", c.name);
+    let base = urls::database_page(&c.name, DatabasePage::Backups);
     let (alone, beside) = partial::possible(c.engine);
     Ok(RestorePage {
         part: partial_fields::fields(ctx, b, &typed.only).await?,
@@ -132,8 +134,8 @@ pub(super) async fn restore_into(
             return Ok(Err(typed));
         }
     };
-    let href = format!("/containers/{new}");
-    let wanted = RestoreRequest { name: new, owner: c.account_id, only };
+    let href = urls::database(&new);
+    let wanted = RestoreRequest { name: new, owner: c.account_id, only, purpose: Purpose::Restore };
     match request::restore(ctx.app(), backup, &wanted, &ctx.actor()).await {
         Ok(_) => return Ok(Ok(to(&href, None))),
         Err(e @ RequestError::NameTaken) => typed.error = Some(format!("{e} Choose another name.")),
@@ -165,7 +167,7 @@ async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -
     match partial::beside(ctx.app(), c, b, &only, &ctx.actor()).await {
         Ok((_, name)) => {
             let flash = Flash::ok(format!("Restoring it as {name}. Existing data is not changed."));
-            Ok(to(&format!("/containers/{}", c.name), Some(flash)))
+            Ok(to(&urls::database(&c.name), Some(flash)))
         }
         Err(RequestError::NotAlone(why)) => {
             typed.only.wrong(why);

@@ -15,10 +15,12 @@ use crate::domain::user::{Action, User};
 use crate::provision::edit::edit;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
 use crate::web::forms::edit::{least_memory, read};
+use crate::web::forms::{Fields, cores, ttl};
 use crate::web::pages::container_head::head;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
 use crate::web::views::{Field, Flash};
 
@@ -29,6 +31,17 @@ fn in_trash(c: &Container) -> bool {
 
 fn fault(faults: &Faults, name: &str) -> Option<String> {
     faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone())
+}
+
+/// The cores that a database is pinned to.
+pub(super) fn cores_field(value: String, fault: Option<String>) -> Field {
+    Field::text(cores::FIELD, "Cores")
+        .help(
+            "Leave empty to use all cores of the machine. A number such as 2: the portal chooses that many cores, the \
+             least used ones. A list such as 0,2-3: these cores.",
+        )
+        .value(value)
+        .error(fault)
 }
 
 fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults) -> Vec<Field> {
@@ -66,6 +79,8 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .help(format!("Maximum {}. A running server is restarted to apply the change.", limits.cpus_max))
             .value(value("cpus", MilliCpus(c.millicpus).to_string()))
             .error(fault(faults, "cpus")),
+        cores_field(value(cores::FIELD, c.cpuset.clone().unwrap_or_default()), fault(faults, cores::FIELD)),
+        ttl::field(ctx, c.engine, value(ttl::TTL, ttl::present(ctx, c.expires_at)), fault(faults, ttl::TTL)),
     ];
     if c.engine.engine().backup().is_some() {
         let (chosen, line) = (value("backup_freq", c.backup_freq.clone()), value("backup_cron", String::new()));
@@ -81,7 +96,10 @@ fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     if later(ctx, c).is_empty() {
         return (format!("{label} {version}. No later version is available."), None);
     }
-    (format!("{label} {version}. A later version is available."), Some(format!("/containers/{}/upgrade", c.name)))
+    (
+        format!("{label} {version}. A later version is available."),
+        Some(urls::database_page(&c.name, DatabasePage::Upgrade)),
+    )
 }
 
 fn view(
@@ -92,7 +110,7 @@ fn view(
     problem: Option<String>,
 ) -> SettingsPage {
     let is_admin = ctx.user().is_ok_and(User::is_admin);
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     SettingsPage {
         frame: ctx.frame("home"),
         head: head(ctx, c, "Settings"),
@@ -130,7 +148,7 @@ pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
         }
         Err(e) => return Err(e),
     };
-    let base = format!("/containers/{}", c.name);
+    let base = urls::database(&c.name);
     match edit(ctx.app(), &c, &changes, &ctx.actor()).await {
         Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with the new limits.")))),
         Ok(None) => Ok(to(&format!("{base}/settings"), Some(Flash::ok("Saved.")))),
@@ -167,5 +185,5 @@ pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields)
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     let said = if on { "Maintenance started. The owner sees your note." } else { "Maintenance ended." };
-    Ok(to(&format!("/containers/{}/settings", c.name), Some(Flash::ok(said))))
+    Ok(to(&urls::database_page(&c.name, DatabasePage::Settings), Some(Flash::ok(said))))
 }

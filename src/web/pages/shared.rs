@@ -1,17 +1,20 @@
 //! Converts rows of mydb_admin to the views shared by several pages.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus};
+use crate::admin_db::jobs;
+use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus, listing};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
-use crate::domain::reason;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 use crate::jobs::registry;
-use crate::web::views::elements::format::{count_text, duration_text, seconds_text};
+use crate::web::urls;
+use crate::web::views::elements::format::{Ending, count_text, duration_text, seconds_text};
 use crate::web::views::elements::parts::{EngineCard, JobRow};
 use crate::web::views::elements::steps::{FailureView, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
@@ -63,7 +66,7 @@ pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
     let tag = c.image.rsplit(':').next().unwrap_or_default();
     DatabaseRow {
         name: c.name.clone(),
-        href: format!("/containers/{}", c.name),
+        href: urls::database(&c.name),
         description: c.description.clone(),
         engine: c.engine.to_string(),
         engine_label: c.engine.label().to_owned(),
@@ -73,7 +76,12 @@ pub fn database_row(c: &Container, now: DateTime<Utc>) -> DatabaseRow {
         created: Moment::new(c.created_at, now),
         owner: c.owner.clone(),
         address: c.ports.first().map(|(_, port)| format!(":{port}")),
-        expires: c.expires_at.map(|at| Moment::new(at, now)),
+        expires: c
+            .expires_at
+            .filter(|_| !matches!(c.state, ContainerState::Trashed | ContainerState::Purged))
+            .map(|at| Ending::new(at, now)),
+        safety: None,
+        sparkline: String::new(),
     }
 }
 
@@ -96,19 +104,31 @@ pub fn took(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<St
 /// A row in a list of jobs.
 pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow {
     let note = match (&job.error, job.attempt) {
-        (Some(error), _) => Some(reason::line(error)),
+        (Some(error), _) => Some(short_reason::line(error)),
         (None, n) if n > 1 => Some(format!("attempt {n}")),
         _ => None,
     };
     JobRow {
-        href: format!("/jobs/{}", job.id),
+        href: urls::job(job.id),
         kind: job_title(&job.kind).to_owned(),
-        container: container.map(|name| Link::new(name, format!("/containers/{name}"))),
+        container: container.map(|name| Link::new(name, urls::database(name))),
         chip: Chip::of_job(job.status.as_str()),
         when: Moment::new(job.created_at, now),
         took: took(job.started_at, job.finished_at),
         note,
     }
+}
+
+/// The steps of a database's job that is at work.
+pub async fn steps_of(
+    db: &mut PgConnection,
+    c: &Container,
+    job: &Job,
+    now: DateTime<Utc>,
+) -> Result<Steps, sqlx::Error> {
+    let rows = jobs::steps(&mut *db, job.id).await?;
+    let usual = listing::usual_seconds(db, &job.kind, &c.image).await?;
+    Ok(steps(job, &rows, &c.name, usual, now))
 }
 
 /// The steps of a job, as shown on its page and on the page of its database.
@@ -129,13 +149,13 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
             StepStatus::Undone => "undone",
         }
         .to_owned(),
-        detail: Some(reason::line(&s.detail)).filter(|d| !d.is_empty()),
+        detail: Some(short_reason::line(&s.detail)).filter(|d| !d.is_empty()),
         took: took(s.started_at, s.finished_at),
     };
     Steps {
         title: format!("{}: {name}", job_title(&job.kind)),
-        href: format!("/jobs/{}", job.id),
-        events: (!over).then(|| format!("/jobs/{}/events", job.id)),
+        href: urls::job(job.id),
+        events: (!over).then(|| urls::job_events(job.id)),
         done: over,
         started: job.started_at.map(|at| Moment::new(at, now)),
         pace,

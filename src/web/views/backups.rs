@@ -21,7 +21,7 @@ pub struct BackupsPage {
     /// Problems with the backups.
     pub notices: Vec<NoticeCard>,
     /// What would be lost now, and the state of the newest backup.
-    pub worth: String,
+    pub possible_loss: String,
     /// The note that the portal cannot decrypt some backups, and what to do about it.
     pub sealed: Option<String>,
     /// The schedule.

@@ -3,9 +3,10 @@
 use askama::Template;
 
 use super::frame::Frame;
+use super::home::Safety;
 use super::notices::NoticeCard;
 use crate::web::views::elements::chart::Chart;
-use crate::web::views::elements::format::Moment;
+use crate::web::views::elements::format::{Ending, Moment};
 use crate::web::views::elements::parts::{ActionButton, Chip, Fact, JobRow, Link};
 use crate::web::views::elements::steps::{FailureView, Steps};
 
@@ -30,6 +31,8 @@ pub struct ContainerHead {
     pub tabs: Vec<Link>,
     /// Why the owner's actions are blocked: the maintenance note.
     pub maintenance: Option<String>,
+    /// When it expires, and the page that extends it.
+    pub expires: Option<(Ending, String)>,
 }
 
 /// The page of a database.
@@ -50,6 +53,8 @@ pub struct ContainerPage {
     pub connect: Option<Connect>,
     /// URL that reveals a generated password nobody has seen yet.
     pub password: Option<String>,
+    /// What would be lost if the server failed now.
+    pub safety: Option<Safety>,
     /// Details.
     pub facts: Vec<Fact>,
     /// Charts of the last day; empty if nothing was measured.
@@ -79,8 +84,10 @@ pub struct Connect {
     pub facts: Vec<Fact>,
     /// Snippets to copy, one tab each.
     pub snippets: Vec<SnippetView>,
-    /// A note on the password or the certificate, below the snippets.
+    /// A note on encryption, below the snippets.
     pub note: Option<String>,
+    /// Why other computers may be unable to connect.
+    pub only_here: Option<String>,
 }
 
 /// A snippet to copy.
@@ -98,6 +105,14 @@ pub struct SnippetView {
     pub note: String,
     /// Whether it reads the password from a variable; the help pages show how to set it.
     pub variable: bool,
+    /// The line that fetches the CA certificate, if the snippet does not do it itself.
+    pub fetch: Option<String>,
+    /// The snippet without verification of the server, if that differs.
+    pub unverified: Option<String>,
+    /// The note of that snippet, if it differs.
+    pub unverified_note: String,
+    /// How to install what it needs: the system or package manager, and the command.
+    pub install: Vec<(&'static str, &'static str)>,
 }
 
 /// Shown if a database is in the trash.
@@ -107,6 +122,8 @@ pub struct Trash {
     pub since: Moment,
     /// Until when it can be restored from the trash.
     pub until: Moment,
+    /// Why it is there and what a restore changes, if its time to live was over.
+    pub expired: Option<String>,
     /// Restores it from the trash (POST).
     pub undelete_href: String,
     /// The page that deletes it permanently; `None` if the user may not.

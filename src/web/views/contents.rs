@@ -8,7 +8,7 @@ use crate::web::views::elements::parts::{FilterForm, Link, Pager};
 
 /// The list.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_contents.html")]
+#[template(path = "pages/admin/contents.html")]
 pub struct ContentsPage {
     /// The page frame.
     pub frame: Frame,

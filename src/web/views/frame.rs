@@ -30,7 +30,7 @@ pub struct Frame {
     pub user: Option<String>,
     /// Whether the navigation includes the administration pages.
     pub is_admin: bool,
-    /// The current navigation item: `home`, `new`, `docs`, `account`, `admin`, `admin-containers`, `admin-states`,
+    /// The current navigation item: `home`, `new`, `templates`, `docs`, `account`, `admin`, `admin-containers`, `admin-states`,
     /// `admin-backups`, `admin-log`, `admin-jobs`, `admin-users`, `admin-storage`, `admin-system`.
     pub nav: String,
     /// `auto`, `light` or `dark`; empty means `auto`.

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::notices::NoticeCard;
-use crate::web::views::elements::format::{Moment, Size};
+use crate::web::views::elements::format::{Ending, Moment, Size};
 use crate::web::views::elements::parts::{Chip, Column, EngineCard, FilterForm, Pager};
 
 /// The user's databases; also `/admin/containers` with `everyone` set.
@@ -19,7 +19,7 @@ pub struct HomePage {
     pub more_notices: usize,
     /// Whether the list includes everyone's databases.
     pub everyone: bool,
-    /// The column headers, in this order: Database, Engine, State, Address, Size, Created, and Owner if `show_owner` is
+    /// The column headers, in this order: Database, Engine, State, Backup, Address, Size, Created, and Owner if `show_owner` is
     /// set.
     pub columns: Vec<Column>,
     /// Whether the owner column is shown.
@@ -34,6 +34,19 @@ pub struct HomePage {
     pub engines: Vec<EngineCard>,
     /// How many of the user's permanently deleted databases still have backups.
     pub left_behind: u64,
+}
+
+/// What would be lost if a server failed now, in a few words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Safety {
+    /// `ok`, `warn` or `bad`: colour and shape.
+    pub kind: &'static str,
+    /// "lose at most 3 h 12 min".
+    pub loss: String,
+    /// "proven Tuesday in 48 s".
+    pub proof: String,
+    /// The page with its backups.
+    pub href: String,
 }
 
 /// A database in a list.
@@ -62,5 +75,9 @@ pub struct DatabaseRow {
     /// "db.example.org:41001".
     pub address: Option<String>,
     /// When it expires.
-    pub expires: Option<Moment>,
+    pub expires: Option<Ending>,
+    /// What would be lost if its server failed now; `None` if it is in the trash or deleted.
+    pub safety: Option<Safety>,
+    /// Its size over the last week, as points of a line in a box of 60 by 16; empty with fewer than two values.
+    pub sparkline: String,
 }

@@ -1,4 +1,4 @@
-//! Notices about problems with backups, shown as cards on several pages.
+//! Notices about problems with backups and about ends of databases, shown as cards on several pages.
 
 use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{ActionButton, Link};
@@ -6,6 +6,8 @@ use crate::web::views::elements::parts::{ActionButton, Link};
 /// A notice.
 #[derive(Clone, Debug, Default)]
 pub struct NoticeCard {
+    /// `bad`, or `warn` if nothing has gone wrong.
+    pub tone: &'static str,
     /// "A backup of trial-42 was missed".
     pub title: String,
     /// What happened.

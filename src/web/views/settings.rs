@@ -18,7 +18,7 @@ pub struct SettingsPage {
     pub back_href: String,
     /// URL the form is sent to.
     pub action: String,
-    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`; empty if it is in the trash.
+    /// `contact`, `department`, `description`, `owner`, `memory`, `cpus`, `cpuset`, `ttl`; empty if it is in the trash.
     pub fields: Vec<Field>,
     /// The version, with a link to the upgrade if a later version is available.
     pub version: Option<(String, Option<String>)>,

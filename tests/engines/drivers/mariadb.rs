@@ -29,7 +29,7 @@ impl Mariadb {
 #[async_trait]
 impl Session for Mariadb {
     async fn version(&mut self) -> Said<String> {
-        // Without the packager's own words, as the portal has it.
+        // Without the suffix of the packager, like the version in the portal.
         self.one("select substring_index(version(), '-', 1)").await
     }
 
@@ -69,7 +69,7 @@ impl Session for Mariadb {
             "grant all on *.* to 'ada'@'%'",
             "set global max_connections = 1",
             "create database elsewhere",
-            // An underscore in the name is no wildcard.
+            // An underscore in the name is not a wildcard.
             "create database trialXother",
             "select * from kept into outfile '/var/lib/mysql/out'",
             "load data infile '/etc/passwd' into table kept",
@@ -80,11 +80,11 @@ impl Session for Mariadb {
                 allowed.push(statement.to_owned());
             }
         }
-        // Without the right to files this answers nothing rather than an error.
+        // Without the FILE right this returns NULL, not an error.
         if self.one("select coalesce(load_file('/etc/passwd'), 'nothing')").await != Ok("nothing".to_owned()) {
             allowed.push("load_file".to_owned());
         }
-        // Databases of its own name are its own.
+        // Databases whose names begin with the name of its own belong to it.
         if let Err(e) = self.0.query_drop("create database trial_two").await {
             allowed.push(format!("its own second database is refused: {e}"));
         }
@@ -95,7 +95,7 @@ impl Session for Mariadb {
         let mode = self.one("select @@global.sql_mode").await?;
         let set = self.one("select @@character_set_server").await?;
         let strict = mode.contains("STRICT_TRANS_TABLES");
-        // The time zones are there too.
+        // The time zones are loaded, too.
         let zone = self.one("select convert_tz('2026-01-01 12:00:00', 'UTC', 'Europe/Vienna')").await?;
         Ok((format!("{strict} {set} {zone}"), "true utf8mb4 2026-01-01 13:00:00".to_owned()))
     }

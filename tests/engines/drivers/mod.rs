@@ -8,7 +8,7 @@ mod postgres;
 use async_trait::async_trait;
 use mydb::domain::engine::EngineKind;
 
-/// Where a database is, as its page says.
+/// Where a database can be reached, as shown on its page.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// Engine.
@@ -28,16 +28,16 @@ impl Place {
     }
 }
 
-/// What a driver answers: an error is its own words.
+/// The result of a driver; an error is its message.
 pub type Said<T> = Result<T, String>;
 
-/// Somebody signed in with the engine's own driver.
+/// A session of the engine's own driver.
 #[async_trait]
 pub trait Session: Send {
     /// The server's version.
     async fn version(&mut self) -> Said<String>;
-    /// Makes a table, collection or index for [`Session::put`], another beside it (`kept_too`), and where there are
-    /// views, one (`kept_view`).
+    /// Creates a table, collection or index for [`Session::put`], a second one (`kept_too`) and, if the engine has
+    /// views, a view (`kept_view`).
     async fn prepare(&mut self) -> Said<()>;
     /// Writes a text under a key.
     async fn put(&mut self, key: &str, value: &str) -> Said<()>;
@@ -45,11 +45,11 @@ pub trait Session: Send {
     async fn get(&mut self, key: &str) -> Said<Option<String>>;
     /// Writes `kept` in one transaction that is committed, and `dropped` in one that is rolled back.
     async fn transactions(&mut self, kept: &str, dropped: &str) -> Said<()>;
-    /// Tries what must be refused; answers what was not.
+    /// Tries what must be refused; returns what was not.
     async fn overreach(&mut self) -> Vec<String>;
-    /// A setting that `dbconfig/` makes: what is in force and what should be.
+    /// A setting from `dbconfig/`: the value in force and the expected one.
     async fn setting(&mut self) -> Said<(String, String)>;
-    /// Bytes of memory that the server has set aside for its cache, as it says itself.
+    /// Size of the server's cache in bytes, as reported by the server.
     async fn cache(&mut self) -> Said<i64>;
 }
 
@@ -63,7 +63,7 @@ pub async fn sign_in(place: &Place, password: &str) -> Said<Box<dyn Session>> {
     }
 }
 
-/// An error in its own words.
+/// The message of an error.
 pub fn words(e: impl std::fmt::Display + std::fmt::Debug) -> String {
     format!("{e:?}")
 }

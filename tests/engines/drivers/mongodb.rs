@@ -24,7 +24,7 @@ pub async fn sign_in(place: &Place, password: &str) -> Said<Box<dyn Session>> {
     let options = ClientOptions::builder()
         .hosts(vec![address])
         .credential(user)
-        .server_selection_timeout(Duration::from_secs(10))
+        .server_selection_timeout(Duration::from_secs(30))
         .build();
     let client = Client::with_options(options).map_err(words)?;
     // Only a command shows whether the password is right.
@@ -105,13 +105,13 @@ impl Session for Mongodb {
     }
 
     async fn setting(&mut self) -> Said<(String, String)> {
-        // Scripts inside the server are off, as the configuration says.
+        // Scripts in the server are off, as configured.
         let scripts = self.run(&self.database, doc! {"find": "kept", "filter": {"$where": "true"}}).await;
         Ok((scripts.is_err().to_string(), "true".to_owned()))
     }
 
     async fn cache(&mut self) -> Said<i64> {
-        // The user may not ask; the test looks at the server's own configuration instead.
+        // The user may not query this; the test reads the server's configuration instead.
         Ok(0)
     }
 }

@@ -6,16 +6,17 @@ use async_trait::async_trait;
 use neo4rs::{ConfigBuilder, Graph, query};
 
 use super::{Place, Said, Session, words};
+use crate::support::http;
 
 struct Neo4j(Graph);
 
-/// Asks over HTTP first: the driver tries again for minutes whatever it is refused for.
+/// Signs in over HTTP first, because the driver retries a refused sign-in for minutes. Returns the reason of a refusal.
 async fn refused(place: &Place, password: &str) -> Option<String> {
     let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
     let body = serde_json::json!({"statements": [{"statement": "RETURN 1"}]});
     let ask = || {
-        let request = reqwest::Client::new().post(format!("http://localhost:{port}/db/neo4j/tx/commit"));
-        request.basic_auth(&place.dbuser, Some(password)).json(&body).timeout(Duration::from_secs(10)).send()
+        let request = http().build().expect("a client").post(format!("http://localhost:{port}/db/neo4j/tx/commit"));
+        request.basic_auth(&place.dbuser, Some(password)).json(&body).timeout(Duration::from_secs(60)).send()
     };
     for _ in 0..40 {
         let answer = match ask().await {
@@ -89,7 +90,7 @@ impl Session for Neo4j {
     }
 
     async fn overreach(&mut self) -> Vec<String> {
-        // Every user of Community may do everything inside it; the server's files are out of reach all the same.
+        // Every user of the Community edition may do everything in the database, but must not reach the server's files.
         let mut allowed = Vec::new();
         for file in ["file:///etc/passwd", "file:///../conf/neo4j.conf"] {
             let q = query("LOAD CSV FROM $file AS line RETURN line[0] AS answer LIMIT 1").param("file", file);

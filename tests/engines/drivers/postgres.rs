@@ -12,7 +12,7 @@ struct Postgres(Client);
 pub async fn sign_in(place: &Place, password: &str) -> Said<Box<dyn Session>> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(place.port()).dbname(&place.dbname).user(&place.dbuser).password(password);
-    config.connect_timeout(Duration::from_secs(10));
+    config.connect_timeout(Duration::from_secs(60));
     let (client, connection) = config.connect(NoTls).await.map_err(words)?;
     tokio::spawn(connection);
     Ok(Box::new(Postgres(client)))

@@ -1,7 +1,7 @@
 //! `/account`: API tokens.
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use chrono::Duration;
 use secrecy::ExposeSecret;
@@ -16,6 +16,7 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
 use crate::web::pages::account::{FormState, HERE, render};
+use crate::web::urls;
 use crate::web::views::Flash;
 use crate::web::views::account::NewToken;
 
@@ -31,14 +32,6 @@ fn days(text: &str) -> Result<Option<i64>, String> {
         Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(Some(days)),
         _ => Err(format!("Enter a number of days from 1 to {MOST_DAYS}, or leave the field empty.")),
     }
-}
-
-/// The URL of the portal as used by the browser. HTTP/2 has the host in the URI, HTTP/1 in a header.
-fn base(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri.authority().map(axum::http::uri::Authority::as_str);
-    let host = host.or_else(|| headers.get(header::HOST)?.to_str().ok()).unwrap_or("localhost");
-    let configured = ctx.app().config.server.public_url.as_deref();
-    configured.map_or_else(|| format!("https://{host}"), |url| url.trim_end_matches('/').to_owned())
 }
 
 /// `POST /account/tokens` with `name` and `days`. The secret of the token appears only in this response.
@@ -81,7 +74,7 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
         // In a variable, because a token typed into a command stays in the shell's history.
         example: format!(
             "read -rs DB4SCI_TOKEN    # paste the token, press Enter\ncurl --header \"Authorization: Bearer $DB4SCI_TOKEN\" {}/api/v1/containers",
-            base(&ctx, &uri, &headers)
+            urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers)
         ),
     };
     render(&ctx, StatusCode::OK, FormState { made: Some(made), ..FormState::default() }).await

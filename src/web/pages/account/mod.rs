@@ -16,6 +16,7 @@ use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::Faults;
+use crate::web::urls;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
 use crate::web::views::{Choice, Fact, Field, Flash, Moment};
 
@@ -75,7 +76,7 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
                 created: Moment::new(t.created_at, now),
                 used: t.last_used_at.map(|at| Moment::new(at, now)),
                 expires: t.expires_at.map(|at| Moment::new(at, now)),
-                revoke_href: format!("/account/tokens/{}/revoke", t.id),
+                revoke_href: urls::token_revoke(t.id),
             })
             .collect(),
         token_form: token_form(&posted.token, &fault),

@@ -9,9 +9,10 @@ use crate::admin_db::backups::replicas::Replica;
 use crate::admin_db::backups::{Backup, replicas, retention};
 use crate::admin_db::log;
 use crate::admin_db::log::{LogEntry, Outcome};
-use crate::backup::request::RestoreRequest;
+use crate::backup::drill;
+use crate::backup::request::{Purpose, RestoreRequest};
 use crate::backup::retention::prune;
-use crate::backup::{assurance, drill, request};
+use crate::backup::{request, verification};
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
 use crate::encryption::Identities;
@@ -22,6 +23,9 @@ use crate::web::error::AppError;
 use crate::web::forms::create::owner;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{chip, copy_text, size, trouble};
+use crate::web::urls;
+use crate::web::urls::BackupAction;
+use crate::web::urls::DatabasePage;
 use crate::web::views::admin::backups::AdminBackupPage;
 use crate::web::views::elements::format::duration_text;
 use crate::web::views::{ActionButton, Fact, Field, Flash, Moment};
@@ -69,7 +73,6 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
         format!("Kept because it is {}.", why.join(", "))
     });
     let elsewhere = good && kept.is_none();
-    let base = format!("/admin/backups/{}", b.id);
     let status = if typed.is_wrong() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut restore = vec![
         Field::code("name", "New database name").value(&typed.name).error(typed.name_error).required().max_length(40),
@@ -89,11 +92,14 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
     let locked = b.locked_until.filter(|at| *at > now && good);
     let mut actions = Vec::new();
     if good {
-        actions.push(ActionButton::post("Test restore", format!("{base}/drill")).unavailable(sealed.clone()));
-        actions.push(ActionButton::link("Download", format!("/backups/{}/download", b.id)));
+        actions.push(
+            ActionButton::post("Test restore", urls::admin_backup_action(b.id, BackupAction::Drill))
+                .unavailable(sealed.clone()),
+        );
+        actions.push(ActionButton::link("Download", urls::backup_download(b.id)));
     }
     if locked.is_some() {
-        actions.push(ActionButton::post("Unlock", format!("{base}/lock")));
+        actions.push(ActionButton::post("Unlock", urls::admin_backup_action(b.id, BackupAction::Lock)));
     }
     page_with(
         status,
@@ -111,9 +117,9 @@ async fn render(ctx: &Context, b: &Backup, typed: TypedForms) -> Result<Response
             }),
             actions,
             restore: if good && opens { restore } else { Vec::new() },
-            restore_action: format!("{base}/restore"),
+            restore_action: urls::admin_backup_action(b.id, BackupAction::Restore),
             lock: if good { vec![until] } else { Vec::new() },
-            lock_action: format!("{base}/lock"),
+            lock_action: urls::admin_backup_action(b.id, BackupAction::Lock),
         },
     )
 }
@@ -123,17 +129,17 @@ fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<
     let database = if b.container_gone {
         Fact::text("Database", format!("{} (deleted permanently)", b.container))
     } else {
-        Fact::link("Database", &b.container, format!("/containers/{}/backups", b.container))
+        Fact::link("Database", &b.container, urls::database_page(&b.container, DatabasePage::Backups))
     };
     let mut facts = vec![
         database,
         Fact::text("Engine", b.engine.label()),
         Fact::when("Created", &Moment::new(b.started_at, now)),
-        Fact::text("Trigger", assurance::reason(&b.reason)),
+        Fact::text("Trigger", verification::reason(&b.reason)),
     ];
     if b.is_good() {
-        facts.push(Fact::text("Verified", assurance::level(b.level)));
-        facts.push(Fact::text("Compared after a restore", assurance::compared(b)));
+        facts.push(Fact::text("Verified", verification::level(b.level)));
+        facts.push(Fact::text("Compared after a restore", verification::compared(b)));
     }
     if let (Some(at), Some(ms)) = (b.proven_at, b.proven_ms) {
         facts.push(Fact::when("Last test restore", &Moment::new(at, now)));
@@ -161,7 +167,7 @@ fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<
     facts.extend(second.iter().map(|copy| Fact::text("Copy", copy_text(copy))));
     facts.push(Fact::code("ID", b.id.to_string()));
     if let Some(job) = b.job_id {
-        facts.push(Fact::link("Job", "View steps", format!("/jobs/{job}")));
+        facts.push(Fact::link("Job", "View steps", urls::job(job)));
     }
     facts
 }
@@ -169,9 +175,9 @@ fn facts(ctx: &Context, b: &Backup, second: &[Replica], locked: Option<DateTime<
 /// `POST /admin/backups/{id}/drill`
 pub async fn drill(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (b, c) = visible_backup(&ctx, &id, Action::Backup).await?;
-    let base = format!("/admin/backups/{}", b.id);
+    let base = urls::admin_backup(b.id);
     match drill::request(ctx.app(), &b, "manual", &ctx.actor()).await {
-        Ok((_, job)) => Ok(to(&format!("/jobs/{job}"), None)),
+        Ok((_, job)) => Ok(to(&urls::job(job), None)),
         Err(e) => match ctx.refused("container.drill", Some(&c), e).await {
             AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
             e => Err(e),
@@ -209,7 +215,7 @@ pub async fn lock(ctx: Context, Path(id): Path<String>, fields: Fields) -> Resul
             return render(&ctx, &b, typed).await;
         }
     };
-    let base = format!("/admin/backups/{}", b.id);
+    let base = urls::admin_backup(b.id);
     let mut tx = ctx.app().db.begin().await?;
     if !retention::set_lock(&mut tx, b.id, until).await? {
         return Ok(to(&base, Some(Flash::warn(RequestError::NoSuchBackup.to_string()))));
@@ -251,8 +257,8 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Re
             return render(&ctx, &b, typed).await;
         }
     };
-    let href = format!("/containers/{new}");
-    let wanted = RestoreRequest { name: new, owner: whose.id, only };
+    let href = urls::database(&new);
+    let wanted = RestoreRequest { name: new, owner: whose.id, only, purpose: Purpose::Restore };
     match request::restore(ctx.app(), &b, &wanted, &ctx.actor()).await {
         Ok(_) => Ok(to(&href, None)),
         Err(RequestError::NotAlone(why)) => {

@@ -13,9 +13,10 @@ use crate::admin_db::backups::{Backup, audits, listing};
 use crate::admin_db::containers;
 use crate::app::App;
 use crate::audit::AUDIT;
-use crate::backup::assurance;
+use crate::backup::verification;
 use crate::domain::audit::{AuditReport, AuditedTarget, Finding};
-use crate::domain::reason;
+use crate::domain::quantity::thousands;
+use crate::domain::short_reason;
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
@@ -24,9 +25,11 @@ use crate::web::pages::admin;
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::pages::backups::{chip, size};
 use crate::web::pages::shared::{cursor, parse_cursor};
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::admin::FindingRow;
 use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, TargetRow};
-use crate::web::views::elements::format::{count_text, thousands};
+use crate::web::views::elements::format::count_text;
 use crate::web::views::{Chip, Choice, Field, FilterForm, Flash, Moment, Size};
 
 /// Maximum number of findings on the page.
@@ -76,20 +79,20 @@ pub(crate) async fn rows(
     names.dedup();
     let living: HashSet<String> = containers::living_names(db, &names).await?.into_iter().collect();
     let row = |b: &Backup| AdminBackupRow {
-        href: format!("/admin/backups/{}", b.id),
+        href: urls::admin_backup(b.id),
         made: Moment::new(b.started_at, now),
-        reason: assurance::reason(&b.reason).to_owned(),
+        reason: verification::reason(&b.reason).to_owned(),
         database: b.container.clone(),
         database_href: (!b.container_gone && living.contains(&b.container))
-            .then(|| format!("/containers/{}/backups", b.container)),
+            .then(|| urls::database_page(&b.container, DatabasePage::Backups)),
         chip: chip(b),
         size: size(b.bytes),
-        level: b.is_good().then(|| assurance::level(b.level).to_owned()),
+        level: b.is_good().then(|| verification::level(b.level).to_owned()),
         locked: b.locked_until.filter(|until| *until > now && b.is_good()).map(|until| Moment::new(until, now)),
         target: b.target.clone().unwrap_or_default(),
-        trouble: b.error.as_deref().map(reason::line).or_else(|| {
+        trouble: b.error.as_deref().map(short_reason::line).or_else(|| {
             let failed = b.drill_error.as_deref().filter(|_| b.is_good());
-            failed.map(|e| format!("The last test restore failed: {}", reason::line(e)))
+            failed.map(|e| format!("The last test restore failed: {}", short_reason::line(e)))
         }),
     };
     Ok(backups.iter().map(row).collect())
@@ -98,8 +101,8 @@ pub(crate) async fn rows(
 fn finding(f: &Finding, at: DateTime<Utc>, now: DateTime<Utc>) -> FindingRow {
     let name = f.container.clone().unwrap_or_else(|| "Store".to_owned());
     let href = match (&f.backup, &f.container) {
-        (Some(id), _) => Some(format!("/admin/backups/{id}")),
-        (None, Some(name)) => Some(format!("/containers/{name}/backups")),
+        (Some(id), _) => Some(urls::admin_backup(id)),
+        (None, Some(name)) => Some(urls::database_page(name, DatabasePage::Backups)),
         (None, None) => None,
     };
     FindingRow {
@@ -154,7 +157,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
     found.truncate(PAGE);
     let shown = rows(&mut db, &found, now).await?;
     let report = audits::newest(&mut db).await?;
-    let own = admin::own_backups::section(ctx.app(), &mut db, now).await?;
+    let own = admin::admin_backups::section(ctx.app(), &mut db, now).await?;
     drop(db);
     let next = found.last().filter(|_| more).map(|b| query.address(&cursor(b.started_at, b.id)));
     let first = (!query.after.is_empty()).then(|| query.address(""));
@@ -186,7 +189,7 @@ fn extent(r: &AuditReport) -> String {
 /// `POST /admin/backups/audit`
 pub async fn audit(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &AUDIT, &ctx.actor()).await {
-        Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
+        Ok(job) => Ok(to(&urls::job(job), None)),
         Err(RequestError::Busy) => {
             Ok(to("/admin/backups", Some(Flash::warn("An audit is running. Reload this page in a moment."))))
         }

@@ -10,13 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin_db::containers::surveys;
 use crate::admin_db::containers::surveys::Surveyed;
+use crate::domain::quantity::thousands;
 use crate::engine::{Survey, SurveyedDatabase};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::admin::lists::{address, pager};
 use crate::web::portal::Shared;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
 use crate::web::views::contents::{ContentsPage, ContentsRow};
-use crate::web::views::elements::format::thousands;
 use crate::web::views::{Field, FilterForm, Link, Moment, Size};
 
 /// Rows per page, and per chunk of an export.
@@ -73,7 +75,7 @@ fn row(ctx: &Context, c: &Surveyed, now: DateTime<Utc>) -> ContentsRow {
     let databases = || seen.into_iter().flat_map(|s| &s.databases);
     let entries = total(databases().map(SurveyedDatabase::entries));
     ContentsRow {
-        database: Link::new(&c.name, format!("/containers/{}/metrics", c.name)),
+        database: Link::new(&c.name, urls::database_page(&c.name, DatabasePage::Metrics)),
         engine: format!("{} {version}", c.engine.label()),
         owner: c.owner.clone(),
         databases: seen.map(|s| s.databases.iter().map(|d| d.name.clone()).collect()).unwrap_or_default(),

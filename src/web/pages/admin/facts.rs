@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::admin_db::backups::schedule::ScheduledDatabase;
+use crate::admin_db::backups::schedule::ScheduledWork;
 use crate::admin_db::jobs::JobStatus;
+use crate::admin_db::seeds::Seed;
+use crate::admin_db::spares::Spare;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::quantity::ByteSize;
+use crate::jobs::schedule;
 use crate::runtime::RuntimeInfo;
-use crate::runtime::firewall::Wall;
+use crate::runtime::firewall_state::Wall;
 use crate::runtime::image_states::ImageState;
 use crate::tls;
-use crate::web::views::admin::system::{FactGroup, ImageRow};
+use crate::web::views::admin::system::{FactGroup, ImageRow, SeedText};
 use crate::web::views::{Chip, Fact, Moment};
 
 fn group(title: &str, chip: Option<Chip>, facts: Vec<Fact>) -> FactGroup {
@@ -124,26 +127,33 @@ pub(crate) fn queue(app: &App, counts: &[(JobStatus, i64)]) -> FactGroup {
     )
 }
 
-pub(crate) fn work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> FactGroup {
+pub(crate) fn work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> FactGroup {
     let mut facts = Vec::new();
     for work in periodic {
+        let title = schedule::title(&work.name);
         let next = Moment::new(work.next_run, now);
         facts.push(match work.last_run {
             Some(at) => {
                 let last = Moment::new(at, now);
                 let text = format!("{}, next {}", last.ago, next.ago);
-                Fact { text, ..Fact::when(&work.name, &last) }
+                Fact { text, ..Fact::when(title, &last) }
             }
-            None => Fact::when(&work.name, &next),
+            None => Fact::when(title, &next),
         });
-        facts.extend(error_of(work).map(|error| Fact::text(format!("{} failed", work.name), error)));
+        facts.extend(error_of(work).map(|error| Fact::text(format!("{title} failed"), error)));
     }
     let broken = periodic.iter().any(|w| error_of(w).is_some());
     let chip = if broken { Chip::new("fail", "fails") } else { Chip::new("run", "works") };
     group("Periodic work", (!periodic.is_empty()).then_some(chip), facts)
 }
 
-pub(crate) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> ImageRow {
+pub(crate) fn image(
+    app: &App,
+    image: &CatalogImage,
+    seeds: &[Seed],
+    spares: (&[Spare], i64),
+    now: DateTime<Utc>,
+) -> ImageRow {
     let reference = app.config.image_reference(&image.image);
     let state = app.images.get(&image.image);
     ImageRow {
@@ -161,7 +171,28 @@ pub(crate) fn image(app: &App, image: &CatalogImage, now: DateTime<Utc>) -> Imag
             ImageState::Unavailable(_) => Chip::of("unavailable"),
         },
         reason: state.unavailable().map(str::to_owned),
+        seeds: seeds
+            .iter()
+            .filter(|seed| seed.image == image.image)
+            .map(|seed| SeedText {
+                tier: seed.tier.clone(),
+                made: seed.made_at.map(|at| Moment::new(at, now)),
+                failed: seed.failed.clone(),
+            })
+            .collect(),
+        spares: spares_text(image, spares),
     }
+}
+
+/// The servers of an image that were started in advance, and how many were taken today.
+fn spares_text(image: &CatalogImage, (spares, taken): (&[Spare], i64)) -> Option<String> {
+    let own: Vec<_> = spares.iter().filter(|spare| spare.image == image.image).collect();
+    if own.is_empty() && taken == 0 {
+        return None;
+    }
+    let ready = own.iter().filter(|spare| spare.made_at.is_some()).count();
+    let memory = ByteSize(own.iter().map(|spare| spare.memory_bytes).sum());
+    Some(format!("{ready} ready, {} being made, {taken} taken today, up to {memory}", own.len() - ready))
 }
 
 /// Whether databases can open outgoing connections.
@@ -190,7 +221,7 @@ pub(crate) fn egress(wall: Option<&Wall>) -> FactGroup {
 }
 
 /// Why the last run of a scheduled task failed, if it did.
-pub(crate) fn error_of(work: &ScheduledDatabase) -> Option<String> {
+pub(crate) fn error_of(work: &ScheduledWork) -> Option<String> {
     Some(work.result.as_ref()?.get("error")?.as_str()?.to_owned())
 }
 

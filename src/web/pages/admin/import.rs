@@ -16,6 +16,7 @@ use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::pages::admin::lists::address;
+use crate::web::urls;
 use crate::web::views::admin::backups::{FindPage, FoundRow};
 use crate::web::views::{ActionButton, Flash, Link, Moment, Size};
 
@@ -136,7 +137,7 @@ pub async fn import(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     drop(db);
     match done {
         Ok(id) => Ok(to(
-            &format!("/admin/backups/{id}"),
+            &urls::admin_backup(id),
             Some(Flash::ok(format!("The backup is complete and now registered. It is locked for {LOCK_DAYS} days."))),
         )),
         Err(ImportRefusal::Db(e)) => Err(e.into()),

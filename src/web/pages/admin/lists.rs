@@ -10,6 +10,7 @@ use crate::admin_db::{containers, log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, job_row, parse_cursor};
+use crate::web::urls;
 use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
 use crate::web::views::elements::format::count_text;
 use crate::web::views::{Chip, Choice, Field, FilterForm, Link, Moment, Pager};
@@ -103,7 +104,7 @@ pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response
     rows.truncate(PAGE);
     // If no database has this name any more, the link leads to its other log rows instead of a missing page.
     let link = |name: &String| {
-        let page = format!("/containers/{name}");
+        let page = urls::database(name);
         let history = || address("/admin/log", &[("container", name)]);
         Link::new(name, if living.contains(name) { page } else { history() })
     };

@@ -1,12 +1,12 @@
 //! `/admin`: items that need attention, then numbers, then lists.
 
+pub mod admin_backups;
 pub mod backup;
 pub mod backups;
 pub mod contents;
 pub(crate) mod facts;
 pub mod import;
 pub mod lists;
-pub mod own_backups;
 pub mod people;
 pub mod people_changes;
 pub mod prune;
@@ -20,7 +20,7 @@ use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::admin_db::backups::findings::ListedFinding;
-use crate::admin_db::backups::schedule::ScheduledDatabase;
+use crate::admin_db::backups::schedule::ScheduledWork;
 use crate::admin_db::backups::{audits, findings, schedule};
 use crate::admin_db::containers;
 use crate::admin_db::containers::listing::ContainerQuery;
@@ -31,7 +31,8 @@ use crate::admin_db::people::accounts;
 use crate::app::App;
 use crate::domain::audit::FindingKind;
 use crate::domain::quantity::ByteSize;
-use crate::domain::reason;
+use crate::domain::quantity::thousands;
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
@@ -40,8 +41,9 @@ use crate::web::pages::admin::states::{FindingText, words};
 use crate::web::pages::admin::storage::{TierState, tiers};
 use crate::web::pages::notices;
 use crate::web::pages::shared::{database_row, job_row};
+use crate::web::urls;
 use crate::web::views::admin::{AdminPage, Attention, Figure};
-use crate::web::views::elements::format::{count_text, size_text, thousands};
+use crate::web::views::elements::format::{count_text, size_text};
 use crate::web::views::{Link, Moment};
 
 /// Maximum number of items of one kind under "Needs attention"; the rest are summarised.
@@ -109,14 +111,14 @@ fn item(kind: &str, text: impl Into<String>, advice: impl Into<String>, link: Li
     Attention { kind: kind.to_owned(), text, advice, since: None, link: Some(link), action: None }
 }
 
-fn broken_work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> Vec<Attention> {
+fn broken_work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> Vec<Attention> {
     let broken = periodic.iter().filter_map(|work| Some((work, error_of(work)?)));
     broken
         .map(|(work, error)| Attention {
             since: work.last_run.map(|at| Moment::new(at, now)),
             ..item(
                 "bad",
-                format!("The periodic task “{}” is failing", work.name),
+                format!("The periodic task “{}” is failing", crate::jobs::schedule::title(&work.name)),
                 error,
                 Link::new("System", "/admin/system"),
             )
@@ -124,22 +126,21 @@ fn broken_work(periodic: &[ScheduledDatabase], now: DateTime<Utc>) -> Vec<Attent
         .collect()
 }
 
-/// Notices about backups that no administrator has dismissed.
+fn told_text(n: &Notice) -> String {
+    if n.is_about_template { n.text.clone() } else { format!("{} Its owner is {}.", n.text, n.owner) }
+}
+
+/// Notices that no administrator has dismissed.
 fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
     let one = |n: &Notice| Attention {
         since: Some(Moment::new(n.at, now)),
         action: Some(notices::seen_action(n, "admin")),
-        ..item(
-            "bad",
-            notices::title(n),
-            format!("{} Its owner is {}.", n.text, n.owner),
-            Link::new("View backups", format!("/containers/{}/backups", n.container)),
-        )
+        ..item("bad", notices::title(n), told_text(n), notices::link(n))
     };
     let mut items: Vec<_> = told.iter().take(SHOWN).map(one).collect();
     let more = told.len().saturating_sub(SHOWN) as u64;
     if more > 0 {
-        let text = count_text(more, "more backup problem", "more backup problems");
+        let text = count_text(more, "more notice", "more notices");
         items.push(item(
             "bad",
             text,
@@ -152,8 +153,8 @@ fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
 
 fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<Attention> {
     let one = |c: &Container| {
-        let reason = c.failed_reason.as_deref().map(reason::line).unwrap_or_default();
-        let link = Link::new("Open", format!("/containers/{}", c.name));
+        let reason = c.failed_reason.as_deref().map(short_reason::line).unwrap_or_default();
+        let link = Link::new("Open", urls::database(&c.name));
         Attention {
             since: Some(Moment::new(c.changed_at, now)),
             ..item("bad", format!("{} failed", c.name), reason, link)

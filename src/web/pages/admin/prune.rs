@@ -13,6 +13,7 @@ use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin::backups::rows;
+use crate::web::urls;
 use crate::web::views::Flash;
 use crate::web::views::admin::backups::PrunePage;
 use crate::web::views::elements::format::{count_text, size_text};
@@ -49,7 +50,7 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
 /// `POST /admin/backups/prune`
 pub async fn remove(ctx: Context) -> Result<Response, AppError> {
     match enqueue_portal(ctx.app(), &PRUNE, &ctx.actor()).await {
-        Ok(job) => Ok(to(&format!("/jobs/{job}"), None)),
+        Ok(job) => Ok(to(&urls::job(job), None)),
         Err(RequestError::Busy) => Ok(to("/admin/backups/prune", Some(Flash::warn("Removing expired backups.")))),
         Err(e) => Err(e.into()),
     }

@@ -17,6 +17,7 @@ use crate::web::error::AppError;
 use crate::web::pages::admin::facts::error_of;
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
 use crate::web::pages::shared::{chip, cursor, parse_cursor};
+use crate::web::urls;
 use crate::web::views::admin::{FindingRow, StateRow, StatesPage};
 use crate::web::views::{Chip, Flash, Link, Moment};
 
@@ -67,7 +68,7 @@ fn finding(f: &ListedFinding, now: DateTime<Utc>) -> FindingRow {
         kind: words.severity.to_owned(),
         what: words.what,
         name: name.unwrap_or(&f.finding.subject).clone(),
-        href: name.map(|n| format!("/containers/{n}")),
+        href: name.map(urls::database),
         text: format!("{}. {}", f.finding.detail, words.advice).trim_end().to_owned(),
         since: Moment::new(f.finding.first_seen, now),
     }
@@ -127,7 +128,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
         rows.last().filter(|_| more).map(|c| address("/admin/states", &[("after", &cursor(c.created_at, c.id))]));
     let first = wanted.after.map(|_| "/admin/states".to_owned());
     let row = |c: &Container| StateRow {
-        container: Link::new(&c.name, format!("/containers/{}", c.name)),
+        container: Link::new(&c.name, urls::database(&c.name)),
         wanted: chip(c),
         actual: actual(c, &found, compared),
         previous: Chip::of(c.last_state.as_str()).word,

@@ -4,7 +4,7 @@ use axum::response::Response;
 use sqlx::PgConnection;
 
 use crate::admin_db::containers::usage;
-use crate::admin_db::containers::usage::TierUsage;
+use crate::admin_db::containers::usage::{CopyMethod, TierUsage};
 use crate::config::Tier;
 use crate::domain::quantity::ByteSize;
 use crate::storage::unavailable_reason;
@@ -98,7 +98,11 @@ pub async fn storage(ctx: Context) -> Result<Response, AppError> {
     let size = |bytes: i64| Size::new(u64::try_from(bytes).unwrap_or(0));
     let row = |t: TierState| TierRow {
         file_system: t.usage.as_ref().map_or_else(|| "not measured yet".to_owned(), |u| u.file_system.clone()),
-        reflink: t.usage.as_ref().is_some_and(|u| u.reflink),
+        copies: match t.usage.as_ref().map(TierUsage::copies) {
+            Some(CopyMethod::Reflink) => "share blocks (reflinks): they take no time, and no space at first",
+            Some(CopyMethod::Plain) => "plain: they take time, and as much space as the data",
+            None => "not tried yet",
+        },
         used: size(t.used()),
         free: size(t.usage.as_ref().map_or(0, |u| u.free_bytes)),
         total: size(t.usage.as_ref().map_or(0, |u| u.total_bytes)),
@@ -153,6 +157,7 @@ mod tests {
             unavailable: None,
             usage: Some(TierUsage {
                 tier: String::new(),
+                shared_bytes: 0,
                 used_bytes: 0,
                 free_bytes: free,
                 total_bytes: total,

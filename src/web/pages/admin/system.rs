@@ -8,7 +8,7 @@ use axum::response::Response;
 use crate::admin_db::backups::schedule;
 use crate::admin_db::jobs::listing;
 use crate::admin_db::log::{LogEntry, Outcome};
-use crate::admin_db::{log, switches};
+use crate::admin_db::{log, seeds, spares, switches};
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -64,6 +64,10 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
     let about = crate::admin_db::about(&mut db).await?;
     let counts = listing::counts(&mut db).await?;
     let periodic = schedule::list(&mut db).await?;
+    let seeds = seeds::all(&mut db).await?;
+    let spares = spares::all(&mut db).await?;
+    let today = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+    let created = spares::created_since(&mut db, today).await?;
     drop(db);
     let info = match tokio::time::timeout(ENGINE_WAIT, app.runtime.info()).await {
         Ok(answer) => answer.map_err(|e| e.to_string()),
@@ -87,7 +91,15 @@ async fn render(ctx: &Context, status: StatusCode, message: &str, error: Option<
     let view = SystemPage {
         frame: ctx.frame("admin-system"),
         groups,
-        images: app.catalog.images().iter().map(|i| admin::facts::image(app, i, now)).collect(),
+        images: app
+            .catalog
+            .images()
+            .iter()
+            .map(|i| {
+                let taken = created.iter().find(|(image, ..)| *image == i.image).map_or(0, |(.., taken)| *taken);
+                admin::facts::image(app, i, &seeds, (&spares, taken), now)
+            })
+            .collect(),
         is_read_only: app.read_only().is_some(),
         message,
     };

@@ -1,7 +1,7 @@
 //! The additional fields of the form for a new database from a dump.
 
 use crate::domain::engine::EngineKind;
-use crate::import::choice::{ALL, can_have_all, shown};
+use crate::import::selection::{ALL, can_have_all, shown};
 use crate::manifest::dump::Format;
 use crate::web::forms::dump::{KeptDump, SOURCE};
 use crate::web::views::{Choice, Field};

@@ -17,17 +17,19 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
 use crate::engine::Extension;
 use crate::import::request::from_dump;
-use crate::provision::request;
+use crate::provision::{pinning, request};
 use crate::queue::refusal::RequestError;
 use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
-use crate::web::forms::Fields;
 use crate::web::forms::create::{CreateFault, Faults, parse};
 use crate::web::forms::dump::{DumpFault, FILE, KeptDump, RefusedForm, SOURCE, SentForm, check, read};
+use crate::web::forms::{Fields, cores, extensions, ttl};
 use crate::web::pages::backups;
 use crate::web::pages::new::dump::{source_field, what};
+use crate::web::pages::settings::cores_field;
 use crate::web::pages::shared::{NOT_AVAILABLE, engine_cards};
+use crate::web::urls;
 use crate::web::views::elements::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field};
@@ -77,7 +79,7 @@ pub async fn submit_dump(ctx: Context, form: Multipart) -> Result<Response, AppE
         Err(DumpFault::App(e)) => return Err(e),
     };
     match from_dump(ctx.app(), &request, received, &ctx.actor()).await {
-        Ok(made) => Ok(to(&format!("/jobs/{}", made.job), None)),
+        Ok(made) => Ok(to(&urls::job(made.job), None)),
         Err(e) => turned_down(&ctx, &fields, e, Form::Dump(None)).await,
     }
 }
@@ -107,7 +109,7 @@ pub async fn submit(ctx: Context, fields: Fields) -> Result<Response, AppError> 
         Err(CreateFault::App(e)) => return Err(e),
     };
     match request::create(ctx.app(), &request, &ctx.actor()).await {
-        Ok(_) => Ok(to(&format!("/containers/{}", request.name), None)),
+        Ok(_) => Ok(to(&urls::database(&request.name), None)),
         Err(e) => turned_down(&ctx, &fields, e, Form::Empty).await,
     }
 }
@@ -120,15 +122,14 @@ fn again(faults: &mut Faults, fields: &Fields) {
     }
 }
 
-/// Describes an image in sentences: whether it is available, how long it is supported, and the catalog's remarks.
-fn about_image(image: &CatalogImage, available: bool, today: NaiveDate) -> String {
+/// Describes an image in sentences: how long it is supported, and the catalog's remarks.
+fn about_image(image: &CatalogImage, today: NaiveDate) -> String {
     let support = image.end_of_life.map(|day| match day < today {
         true => format!("Unsupported since {day}."),
         false => format!("Supported until {day}."),
     });
-    let gone = (!available).then(|| "Currently unavailable.".to_owned());
     let notes = Some(image.notes.clone()).filter(|notes| !notes.is_empty());
-    [gone, support, notes].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [support, notes].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 async fn render(
@@ -154,10 +155,14 @@ async fn render(
     let image_choices = images.iter().map(|i| {
         let available = app.images.get(&i.image).unavailable().is_none();
         Choice::new(&i.image, &i.label, chosen.map_or("", |c| &c.image))
-            .detail(about_image(i, available, ctx.now().date_naive()))
+            .detail(if available { about_image(i, ctx.now().date_naive()) } else { String::new() })
             .unavailable((!available).then(|| NOT_AVAILABLE.to_owned()))
     });
     let label = chosen.map_or_else(|| engine.label().to_owned(), |i| i.label.clone());
+    let offered = match chosen {
+        Some(image) => extensions::offered(ctx, image).await?,
+        None => Vec::new(),
+    };
     let mut db = app.db.acquire().await?;
     let usual = match chosen {
         Some(image) => listing::usual_seconds(&mut db, JobKind::Create.as_str(), &image.image).await?,
@@ -169,7 +174,11 @@ async fn render(
     drop(db);
     let first_time = faults.is_empty() && problem.is_none();
     let main = main_fields(engine, fields, &fault, first_time);
-    let more = more_fields(ctx, fields, engine, &tiers, (chosen, &in_use), &fault)?;
+    let mut more = more_fields(ctx, fields, engine, &tiers, (chosen, &offered, &in_use), &fault)?;
+    let usual_cores = if fields.has(cores::FIELD) { None } else { pinning::usual(app).await.to_text() };
+    let after_cpus = more.iter().position(|field| field.name == "cpus").map_or(more.len(), |at| at + 1);
+    let typed = usual_cores.unwrap_or_else(|| fields.text(cores::FIELD).to_owned());
+    more.insert(after_cpus, cores_field(typed, fault(cores::FIELD)));
     // Errors in fields that this engine's form does not have must be shown too.
     let shown = |name: &str| {
         matches!(name, "image" | "engine" | FILE | SOURCE) || main.iter().chain(&more).any(|field| field.name == name)
@@ -245,32 +254,29 @@ fn main_fields(
         ))),
         None => main.extend([
             Field::code("dbname", "Database")
-                .help("The name of the database you connect to. Lower-case letters, digits and “_”.")
+                .help("The name of the database you connect to. Leave empty to derive it from the name above.")
                 .value(fields.text("dbname"))
                 .error(fault("dbname"))
-                .required()
-                .max_length(u32::try_from(engine.database_rules().max_bytes).unwrap_or(63)),
+                .derived(&engine.database_rules()),
             Field::code("dbuser", "User")
-                .help("The database user you sign in as. This user owns the database.")
+                .help("The database user you sign in as. This user owns the database. Leave empty to derive it from the name.")
                 .value(fields.text("dbuser"))
                 .error(fault("dbuser"))
-                .required()
-                .max_length(u32::try_from(engine.user_rules().max_bytes).unwrap_or(63)),
+                .derived(&engine.user_rules()),
             password.help(password_help),
         ]),
     }
     main
 }
 
-/// The extensions that can be added to the new database, if the engine has any.
-fn extensions_field(engine: EngineKind, fields: &Fields, fault: Option<String>) -> Option<Field> {
-    let offered = engine.engine().extensions();
+/// The extensions that can be added to the new database, if its image has any.
+fn extensions_field(offered: &[Extension], fields: &Fields, fault: Option<String>) -> Option<Field> {
     let choice = |e: &Extension| {
-        let chosen = fields.all("extensions").find(|v| *v == e.name).unwrap_or_default();
+        let chosen = fields.all(extensions::FIELD).find(|v| *v == e.name).unwrap_or_default();
         Choice::new(e.name, e.name, chosen).note(e.what)
     };
     (!offered.is_empty()).then(|| {
-        Field::checkboxes("extensions", "Extensions", offered.iter().map(choice).collect())
+        Field::checkboxes(extensions::FIELD, "Extensions", offered.iter().map(choice).collect())
             .help("Installed when the database is created. You can add most of them yourself later.")
             .error(fault)
     })
@@ -281,7 +287,7 @@ fn more_fields(
     fields: &Fields,
     engine: EngineKind,
     tiers: &[usage::TierUsage],
-    (image, in_use): (Option<&CatalogImage>, &str),
+    (image, offered, in_use): (Option<&CatalogImage>, &[Extension], &str),
     fault: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Field>, AppError> {
     let (user, limits) = (ctx.user()?, &ctx.app().config.limits);
@@ -297,7 +303,7 @@ fn more_fields(
         .collect();
     let owner = if fields.text("owner").is_empty() { user.username.as_str() } else { fields.text("owner") };
     let least = image.map_or(ByteSize(0), |i| i.min_memory);
-    let mut more: Vec<Field> = extensions_field(engine, fields, fault("extensions")).into_iter().collect();
+    let mut more: Vec<Field> = extensions_field(offered, fields, fault(extensions::FIELD)).into_iter().collect();
     more.extend([
         Field::textarea("description", "Description")
             .help("What the database is for. Helps others who look after it.")
@@ -333,6 +339,8 @@ fn more_fields(
             .value(fields.text("cpus"))
             .error(fault("cpus")),
     ]);
+    let lives = if fields.has(ttl::TTL) { fields.text(ttl::TTL).to_owned() } else { ttl::suggestion(ctx, engine) };
+    more.push(ttl::field(ctx, engine, lives, fault(ttl::TTL)));
     if engine.engine().backup().is_some() {
         more.extend(backups::policy_fields(ctx, fields.text("backup_freq"), fields.text("backup_cron"), fault));
     }
@@ -362,13 +370,10 @@ mod tests {
     fn an_image_says_whether_it_is_still_looked_after() {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
         let catalog = Catalog::parse(&text).unwrap();
-        let said = |image: &str, available| {
-            let today = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap();
-            about_image(catalog.find(image).unwrap(), available, today)
-        };
-        let old = said("docker.io/library/mongo:6.0", true);
+        let today = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap();
+        let said = |image: &str| about_image(catalog.find(image).unwrap(), today);
+        let old = said("docker.io/library/mongo:6.0");
         assert!(old.starts_with("Unsupported since 2025-07-31. For existing projects"), "{old}");
-        let gone = said("docker.io/library/postgres:16", false);
-        assert_eq!(gone, "Currently unavailable. Supported until 2028-11-09.");
+        assert_eq!(said("docker.io/library/postgres:16"), "Supported until 2028-11-09.");
     }
 }

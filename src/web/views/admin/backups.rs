@@ -10,7 +10,7 @@ use crate::web::views::frame::Frame;
 
 /// Audit findings, targets, and the list of all backups.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_backups.html")]
+#[template(path = "pages/admin/backups.html")]
 pub struct AdminBackupsPage {
     /// The page frame.
     pub frame: Frame,
@@ -116,7 +116,7 @@ pub struct AdminBackupRow {
 
 /// The backups that the retention policy would remove.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_prune.html")]
+#[template(path = "pages/admin/prune.html")]
 pub struct PrunePage {
     /// The page frame.
     pub frame: Frame,
@@ -132,7 +132,7 @@ pub struct PrunePage {
 
 /// The page of a backup for administrators.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_backup.html")]
+#[template(path = "pages/admin/backup.html")]
 pub struct AdminBackupPage {
     /// The page frame.
     pub frame: Frame,
@@ -162,7 +162,7 @@ pub struct AdminBackupPage {
 
 /// Unregistered backups in a bucket.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_find.html")]
+#[template(path = "pages/admin/unregistered.html")]
 pub struct FindPage {
     /// The page frame.
     pub frame: Frame,
@@ -203,7 +203,7 @@ pub struct FoundRow {
 
 /// The backups of a user's permanently deleted databases.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/left_backups.html")]
+#[template(path = "pages/orphan_backups.html")]
 pub struct LeftPage {
     /// The page frame.
     pub frame: Frame,

@@ -9,7 +9,7 @@ use crate::web::views::frame::Frame;
 
 /// The log.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_log.html")]
+#[template(path = "pages/admin/log.html")]
 pub struct LogPage {
     /// The page frame.
     pub frame: Frame,
@@ -42,7 +42,7 @@ pub struct LogRow {
 
 /// The job queue.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_jobs.html")]
+#[template(path = "pages/admin/jobs.html")]
 pub struct JobsPage {
     /// The page frame.
     pub frame: Frame,
@@ -56,7 +56,7 @@ pub struct JobsPage {
 
 /// The user accounts.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_users.html")]
+#[template(path = "pages/admin/users.html")]
 pub struct UsersPage {
     /// The page frame.
     pub frame: Frame,

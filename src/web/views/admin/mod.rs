@@ -13,7 +13,7 @@ use crate::web::views::home::DatabaseRow;
 
 /// The overview: items that need attention, then numbers, then lists.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin.html")]
+#[template(path = "pages/admin/overview.html")]
 pub struct AdminPage {
     /// The page frame.
     pub frame: Frame,
@@ -67,7 +67,7 @@ pub struct Figure {
 
 /// Desired states compared with actual states.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_states.html")]
+#[template(path = "pages/admin/states.html")]
 pub struct StatesPage {
     /// The page frame.
     pub frame: Frame,
@@ -117,7 +117,7 @@ pub struct StateRow {
 
 /// The storage tiers.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_storage.html")]
+#[template(path = "pages/admin/storage.html")]
 pub struct StoragePage {
     /// The page frame.
     pub frame: Frame,
@@ -136,8 +136,8 @@ pub struct TierRow {
     pub path: String,
     /// "xfs".
     pub file_system: String,
-    /// Whether copies share blocks (reflinks).
-    pub reflink: bool,
+    /// How data is copied on it.
+    pub copies: &'static str,
     /// Used space of the file system.
     pub used: Size,
     /// Free space of the file system.

@@ -3,12 +3,13 @@
 use askama::Template;
 
 use crate::web::views::elements::field::Field;
+use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{Chip, Fact};
 use crate::web::views::frame::Frame;
 
 /// The state of the portal's components.
 #[derive(Clone, Debug, Default, Template)]
-#[template(path = "pages/admin_system.html")]
+#[template(path = "pages/admin/system.html")]
 pub struct SystemPage {
     /// The page frame.
     pub frame: Frame,
@@ -50,4 +51,19 @@ pub struct ImageRow {
     pub chip: Chip,
     /// Why it is unavailable.
     pub reason: Option<String>,
+    /// Its prepared data, one entry for each tier.
+    pub seeds: Vec<SeedText>,
+    /// Its servers started in advance, in a sentence; `None` if there are none and none were taken today.
+    pub spares: Option<String>,
+}
+
+/// Prepared data of an image on a tier.
+#[derive(Clone, Debug, Default)]
+pub struct SeedText {
+    /// Name of the tier.
+    pub tier: String,
+    /// When it was made; `None` while it is being made, or if it failed.
+    pub made: Option<Moment>,
+    /// Why it could not be made.
+    pub failed: Option<String>,
 }

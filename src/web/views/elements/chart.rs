@@ -7,8 +7,8 @@ use chrono::{DateTime, Duration, Utc};
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 96.0;
 /// Margins for the labels on the left and below.
-const LEFT: f64 = 52.0;
-const BOTTOM: f64 = 16.0;
+const LEFT: f64 = 66.0;
+const BOTTOM: f64 = 20.0;
 const TOP: f64 = 8.0;
 
 /// How the values of a chart are written, and the steps of its scale.
@@ -55,6 +55,20 @@ impl Unit {
 fn round_up(value: f64, steps: &[f64]) -> f64 {
     let power = 10f64.powf(value.log10().floor());
     steps.iter().map(|step| step * power).find(|top| *top >= value * 0.999).unwrap_or(value)
+}
+
+/// The points of a small line without axes in a box of 60 by 16, from zero to the greatest value. Empty with fewer than
+/// two values.
+pub fn sparkline(values: &[i64]) -> String {
+    let (Some(top), true) = (values.iter().max().filter(|top| **top > 0), values.len() > 1) else {
+        return String::new();
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a small drawing")]
+    let point = |(n, value): (usize, &i64)| {
+        let (x, y) = (60.0 * n as f64 / (values.len() - 1) as f64, 15.0 - 14.0 * *value as f64 / *top as f64);
+        format!("{x:.1},{y:.1}")
+    };
+    values.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
 }
 
 /// A chart.

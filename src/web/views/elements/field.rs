@@ -1,5 +1,7 @@
 //! A form field with its label, help and error.
 
+use crate::domain::names::NameRules;
+
 /// One field of a form.
 #[derive(Clone, Debug, Default)]
 pub struct Field {
@@ -34,6 +36,8 @@ pub struct Field {
     pub code: bool,
     /// Whether the field has the focus when the page opens.
     pub focus: bool,
+    /// Set if an empty value is derived from the field `name`: the names and prefixes that cannot be used as they are.
+    pub derived: Option<(String, String)>,
 }
 
 /// One choice of a field.
@@ -171,6 +175,19 @@ impl Field {
     pub fn suggestions(mut self, choices: Vec<Choice>) -> Self {
         self.suggestions = choices;
         self
+    }
+
+    /// Marks a name that is derived from the field `name` if it is left empty, within these rules.
+    #[must_use]
+    pub fn derived(self, rules: &NameRules) -> Self {
+        let derived = Some((rules.reserved.join(" "), rules.reserved_prefixes.join(" ")));
+        Self { derived, ..self.max_length(u32::try_from(rules.max_bytes).unwrap_or(63)) }
+    }
+
+    /// Whether there are so many choices that they are shown as a compact list with a filter.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.kind == "checkboxes" && self.choices.len() > 6
     }
 
     /// Sets the help text.

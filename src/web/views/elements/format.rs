@@ -1,5 +1,6 @@
 //! Formats times, sizes and durations for people. Pure functions.
 
+use crate::domain::quantity::thousands;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// A moment, as `<time>` shows it: "3 h ago", with the full time on hover.
@@ -22,6 +23,23 @@ impl Moment {
             ago: ago(at, now),
             absolute: at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         }
+    }
+}
+
+/// When something ends or ended, with the verb: "ends in 3 h".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// "ends" or "ended".
+    pub verb: &'static str,
+    /// When.
+    pub at: Moment,
+}
+
+impl Ending {
+    /// Describes the end `at` relative to `now`.
+    #[must_use]
+    pub fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self { verb: if at > now { "ends" } else { "ended" }, at: Moment::new(at, now) }
     }
 }
 
@@ -95,20 +113,6 @@ pub fn size_text(bytes: u64) -> String {
     } else {
         format!("{} {unit}", (value + 5) / 10)
     }
-}
-
-/// "1,503,238,553".
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// "0.8 s", "12 s", "3 min 12 s", "2 h 5 min", "3 d 4 h".
@@ -212,6 +216,14 @@ mod tests {
         let when = Moment::new(at, at);
         assert_eq!(when.iso, "2026-01-02T03:04:05Z");
         assert_eq!(when.absolute, "2026-01-02 03:04:05 UTC");
+    }
+
+    #[test]
+    fn an_end_that_has_passed_is_told_as_past() {
+        let now = Utc.with_ymd_and_hms(2026, 11, 21, 14, 3, 9).unwrap();
+        let told = |end| format!("{} {}", Ending::new(end, now).verb, Ending::new(end, now).at.ago);
+        assert_eq!(told(now + Duration::hours(3)), "ends in 3 h");
+        assert_eq!(told(now - Duration::minutes(5)), "ended 5 min ago");
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! Commands that enqueue work. The running portal does it.
+
+pub(super) mod reaper;
+mod session;
+pub(super) mod template;

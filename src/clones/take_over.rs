@@ -1,0 +1,129 @@
+//! Makes a copy of another database's data a database of its own. A server without network access recovers the copy, ends
+//! what would write elsewhere, and replaces the passwords.
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::admin_db::containers::credentials::CredentialKind;
+use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers::{Container, copies};
+use crate::app::App;
+use crate::backup::restore::swap;
+use crate::backup::server_handle::ServerHandle;
+use crate::backup::{engine_backup, rights};
+use crate::blueprint::password;
+use crate::clones::fetch::Fetched;
+use crate::engine::ServerSpec;
+use crate::engine::cut_off::found;
+use crate::manifest::BackupSubject;
+use crate::provision::exec::{printed, run_all};
+use crate::provision::sealed_server::{AdminPassword, SealedServer};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
+
+/// The administrator's password in a snapshot.
+pub(crate) fn admin_of(app: &App, snapshot: &Snapshot) -> Result<SecretString, StepError> {
+    let sealed = snapshot.sealed.as_deref().unwrap_or_default();
+    app.sealer.open(sealed, &Snapshot::context(snapshot.id)).map_err(|e| {
+        StepError::Fail(format!("The portal's sealing key cannot decrypt the password of this snapshot: {e}."))
+    })
+}
+
+/// Recovers the data in directory `id`, which came from `snapshot`, and gives it the passwords of clone `c`.
+///
+/// # Errors
+/// If the data cannot be recovered, or somebody has more rights in it than the owner of a database.
+pub(super) async fn take_over(
+    w: &StepContext,
+    (c, id): (&Container, Uuid),
+    snapshot: &Snapshot,
+    fetched: Fetched,
+) -> Result<(), StepError> {
+    let there = admin_of(&w.app, snapshot)?;
+    match take_over_with(w, (c, id), (snapshot, fetched), &there).await {
+        // An earlier attempt may have been interrupted after the administrator had got its new password.
+        Err(StepError::Fail(_)) if fetched == Fetched::MovedBefore => {
+            let own = w.blueprint().await?.admin_password();
+            take_over_with(w, (c, id), (snapshot, fetched), &own).await
+        }
+        done => done,
+    }
+}
+
+/// The sealed server on the data in directory `id`, in which the administrator has the password `there`.
+async fn sealed(
+    app: &App,
+    (c, id): (&Container, Uuid),
+    snapshot: &Snapshot,
+    there: &SecretString,
+) -> Result<SealedServer, StepError> {
+    let there = AdminPassword::There(there.clone());
+    let reference = app.config.image_reference(&snapshot.image);
+    let digest = app.runtime.image(&reference).await?.map(|i| i.digest).unwrap_or_default();
+    let of = BackupSubject { image: snapshot.image.clone(), digest, ..BackupSubject::new(c, "") };
+    let sealed = SealedServer::of(app, &of, id, there).await?;
+    if sealed.blueprint.dir == swap::dir(app, c, id)? {
+        return Ok(sealed);
+    }
+    Err(StepError::Fail(format!("The storage tier “{}” is unavailable.", c.storage)))
+}
+
+/// The same with the administrator's current password. The server is stopped cleanly at the end.
+async fn take_over_with(
+    w: &StepContext,
+    (c, id): (&Container, Uuid),
+    (snapshot, fetched): (&Snapshot, Fetched),
+    there: &SecretString,
+) -> Result<(), StepError> {
+    let app = &w.app;
+    let sealed = sealed(app, (c, id), snapshot, there).await?;
+    let own = w.blueprint().await?.admin_password();
+    let mut db = app.db.acquire().await?;
+    let user = password(app, &mut db, c.id, CredentialKind::Clone).await?;
+    drop(db);
+    let user = user.ok_or_else(|| StepError::Fail("The password of this clone no longer exists.".to_owned()))?;
+    let (id, found) = recover(w, &sealed).await?;
+    let mut db = app.db.acquire().await?;
+    copies::set_cut_off(&mut db, c.id, &found, fetched == Fetched::MovedBefore).await?;
+    drop(db);
+    replace_passwords(app, &sealed, &id, there, (&own, &user)).await?;
+    sealed.stop(app).await
+}
+
+/// Recovers a copy in a sealed server, and ends what would write elsewhere. Returns the engine's id of the running server
+/// and what was ended.
+///
+/// # Errors
+/// As for [`take_over`].
+pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<(String, Vec<String>), StepError> {
+    let (app, kind) = (&w.app, sealed.blueprint.image.engine);
+    w.progress("Recovering the copy in an isolated server").await;
+    let id = sealed.launch(app).await?;
+    let plan = sealed.blueprint.plan();
+    let server = ServerHandle { id: &id, spec: plan.clone(), engine: engine_backup(kind)? };
+    rights::nobody_gained(app, &server).await?;
+    let found = found(&printed(app, &id, &kind.engine().cut_off(&plan)).await?);
+    Ok((id, found))
+}
+
+/// Replaces the passwords in a recovered copy: `there` is the administrator's current one, and then come the new ones of
+/// the administrator and of the user.
+pub(crate) async fn replace_passwords(
+    app: &App,
+    sealed: &SealedServer,
+    id: &str,
+    there: &SecretString,
+    (own, user): (&SecretString, &SecretString),
+) -> Result<(), StepError> {
+    let (plan, kind) = (sealed.blueprint.plan(), sealed.blueprint.image.engine);
+    match engine_backup(kind)?.adopt(&plan, own) {
+        Some(adopt) => {
+            run_all(app, id, &kind.engine().accounts(&plan, user)).await?;
+            run_all(app, id, &[adopt]).await
+        }
+        None => {
+            let copied = ServerSpec { admin_password: own, seed_password: Some(there), ..plan };
+            run_all(app, id, &kind.engine().accounts(&copied, user)).await
+        }
+    }
+}

@@ -1,4 +1,0 @@
-# Servers made before there was this account have none.
-if [ "$(client -e "$DB4SCI_READY" </dev/null 2>/dev/null)" != ready ]; then
-  printf '%s\n' "$DB4SCI_OBSERVER" | as "$DB4SCI_ADMIN" "$DB4SCI_ADMIN_PASSWORD"
-fi

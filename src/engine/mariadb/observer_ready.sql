@@ -1,8 +1,0 @@
--- Whether the account that observes has its rights and no others.
-SELECT 'ready' FROM DUAL
- WHERE (SELECT GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) FROM information_schema.USER_PRIVILEGES
-         WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), ''''))
-       = 'EVENT,LOCK TABLES,PROCESS,RELOAD,SELECT,' /*M!110300 'SHOW CREATE ROUTINE,' */ 'SHOW VIEW,TRIGGER'
-   AND (SELECT GROUP_CONCAT(TABLE_SCHEMA, ' ', PRIVILEGE_TYPE) FROM information_schema.SCHEMA_PRIVILEGES
-         WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), ''''))
-       = 'mysql CREATE TEMPORARY TABLES';

@@ -1,5 +1,0 @@
--- Removes the databases that the roles of a backup brought with them and that were not wanted: empty ones.
-\getenv others DB4SCI_OTHERS
-\getenv own DB4SCI_OWN
-SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', name)
-  FROM json_array_elements_text(:'others'::json) AS name WHERE name NOT IN (:'own', 'postgres') \gexec

@@ -1,0 +1,68 @@
+-- Reports the content of a database, one JSON line per relation, or of one table only (DB4SCI_ONLY). With the session's
+-- settings the text of a row is the same for every client. The output functions of its types turn a row into text: a
+-- cast could run the owner's code.
+\set only ''
+\getenv only DB4SCI_ONLY
+-- Within a transaction all counted tables would stay locked, and many thousands would exceed the server's lock table,
+-- so each lock is released at once. A listed table may have been replaced by its owner's view by the time it is read;
+-- this setting refuses that. Servers of older versions do not have it.
+SELECT (SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind') AS set \gset ignored_
+\if :{?within}
+SAVEPOINT db4sci;
+\else
+\set within 0
+\endif
+-- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
+SELECT format(
+         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
+         -- A restore recomputes materialized views from the current data.
+         CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, format('%I.%I', n.nspname, c.relname),
+         CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
+              THEN ', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(db4sci_row.*)) COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
+         n.nspname, c.relname),
+       CASE WHEN :'within' = '1' THEN 'ROLLBACK TO SAVEPOINT db4sci' END
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+   AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY n.nspname, c.relname \gexec
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text
+  -- The number of sequences, not their values: those belong to no snapshot.
+  FROM (SELECT 'sequence' AS what, count(*) AS n FROM pg_sequences
+        UNION ALL
+        SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'i' THEN 'index' ELSE 'partitioned table' END, count(*)
+          FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+         WHERE c.relkind IN ('v', 'i', 'p') AND s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_' GROUP BY 1
+        UNION ALL
+        SELECT 'constraint', count(*) FROM pg_constraint c JOIN pg_namespace s ON s.oid = c.connamespace
+         -- Since version 18 NOT NULL is a constraint too: counted there, it would differ from a backup of 17.
+         WHERE c.contype <> 'n' AND s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_'
+        UNION ALL
+        SELECT 'trigger', count(*) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL
+        SELECT 'function', count(*) FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace
+         WHERE s.nspname NOT IN ('pg_catalog', 'information_schema') AND s.nspname !~ '^pg_'
+        UNION ALL
+        SELECT 'extension', count(*) FROM pg_extension) o ORDER BY what;
+-- Large objects are not relations. They are read in pieces, because one may be longer than any value can be. The
+-- observer may read them all by a setting of its role; pg_read_all_data does not cover them.
+SELECT :'fingerprints' = '1' AND :'only' = '' AS hashed \gset
+\if :hashed
+WITH RECURSIVE piece (oid, at, size, hash) AS (
+  SELECT m.oid, 0::bigint, p.size, p.hash
+    FROM pg_largeobject_metadata m
+         CROSS JOIN LATERAL (SELECT length(d) AS size, sha256(d) AS hash FROM (SELECT lo_get(m.oid, 0, 1048576) AS d OFFSET 0) g) p
+  UNION ALL
+  SELECT w.oid, w.at + 1048576, p.size, p.hash
+    FROM piece w
+         CROSS JOIN LATERAL (SELECT length(d) AS size, sha256(d) AS hash FROM (SELECT lo_get(w.oid, w.at + 1048576, 1048576) AS d OFFSET 0) g) p
+   WHERE w.size = 1048576)
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', 'large object',
+         'rows', count(*) FILTER (WHERE at = 0),
+         'fingerprint', coalesce(sum(hashtextextended(format('%s %s %s', oid, at, encode(hash, 'hex')) COLLATE "C", 0)::numeric), 0)::text))::text
+  FROM piece;
+\else
+SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', 'large object', 'rows', count(*)))::text
+  FROM pg_largeobject_metadata;
+\endif

@@ -1,0 +1,43 @@
+# Dumps one database, counts it, and records what is defined in it, all in the same snapshot, which a session keeps open
+# until all are done.
+enter_database finish
+mkfifo "$work/in"
+PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" -v within=1 \
+  <"$work/in" >"$work/out" 2>"$work/err" &
+holder=$!
+exec 3>"$work/in"
+# Locks are waited for no longer than the portal's setting allows; then this reports who holds them.
+failed() {
+  LC_ALL=C sed 's/^db4sci/ &/' "$work/words" "$work/err" >&2
+  kill -0 "$holder" 2>/dev/null || echo 'The session that held the snapshot ended early.' >&2
+  grep -q timeout "$work/words" "$work/err" || exit 1
+  ask "$DB4SCI_DATABASE" -f - <<SQL >&2 || :
+$DB4SCI_BLOCKED
+SQL
+  exit 1
+}
+: >"$work/words"
+printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
+printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_catalog.pg_export_snapshot();\n' >&3
+until [ -s "$work/out" ]; do
+  kill -0 "$holder" 2>/dev/null || failed
+  sleep 0.02
+done
+read -r snapshot <"$work/out"
+# Before the dump, not in parallel: each of the two locks every table, and a server has room for a limited number of
+# locks.
+PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
+  >"$work/schema" 2>"$work/words" 3>&- || failed
+# Counted during the dump: what one of the two has read is cached for the other. The snapshot lasts until both are done.
+printf '%s\n' "$DB4SCI_OUTSIDE" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
+# Compressed outside the container, with a better method and without using the server's own processor time.
+PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
+  --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
+# The session may have ended with an error, which it has reported.
+trap '' PIPE
+printf 'COMMIT;\n' 2>/dev/null >&3 || :
+exec 3>&-
+wait "$holder" || { holder=''; failed; }
+holder=''
+sed 1d "$work/out" >&2
+LC_ALL=C sed 's/^/db4sci-sql /' "$work/schema" >&2

@@ -1,0 +1,28 @@
+# Restores one database of a running server as a copy, under the name $DB4SCI_INTO. A database that already has this
+# name is not touched, unless its comment shows that an earlier attempt of the same job created it.
+administer postgres -f - <<'SQL'
+\getenv db DB4SCI_INTO
+\getenv from DB4SCI_DATABASE
+\getenv token DB4SCI_TOKEN
+\getenv own DB4SCI_USER
+SET client_min_messages = error;
+SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_description(d.oid, 'pg_database') IS DISTINCT FROM :'token') AS other \gset
+\if :other
+  DO $$BEGIN RAISE EXCEPTION 'There is a database of this name already. Nothing was touched.'; END$$;
+\endif
+SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'db',
+              CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END, pg_encoding_to_char(encoding), datcollate, datctype) ||
+       CASE datlocprovider
+         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j ->> 'datlocale', j ->> 'daticulocale')) || coalesce(format(' ICU_RULES %L', j ->> 'daticurules'), '')
+         WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j ->> 'datlocale')
+         ELSE '' END
+  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba, to_jsonb(d) AS j WHERE datname = :'from' \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', :'own')
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'from') \gexec
+SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db') \gexec
+SQL
+DB4SCI_DATABASE=$DB4SCI_INTO
+export DB4SCI_DATABASE
+ends() { unlend "$DB4SCI_INTO"; }

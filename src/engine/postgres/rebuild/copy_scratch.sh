@@ -1,0 +1,26 @@
+# Creates a database of the portal's own, in which one table is assembled before it is moved. Checks first whether the
+# target schema is free: one from an earlier attempt of the same job is removed, any other is left alone.
+edit "$DB4SCI_DATABASE" -f - <<'SQL'
+\getenv place DB4SCI_PLACE
+\getenv token DB4SCI_TOKEN
+SET client_min_messages = error;
+SELECT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = :'place' AND obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM :'token') AS other \gset
+\if :other
+  DO $$BEGIN RAISE EXCEPTION 'There is a schema of this name already. Nothing was touched.'; END$$;
+\endif
+SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', :'place') \gexec
+SQL
+administer postgres -f - <<'SQL'
+\getenv db DB4SCI_INTO
+\getenv from DB4SCI_DATABASE
+\getenv own DB4SCI_USER
+SET client_min_messages = error;
+SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'db',
+              CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END, pg_encoding_to_char(encoding), datcollate, datctype)
+  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = :'from' \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db'), format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', :'db') \gexec
+SQL
+DB4SCI_DATABASE=$DB4SCI_INTO
+export DB4SCI_DATABASE
+ends() { :; }

@@ -1,0 +1,214 @@
+//! Streams a dump into a server through the tool of its own image, and collects the tool's messages.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::backup::engine_backup;
+use crate::domain::quantity::ByteSize;
+use crate::domain::stream_error::StreamError;
+use crate::engine::ServerSpec;
+use crate::engine::backup::LoadPlan;
+use crate::import::read_meter::{BytesRead, most_unpacked};
+use crate::import::report::OutputCollector;
+use crate::import::scan::{CUT, is_whole, open};
+use crate::import::selection::LoadTarget;
+use crate::import::send_sql::{LeftOut, Out, SendOptions, send};
+use crate::import::sent_statements::LoadProgress;
+use crate::manifest::dump::{Dump, Format, LoadReport};
+use crate::queue::context::StepContext;
+use crate::queue::step_error::StepError;
+use crate::runtime::{ExecPiece, Input};
+use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
+use crate::tasks;
+
+/// Timeout for a tool without output: it creates an index on a large table without printing anything.
+const SILENCE: Duration = Duration::from_secs(6 * 3600);
+/// Maximum number of chunks of 64 KiB between reading and sending.
+const WAITING: usize = 16;
+
+/// A dump in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct DumpFile<'a> {
+    /// Its format.
+    pub(crate) dump: &'a Dump,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Maximum bytes, decompressed.
+    pub(crate) most: u64,
+}
+
+impl<'a> DumpFile<'a> {
+    /// An uploaded dump.
+    pub(super) fn uploaded(app: &App, dump: &'a Dump, path: PathBuf) -> Self {
+        let most = most_unpacked(app.config.backups.upload_max, &path);
+        Self { dump, path, most }
+    }
+}
+
+/// Runs the tool that loads a dump in the container `id`, and reports the failures from its output.
+pub(crate) async fn pour(
+    w: &StepContext,
+    file: DumpFile<'_>,
+    (id, plan): (&str, &ServerSpec<'_>),
+    (password, target, places): (&SecretString, &LoadTarget, &DatabasePlaces),
+) -> Result<LoadReport, StepError> {
+    let app = &w.app;
+    let engine = engine_backup(plan.image.engine)?;
+    let missing = plan.tools.missing(engine.load_tools());
+    if !missing.is_empty() {
+        return Err(StepError::Fail(format!(
+            "The image lacks {}, so the dump cannot be loaded here. Create an empty database and load the dump from \
+             your own computer, using the connection details on the database's page.",
+            missing.join(" or ")
+        )));
+    }
+    // The author of the dump cannot know this word, so nothing in the dump can unlock the client's commands.
+    let lock = hex::encode(app.random.bytes::<16>());
+    let DumpFile { dump, path, most } = file;
+    let archive = dump.format == Format::PgCustom;
+    let source = Some(target.source.as_str()).filter(|s| !s.is_empty());
+    let load = LoadPlan { archive, password, lock: &lock, source, database: &target.database };
+    let exec = engine.load(plan, &load);
+    let (progress, passed) = (Arc::new(LoadProgress::default()), BytesRead::default());
+    let reading = DumpReader { most, file: path, passed: passed.clone() };
+    let rules = (dump.format == Format::MariaSql).then(|| RewriteRules {
+        account: (plan.dbuser.to_string(), "%".to_owned()),
+        collations: true,
+        pass: StatementScope::All,
+        places: places.clone(),
+    });
+    let what = dump.format.dialect().map(|dialect| SendOptions {
+        dialect,
+        source: target.source.clone(),
+        lock: lock.clone(),
+        rules,
+    });
+    let (input, reading) = reading.begin(dump.clone(), what, progress.clone());
+    let mut collector = OutputCollector::new(dump.format, &progress);
+    let loading = async {
+        let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
+        loop {
+            let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
+            match piece
+                .map_err(|_| StepError::Fail("The tool that loads the dump produced no output for hours.".to_owned()))?
+            {
+                Some(Ok(ExecPiece::Stderr(piece))) => collector.take(&piece),
+                Some(Ok(ExecPiece::Stdout(_))) => {}
+                Some(Ok(ExecPiece::Ended(code))) => return Ok(code),
+                Some(Err(e)) => return Err(StepError::Fail(e.to_string())),
+                None => return Err(StepError::Fail("The tool that loads the dump was interrupted.".to_owned())),
+            }
+        }
+    };
+    let code = tokio::select! {
+        code = loading => code,
+        never = tell(w, &passed) => match never {},
+    };
+    progress.end();
+    let code = code?;
+    // A problem with the file explains more than the tool's messages about it.
+    let left_out = reading
+        .await
+        .map_err(|e| StepError::Fail(format!("Reading the dump was interrupted: {e}.")))?
+        .map_err(StepError::Fail)?;
+    let (mut report, words) = collector.done();
+    report.told.extend(left_out.told);
+    if left_out.count > 0 {
+        let (count, first) = (left_out.count, left_out.first.join("; "));
+        let what = if count == 1 { "1 statement".to_owned() } else { format!("{count} statements") };
+        report.told.push(format!(
+            "Skipped because they apply to the whole server (roles, owners, databases): {what}. \
+                                  {first}"
+        ));
+    }
+    if engine.loaded(code, &words) {
+        return Ok(report);
+    }
+    let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
+    let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
+    Err(StepError::Fail(format!("The dump could not be loaded completely: {said}")))
+}
+
+/// Reports the progress until cancelled.
+async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);
+        w.progress(&format!("{} of the dump loaded", ByteSize(bytes))).await;
+    }
+}
+
+/// Reads a dump's file and sends its content.
+struct DumpReader {
+    file: PathBuf,
+    most: u64,
+    passed: BytesRead,
+}
+
+impl DumpReader {
+    /// Starts reading. Returns the decompressed dump as the input of a tool, and the result of reading.
+    fn begin(
+        self,
+        dump: Dump,
+        what: Option<SendOptions>,
+        progress: Arc<LoadProgress>,
+    ) -> (Input, JoinHandle<Result<LeftOut, String>>) {
+        let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(WAITING);
+        let reading = tasks::blocking(move || {
+            let done = self.pump(&dump, what.as_ref(), &progress, &out);
+            if let Err(why) = &done {
+                // The tool must not take an incomplete input for the whole dump.
+                let _ = out.blocking_send(Err(why.clone()));
+            }
+            done
+        });
+        let pieces = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
+        (pieces.map(|piece| piece.map_err(StreamError::refused)).boxed(), reading)
+    }
+
+    fn pump(
+        self,
+        dump: &Dump,
+        what: Option<&SendOptions>,
+        progress: &LoadProgress,
+        out: &Out,
+    ) -> Result<LeftOut, String> {
+        let cut = |e: std::io::Error| {
+            format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again.")
+        };
+        let content = open(&self.file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
+        let left_out = match what {
+            Some(what) => send(content.from, what, progress, out)?,
+            None => {
+                copy(content.from, out).map_err(cut)?;
+                LeftOut::default()
+            }
+        };
+        if dump.says_its_end && !out.is_closed() && !is_whole(&content.tail, content.encoding) {
+            return Err(CUT.to_owned());
+        }
+        Ok(left_out)
+    }
+}
+
+/// Sends the content of `from` unchanged.
+fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let n = from.read(&mut piece)?;
+        let Some(read) = piece.get(..n).filter(|r| !r.is_empty()) else { return Ok(()) };
+        if out.blocking_send(Ok(Bytes::copy_from_slice(read))).is_err() {
+            // The tool has exited; its messages give the reason.
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Sends an SQL dump to the tool that runs it: the statements of one of its databases, each terminated so that the tool
+//! cannot mistake where it ends, without server-wide statements and without commands of the tool itself.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::import::sent_statements::{LoadProgress, SentStatement, beginning};
+use crate::manifest::dump::LoadFailure;
+use crate::sql::classify::Meaning;
+use crate::sql::connect::{Command, command};
+use crate::sql::contents::DatabaseFollower;
+use crate::sql::splitter::Splitter;
+use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, renamed, rewrite};
+use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
+
+/// Bytes sent at a time.
+const PIECE: usize = 64 * 1024;
+/// Interval at which a wait for a response checks whether the tool still runs.
+const LOOK: Duration = Duration::from_millis(500);
+/// Maximum number of server-wide statements to quote.
+const QUOTED: usize = 5;
+/// Causes a response in any state of the server: a message, or an error that it cannot produce one in its current
+/// state.
+const PROBE: &str = "DO $db4sci$ BEGIN RAISE INFO 'db4sci'; END $db4sci$;\n";
+
+/// What is sent, and how.
+#[derive(Debug, Clone)]
+pub struct SendOptions {
+    /// The dialect of the dump.
+    pub dialect: Dialect,
+    /// The database of the dump; empty for the part that names none.
+    pub source: String,
+    /// A random word unknown to the author of the dump.
+    pub lock: String,
+    /// How statements of MySQL are rewritten so that their owner can run them.
+    pub rules: Option<RewriteRules>,
+}
+
+/// Statements that were not sent because they apply to the whole server.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// Number of statements.
+    pub count: u64,
+    /// The first of these statements.
+    pub first: Vec<String>,
+    /// Changes to other statements, in sentences.
+    pub told: Vec<String>,
+}
+
+/// The channel to the tool.
+pub type Out = mpsc::Sender<Result<Bytes, String>>;
+
+/// Why sending ends early.
+enum EarlyEnd {
+    /// The tool has exited; its messages give the reason.
+    Gone,
+    Bad(String),
+}
+
+/// Sends the dump in `from`.
+pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &Out) -> Result<LeftOut, String> {
+    let mut sending = Sending {
+        what,
+        progress,
+        out,
+        buffer: Vec::with_capacity(2 * PIECE),
+        line: 1,
+        follower: DatabaseFollower::new(what.dialect),
+        begun: None,
+        passes: false,
+        rows: RowFate::Sent,
+        row_end: b"\n",
+        left_out: LeftOut::default(),
+        told: ChangeCounts::default(),
+    };
+    match sending.all(from) {
+        Ok(()) | Err(EarlyEnd::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
+        Err(EarlyEnd::Bad(why)) => Err(why),
+    }
+}
+
+/// How the following rows are treated.
+#[derive(Debug, Clone, Copy)]
+enum RowFate {
+    Sent,
+    /// They belong to a database that is not selected.
+    Skipped,
+    /// Their statement was rejected: its line, and the number of rows.
+    Refused(u64, u64),
+}
+
+struct Sending<'a> {
+    what: &'a SendOptions,
+    progress: &'a LoadProgress,
+    out: &'a Out,
+    buffer: Vec<u8>,
+    /// The line that the tool reads next.
+    line: u64,
+    follower: DatabaseFollower,
+    /// The statement being sent.
+    begun: Option<SentStatement>,
+    /// Whether the current statement is sent.
+    passes: bool,
+    rows: RowFate,
+    /// Line ending of the rows. The server accepts no other one in the line after the last row.
+    row_end: &'static [u8],
+    left_out: LeftOut,
+    /// Changes to statements.
+    told: ChangeCounts,
+}
+
+impl Sending<'_> {
+    fn all(&mut self, from: impl Read) -> Result<(), EarlyEnd> {
+        let first = match self.what.dialect {
+            Dialect::Postgres => format!("\\restrict {}\n", self.what.lock),
+            Dialect::Mysql => format!("DELIMITER {}\n", self.delimiter()),
+        };
+        self.put(first.as_bytes())?;
+        let mut pieces = Splitter::new(from, self.what.dialect);
+        let cut = |e: std::io::Error| {
+            EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again."))
+        };
+        while let Some(piece) = pieces.next_piece().map_err(cut)? {
+            if self.follower.look(&piece) {
+                self.passes = false;
+                continue;
+            }
+            match piece.kind {
+                PieceKind::Space => {}
+                PieceKind::Statement => self.statement(&piece)?,
+                PieceKind::Command => self.command(&piece),
+                PieceKind::Rows => self.copied(&piece)?,
+            }
+        }
+        self.flush()
+    }
+
+    /// The delimiter of statements. The client accepts at most 15 characters.
+    fn delimiter(&self) -> String {
+        format!("$${}", self.what.lock.get(..12).unwrap_or(&self.what.lock))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.follower.now == self.what.source
+    }
+
+    /// Whether a new statement is sent.
+    fn passes(&mut self, piece: &DumpPiece<'_>) -> bool {
+        match (&self.follower.means, self.what.dialect) {
+            (Meaning::Goes(_), _) => false,
+            (Meaning::Database(_) | Meaning::Server, _) => {
+                self.left_out.count += 1;
+                if self.left_out.first.len() < QUOTED {
+                    let text = beginning(piece.text);
+                    self.left_out.first.push(format!(
+                        "line {}: {}",
+                        piece.line,
+                        text.lines().next().unwrap_or_default()
+                    ));
+                }
+                false
+            }
+            // A session continues from one database to the next, with its settings.
+            (Meaning::Setting, Dialect::Mysql) => true,
+            _ => self.is_wanted(),
+        }
+    }
+
+    fn statement(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
+        if piece.first {
+            self.passes = self.passes(piece);
+            self.begun = None;
+        }
+        if !self.passes {
+            if piece.rows {
+                self.rows = RowFate::Skipped;
+            }
+            return Ok(());
+        }
+        if piece.first {
+            self.begun =
+                Some(SentStatement { lines: (self.line, self.line), line: piece.line, text: beginning(piece.text) });
+        }
+        if piece.rows && piece.first && !self.tried(piece)? {
+            return Ok(());
+        }
+        self.rows = RowFate::Sent;
+        let what = self.what;
+        let text = match what.rules.as_ref().filter(|_| piece.first) {
+            None => Cow::Borrowed(piece.text),
+            // A statement this long contains rows. Only its beginning can name a database.
+            Some(rules) if !piece.last => renamed(piece.text, &rules.places, &mut self.told),
+            Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
+                Some(text) => text,
+                None => {
+                    self.passes = false;
+                    return Ok(());
+                }
+            },
+        };
+        self.put(&text)?;
+        if !piece.last {
+            return Ok(());
+        }
+        // Record it before sending its end, because the response may arrive immediately. Rows that follow are part of
+        // it.
+        if !piece.rows
+            && let Some(mut sent) = self.begun.take()
+        {
+            sent.lines.1 = self.line + u64::from(!piece.ended);
+            self.progress.note(sent);
+        }
+        self.end(piece.ended)
+    }
+
+    /// Terminates a statement. If the dump did not terminate it, a comment may extend to the end of its line.
+    fn end(&mut self, ended: bool) -> Result<(), EarlyEnd> {
+        if !ended {
+            self.put(b"\n")?;
+        }
+        match self.what.dialect {
+            Dialect::Postgres => self.put(b";\n"),
+            Dialect::Mysql => self.put(format!("{}\n", self.delimiter()).as_bytes()),
+        }
+    }
+
+    /// Tries a statement with rows by sending it without any: if it failed, psql would take its rows for statements.
+    fn tried(&mut self, piece: &DumpPiece<'_>) -> Result<bool, EarlyEnd> {
+        self.put(piece.text)?;
+        let last = self.line;
+        let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
+        if let Some(sent) = &self.begun {
+            self.progress.note(SentStatement { lines, ..sent.clone() });
+        }
+        self.progress.ask(lines, last + 2);
+        self.put(b";\n\\.\n")?;
+        self.put(PROBE.as_bytes())?;
+        self.flush()?;
+        let taken = loop {
+            if let Some(taken) = self.progress.answer(LOOK) {
+                break taken;
+            }
+            if self.out.is_closed() {
+                return Err(EarlyEnd::Gone);
+            }
+        };
+        self.rows = if taken { RowFate::Sent } else { RowFate::Refused(piece.line, 0) };
+        if let Some(sent) = &mut self.begun {
+            sent.lines = (self.line, self.line);
+        }
+        Ok(taken)
+    }
+
+    fn command(&mut self, piece: &DumpPiece<'_>) {
+        if self.is_wanted() && command(piece.text) == Command::Other {
+            let text = "psql meta-commands in dumps are not executed.".to_owned();
+            let statement = beginning(piece.text).trim_end().to_owned();
+            self.progress.keep_back(LoadFailure { line: Some(piece.line), text, statement, ..LoadFailure::default() });
+        }
+    }
+
+    fn copied(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
+        match &mut self.rows {
+            RowFate::Skipped => {}
+            RowFate::Refused(line, rows) => {
+                *rows += lines(piece.text);
+                if piece.last {
+                    self.progress.leave(*line, *rows);
+                }
+            }
+            RowFate::Sent => {
+                self.put(piece.text)?;
+                if piece.text.ends_with(b"\n") {
+                    self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
+                }
+                if piece.last {
+                    if !piece.text.is_empty() && !piece.text.ends_with(b"\n") {
+                        self.put(self.row_end)?;
+                    }
+                    if let Some(mut sent) = self.begun.take() {
+                        sent.lines.1 = self.line;
+                        self.progress.note(sent);
+                    }
+                    self.put(b"\\.")?;
+                    let end = std::mem::replace(&mut self.row_end, b"\n");
+                    self.put(end)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<(), EarlyEnd> {
+        if self.what.dialect == Dialect::Postgres && text.contains(&0) {
+            return Err(EarlyEnd::Bad(format!(
+                "The dump is not text: it contains a zero byte after line {}.",
+                self.line
+            )));
+        }
+        self.line += lines(text);
+        self.buffer.extend_from_slice(text);
+        if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), EarlyEnd> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * PIECE)));
+        self.out.blocking_send(Ok(piece)).map_err(|_| EarlyEnd::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::send_sql::*;
+
+    /// The text received for the database `source` of `text`, and the skipped statements.
+    fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
+        let (out, mut pieces) = mpsc::channel(1000);
+        let (progress, what) = (
+            LoadProgress::default(),
+            SendOptions { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
+        );
+        // Acts as a tool that accepts everything.
+        let left = std::thread::scope(|scope| {
+            let sending = scope.spawn(|| send(text.as_bytes(), &what, &progress, &out));
+            while !sending.is_finished() {
+                let probe = progress.inner_question();
+                if let Some(probe) = probe {
+                    progress.said(probe, false);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            sending.join().unwrap().unwrap()
+        });
+        drop(out);
+        let mut all = Vec::new();
+        while let Ok(piece) = pieces.try_recv() {
+            all.extend(piece.unwrap());
+        }
+        (String::from_utf8(all).unwrap(), left)
+    }
+
+    fn case(name: &str) -> String {
+        std::fs::read_to_string(format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn only_the_wanted_database_is_sent() {
+        let (text, left) = sent(&case("pg-dumpall/cluster.sql"), Dialect::Postgres, "mice");
+        assert!(text.starts_with("\\restrict 0123456789abcdef\n") && text.contains("2\t21\n3\t22\n\\.\n"), "{text}");
+        let other = ["300", "ROLE", "DATABASE", "connect", "aaaa"];
+        assert!(other.iter().all(|w| !text.contains(w)), "{text}");
+        assert!(left.count >= 6 && left.first[0].contains("CREATE ROLE postgres"), "{left:?}");
+        let (text, _) = sent(&case("two-databases/dump.sql"), Dialect::Mysql, "rats");
+        assert!(text.starts_with("DELIMITER $$0123456789ab\nDROP TABLE IF EXISTS `samples`$$0123456789ab\n"), "{text}");
+        assert!(
+            text.contains("(1,300)") && !text.contains("(1,20)") && !text.contains("USE") && !text.contains("DATABASE")
+        );
+    }
+
+    #[test]
+    fn commands_of_the_tool_never_arrive() {
+        let text = "select 1 \\g |touch /tmp/x\n\\! touch /tmp/x\n\\copy t from '/etc/passwd'\nselect '\n\\! kept\n';\n\\i /x\nselect 2 -- a";
+        let (text, _) = sent(text, Dialect::Postgres, "");
+        assert_eq!(text, "\\restrict 0123456789abcdef\nselect 1 \n;\nselect '\n\\! kept\n';\nselect 2 -- a\n;\n");
+    }
+}

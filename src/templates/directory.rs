@@ -1,0 +1,194 @@
+//! The directory of dumps: which file belongs to which template.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::domain::engine::EngineKind;
+use crate::domain::names::TemplateName;
+use crate::manifest::dump::Format;
+
+/// Files of at most this many bytes are no dumps: an error message, or the start of a transfer.
+pub const SMALLEST: u64 = 100;
+
+/// Endings of dumps, longest first, and the engine if the ending says it.
+const ENDINGS: &[(&str, Option<EngineKind>)] = &[
+    (".archive.gz", Some(EngineKind::Mongodb)),
+    (".cypher.gz", Some(EngineKind::Neo4j)),
+    (".dump.zst", None),
+    (".pgdump", Some(EngineKind::Postgres)),
+    (".archive", Some(EngineKind::Mongodb)),
+    (".sql.zst", None),
+    (".sql.bz2", None),
+    (".cypher", Some(EngineKind::Neo4j)),
+    (".dump.gz", None),
+    (".sql.gz", None),
+    (".sql.xz", None),
+    (".dump", None),
+    (".sql", None),
+    (".js", Some(EngineKind::Mongodb)),
+];
+
+/// Endings of the scripts that are run before a version is complete.
+const HOOKS: &[&str] = &[".post.sql", ".post.js", ".post.cypher"];
+
+/// A dump in the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DumpFile {
+    /// Name of the template.
+    pub template: TemplateName,
+    /// Name of the file.
+    pub file: String,
+    /// The engine, if the ending says it.
+    pub engine: Option<EngineKind>,
+}
+
+/// A file that cannot become a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Name of the file.
+    pub file: String,
+    /// Why; a sentence.
+    pub why: String,
+}
+
+/// What the directory contains.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The dumps, by the name of their template.
+    pub dumps: Vec<DumpFile>,
+    /// Files that cannot become templates.
+    pub unusable: Vec<Unusable>,
+}
+
+/// Reads the directory. Hidden files are ignored: transfers in progress have such names.
+///
+/// # Errors
+/// A sentence, if the directory cannot be read.
+pub async fn list(dir: &Path) -> Result<Listing, String> {
+    let failed = |e: std::io::Error| format!("The directory of dumps {} cannot be read: {e}.", dir.display());
+    let mut entries = tokio::fs::read_dir(dir).await.map_err(failed)?;
+    let mut files = BTreeMap::new();
+    while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+        let Ok(about) = tokio::fs::symlink_metadata(entry.path()).await else { continue };
+        match entry.file_name().into_string() {
+            Ok(name) if name.starts_with('.') => {}
+            Ok(name) => drop(files.insert(name, (about.is_file(), about.len()))),
+            Err(name) => drop(files.insert(name.to_string_lossy().into_owned(), (false, 0))),
+        }
+    }
+    Ok(sort(&files))
+}
+
+/// Assigns files, with whether they are regular files and their sizes, to templates.
+fn sort(files: &BTreeMap<String, (bool, u64)>) -> Listing {
+    let mut listing = Listing::default();
+    for (name, (regular, bytes)) in files {
+        if is_hook(name) {
+            continue;
+        }
+        match dump(name, *regular, *bytes) {
+            Ok(found) => match listing.dumps.iter().find(|other| other.template == found.template) {
+                Some(other) => {
+                    let why = format!("The template “{}” is made from {}.", found.template, other.file);
+                    listing.unusable.push(Unusable { file: name.clone(), why });
+                }
+                None => listing.dumps.push(found),
+            },
+            Err(why) => listing.unusable.push(Unusable { file: name.clone(), why }),
+        }
+    }
+    listing
+}
+
+fn dump(name: &str, regular: bool, bytes: u64) -> Result<DumpFile, String> {
+    let ending = ENDINGS.iter().find_map(|(ending, engine)| Some((name.strip_suffix(ending)?, *engine)));
+    let (stem, engine) = ending.ok_or_else(|| "The ending of its name is not that of a dump.".to_owned())?;
+    if !regular {
+        return Err("It is not a regular file.".to_owned());
+    }
+    if bytes <= SMALLEST {
+        return Err(format!("It has only {bytes} bytes."));
+    }
+    let template = TemplateName::parse(stem).map_err(|e| e.to_string())?;
+    Ok(DumpFile { template, file: name.to_owned(), engine })
+}
+
+/// The ending of the file of a received dump: that of the name it was sent with, if its engine has such dumps.
+pub fn ending(sent_as: &str, format: Format) -> &'static str {
+    let is_usual = |engine: Option<EngineKind>| engine.is_none_or(|engine| engine == format.engine());
+    let own = ENDINGS.iter().find(|(ending, engine)| sent_as.ends_with(ending) && is_usual(*engine));
+    own.map_or(
+        match format {
+            Format::PgPlain | Format::MariaSql => ".sql",
+            Format::PgCustom => ".pgdump",
+            Format::MongoArchive => ".archive",
+            Format::Neo4jDump => ".dump",
+        },
+        |(ending, _)| ending,
+    )
+}
+
+/// Whether a file is a script that is run before a version is complete.
+pub fn is_hook(file: &str) -> bool {
+    HOOKS.iter().any(|hook| file.ends_with(hook))
+}
+
+/// The script for the dump `file` that is run before a version is complete, if there is one.
+pub async fn hook(dir: &Path, file: &str) -> Option<PathBuf> {
+    hook_named(dir, ENDINGS.iter().find_map(|(ending, _)| file.strip_suffix(ending))?).await
+}
+
+/// The script of this name, without its ending.
+pub async fn hook_named(dir: &Path, stem: &str) -> Option<PathBuf> {
+    for ending in HOOKS {
+        let path = dir.join(format!("{stem}{ending}"));
+        if tokio::fs::symlink_metadata(&path).await.is_ok_and(|about| about.is_file()) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_received_dump_keeps_its_ending_if_that_is_one_of_its_engine() {
+        assert_eq!(ending("shop.SQL dump.sql.gz", Format::PgPlain), ".sql.gz");
+        assert_eq!(ending("shop.dump", Format::PgCustom), ".dump");
+        assert_eq!(ending("shop.archive", Format::PgCustom), ".pgdump");
+        assert_eq!(ending("shop", Format::MariaSql), ".sql");
+        assert_eq!(ending("shop.tar", Format::MongoArchive), ".archive");
+        assert!(is_hook("shop.post.sql") && !is_hook("shop.sql"));
+    }
+
+    #[test]
+    fn files_become_templates_by_their_names() {
+        let files = [
+            ("shop.sql", true, 500),
+            ("shop.post.sql", true, 20),
+            ("shop.sql.gz", true, 500),
+            ("Mice-2.dump", true, 500),
+            ("graph.cypher", true, 500),
+            ("empty.sql", true, 0),
+            ("short.sql", true, 100),
+            ("-x.sql", true, 500),
+            ("link.sql", false, 500),
+            ("notes.txt", true, 500),
+        ];
+        let files = files.into_iter().map(|(name, regular, bytes)| (name.to_owned(), (regular, bytes))).collect();
+        let listing = sort(&files);
+        let dumps: Vec<_> = listing.dumps.iter().map(|d| (d.template.as_str(), d.file.as_str(), d.engine)).collect();
+        assert_eq!(
+            dumps,
+            [
+                ("Mice-2", "Mice-2.dump", None),
+                ("graph", "graph.cypher", Some(EngineKind::Neo4j)),
+                ("shop", "shop.sql", None),
+            ]
+        );
+        let unusable: Vec<_> = listing.unusable.iter().map(|u| u.file.as_str()).collect();
+        assert_eq!(unusable, ["-x.sql", "empty.sql", "link.sql", "notes.txt", "shop.sql.gz", "short.sql"]);
+    }
+}

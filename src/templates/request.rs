@@ -1,0 +1,265 @@
+//! Creates templates, updates those from the directory of dumps, and changes and deletes them.
+
+use std::path::Path;
+
+use chrono::{DateTime, Timelike, Utc};
+use serde_json::{Value, json};
+
+use crate::admin_db::log::{Actor, LogEntry, Outcome};
+use crate::admin_db::notices::NoticeKind;
+use crate::admin_db::templates::versions::TemplateVersion;
+use crate::admin_db::templates::{Template, TemplateEdit, versions};
+use crate::admin_db::{constraint, log, new_id, notices, templates};
+use crate::app::App;
+use crate::catalog::CatalogImage;
+use crate::domain::engine::EngineKind;
+use crate::domain::names::{DbName, DbUser, TemplateName};
+use crate::import::format::fit;
+use crate::manifest::dump::Dump;
+use crate::queue::refusal::RequestError;
+use crate::templates::directory;
+use crate::templates::directory::DumpFile;
+use crate::templates::refresh::refresh;
+use crate::templates::source::{beginning, measure, stamp};
+
+/// What an update of all templates did.
+#[derive(Debug, Default)]
+pub struct Update {
+    /// Templates whose dump is being imported.
+    pub importing: Vec<String>,
+    /// Templates whose dump has not changed.
+    pub unchanged: Vec<String>,
+    /// Files and templates for which nothing could be done, with the reason.
+    pub problems: Vec<(String, String)>,
+}
+
+/// Creates a template from a dump in the directory. Without `engine`, the dump says which it is.
+///
+/// # Errors
+/// [`RequestError::Template`] with a sentence; nothing is written then.
+pub async fn create(
+    app: &App,
+    dump: &DumpFile,
+    engine: Option<EngineKind>,
+    actor: &Actor,
+) -> Result<Template, RequestError> {
+    let refused = |why: String| RequestError::Template(format!("{}: {why}", dump.file));
+    let path = app.config.templates.dumps.join(&dump.file);
+    let found = beginning(path).await;
+    let (engine, version) = match (engine.or(dump.engine), found) {
+        (Some(engine), Ok(found)) if found.format.engine() == engine => (engine, Some(found)),
+        (Some(engine), _) => (engine, None),
+        (None, Ok(found)) => (found.format.engine(), Some(found)),
+        (None, Err(why)) => return Err(refused(why)),
+    };
+    let image = image_for(app, engine, version.as_ref())
+        .await?
+        .ok_or_else(|| refused(format!("The catalog has no image of {} that can load it.", engine.label())))?;
+    let t = described(app, &dump.template, image, (&dump.file, ""), actor)?;
+    insert(app, &t, actor).await?;
+    Ok(t)
+}
+
+/// Writes a new template and its log entry.
+pub(super) async fn insert(app: &App, t: &Template, actor: &Actor) -> Result<(), RequestError> {
+    let mut tx = app.db.begin().await?;
+    templates::insert(&mut tx, t).await.map_err(|e| match constraint(&e) {
+        Some("template_name_key") => RequestError::TemplateNameTaken,
+        _ => e.into(),
+    })?;
+    let detail = format!("{} from {}", t.name, t.source);
+    let entry = LogEntry { action: "template.create", container: None, outcome: Outcome::Ok, detail: &detail };
+    log::append(&mut tx, actor, &entry, app.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The time to live of databases from a new template, in seconds.
+pub(super) fn ttl_seconds(app: &App) -> Option<i64> {
+    app.config.myaas.ttl.and_then(|ttl| i64::try_from(ttl.as_secs()).ok())
+}
+
+/// The first image of the engine in the catalog that can load a dump of this version, preferably one on this machine.
+async fn image_for<'a>(
+    app: &'a App,
+    engine: EngineKind,
+    dump: Option<&Dump>,
+) -> Result<Option<&'a CatalogImage>, RequestError> {
+    let fitting: Vec<_> =
+        app.catalog.of(engine).filter(|image| dump.is_none_or(|dump| fit(dump, image).is_ok())).collect();
+    for image in &fitting {
+        let there = app.runtime.image(&app.config.image_reference(&image.image)).await;
+        if there.map_err(|e| RequestError::Template(e.to_string()))?.is_some() {
+            return Ok(Some(image));
+        }
+    }
+    Ok(fitting.first().copied())
+}
+
+/// A new template, with the site's defaults.
+fn described(
+    app: &App,
+    name: &TemplateName,
+    image: &CatalogImage,
+    (source, description): (&str, &str),
+    actor: &Actor,
+) -> Result<Template, RequestError> {
+    let (config, engine) = (&app.config, image.engine.engine());
+    let wanted = &config.templates.storage;
+    let usable = |tier: &&crate::config::Tier| {
+        (wanted.is_empty() || tier.name == *wanted) && tier.allows("", true, image.engine.as_str())
+    };
+    let tier = config.storage.iter().find(usable).ok_or_else(|| {
+        RequestError::Template(format!("No storage tier allows {}. See templates.storage.", image.engine.label()))
+    })?;
+    let given = |text: &str, rules| if text.is_empty() { name.identifier(&rules) } else { text.to_owned() };
+    let (dbname, dbuser) = match engine.fixed_names() {
+        Some(fixed) => (fixed.dbname.to_owned(), fixed.dbuser.to_owned()),
+        None => {
+            let (dbname, dbuser) = &config.templates.names;
+            (given(dbname, engine.database_rules()), given(dbuser, engine.user_rules()))
+        }
+    };
+    let wrong = |e: crate::domain::names::NameError| RequestError::Template(e.to_string());
+    DbName::parse(&dbname, &engine.database_rules()).map_err(wrong)?;
+    DbUser::parse(&dbuser, &engine.user_rules()).map_err(wrong)?;
+    let memory = config.templates.memory.unwrap_or(config.limits.memory_default).max(image.min_memory);
+    Ok(Template {
+        id: new_id(),
+        name: name.to_string(),
+        engine: image.engine,
+        image: image.image.clone(),
+        storage: tier.name.clone(),
+        source: source.to_owned(),
+        source_container: None,
+        source_snapshot: None,
+        dbname,
+        dbuser,
+        memory_bytes: memory.0,
+        millicpus: config.limits.cpus_default.0,
+        ttl_seconds: ttl_seconds(app),
+        users: Vec::new(),
+        description: description.to_owned(),
+        current_version: None,
+        created_by: actor.name.clone(),
+        created_at: app.clock.now(),
+    })
+}
+
+/// Imports every dump in the directory that is new or has changed.
+///
+/// # Errors
+/// [`RequestError::Template`] if the directory cannot be read. A problem with one dump does not keep the others.
+pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
+    let dir = &app.config.templates.dumps;
+    let listing = directory::list(dir).await.map_err(RequestError::Template)?;
+    let mut done = Update::default();
+    done.problems.extend(listing.unusable.into_iter().map(|u| (u.file, u.why)));
+    for dump in &listing.dumps {
+        let name = dump.template.to_string();
+        match update_one(app, dir, dump, actor).await {
+            Ok(true) => done.importing.push(name),
+            Ok(false) => done.unchanged.push(name),
+            Err(RequestError::Busy) => done.problems.push((name, "It is being imported.".to_owned())),
+            Err(e) => done.problems.push((name, e.to_string())),
+        }
+    }
+    let mut db = app.db.acquire().await?;
+    for t in templates::all(&mut db).await? {
+        if t.is_from_file() && !listing.dumps.iter().any(|dump| dump.template.as_str() == t.name) {
+            done.problems.push((t.name, format!("{} is not in the directory of dumps.", t.source)));
+        }
+    }
+    Ok(done)
+}
+
+/// Imports a dump if it is new or has changed since the last import. Returns whether it is imported.
+async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<bool, RequestError> {
+    let mut db = app.db.acquire().await?;
+    let known = templates::by_name(&mut db, dump.template.as_str()).await?;
+    let Some(t) = known else {
+        drop(db);
+        let t = create(app, dump, None, actor).await?;
+        return refresh(app, &t, actor).await.map(|_| true);
+    };
+    if !t.is_from_file() {
+        let why = format!("The template “{}” is made from the {}.", t.name, t.source);
+        return Err(RequestError::Template(why));
+    }
+    let last = versions::latest(&mut db, t.id, 1).await?;
+    drop(db);
+    if t.source == dump.file
+        && let Some(last) = last.first()
+        && !has_changed(dir, last).await.map_err(RequestError::Template)?
+    {
+        return Ok(false);
+    }
+    refresh(app, &t, actor).await.map(|_| true)
+}
+
+/// Whether the dump or the script of a version has changed since its import, which may have failed.
+async fn has_changed(dir: &Path, last: &TemplateVersion) -> Result<bool, String> {
+    if last.made_at.is_none() && last.failed_at.is_none() {
+        return Ok(false);
+    }
+    let seen = stamp(&dir.join(&last.source)).await?;
+    if i64::try_from(seen.bytes).ok() != Some(last.source_bytes) || Some(seen.mtime) != last.source_mtime {
+        return Ok(true);
+    }
+    let Some(hook) = directory::hook(dir, &last.source).await else { return Ok(!last.hook_sha256.is_empty()) };
+    // Only the script is read: the checksum of a dump of many gigabytes takes minutes.
+    let facts = measure(hook, None, &seen).await.map_err(|e| e.to_string())?;
+    Ok(facts.sha256 != last.hook_sha256)
+}
+
+/// Imports what has changed, at the configured hour.
+///
+/// # Errors
+/// If mydb_admin is unavailable.
+pub async fn nightly(app: &App) -> anyhow::Result<Value> {
+    if app.config.templates.hour != Some(hour(app, app.clock.now())) {
+        return Ok(json!({ "skipped": "it is not the hour" }));
+    }
+    if !tokio::fs::try_exists(&app.config.templates.dumps).await.unwrap_or(false) {
+        return Ok(json!({ "skipped": "there is no directory of dumps" }));
+    }
+    let done = update(app, &Actor::portal("templates")).await?;
+    for (what, why) in &done.problems {
+        tracing::warn!(dump = what, "Could not update a template: {why}");
+    }
+    let problems: Vec<_> = done.problems.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+    Ok(json!({ "importing": done.importing, "unchanged": done.unchanged.len(), "problems": problems }))
+}
+
+/// The hour of the day in the time zone of backups.
+fn hour(app: &App, now: DateTime<Utc>) -> u32 {
+    now.with_timezone(&app.config.backups.window.zone).hour()
+}
+
+/// Changes a template.
+///
+/// # Errors
+/// [`RequestError::TemplateNameTaken`] if another template has the name; nothing is written then.
+pub async fn edit(app: &App, t: &Template, edit: &TemplateEdit<'_>, actor: &Actor) -> Result<(), RequestError> {
+    let mut tx = app.db.begin().await?;
+    templates::edit(&mut tx, t.id, edit).await.map_err(|e| match constraint(&e) {
+        Some("template_name_key") => RequestError::TemplateNameTaken,
+        _ => e.into(),
+    })?;
+    let entry = LogEntry { action: "template.edit", container: None, outcome: Outcome::Ok, detail: &t.name };
+    log::append(&mut tx, actor, &entry, app.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Deletes a template. Databases made from it stay; its versions are removed.
+///
+/// # Errors
+/// [`RequestError`]; nothing is written then.
+pub async fn delete(app: &App, t: &Template, actor: &Actor) -> Result<(), RequestError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    templates::delete(&mut tx, t.id, now).await?;
+    notices::end(&mut tx, t.id, NoticeKind::ImportFailed, now).await?;
+    let entry = LogEntry { action: "template.delete", container: None, outcome: Outcome::Ok, detail: &t.name };
+    log::append(&mut tx, actor, &entry, now).await?;
+    Ok(tx.commit().await?)
+}

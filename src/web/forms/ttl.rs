@@ -1,0 +1,78 @@
+//! Reads the field `ttl`, when a database expires, and describes it for forms.
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+
+use crate::domain::engine::EngineKind;
+use crate::domain::ttl::{Ttl, TtlLimits};
+use crate::domain::user::{Role, User};
+use crate::provision::lifetime;
+use crate::web::context::Context;
+use crate::web::forms::Fields;
+use crate::web::views::Field;
+
+/// The name of the field.
+pub const TTL: &str = "ttl";
+
+/// What the site allows the signed-in user.
+fn limits(ctx: &Context, engine: EngineKind) -> TtlLimits {
+    let role = ctx.user().map_or(Role::User, |user: &User| user.role);
+    lifetime::limits(ctx.app(), role, engine)
+}
+
+/// The end of a database that is created, cloned or extended: the usual one if the field was not sent.
+///
+/// # Errors
+/// Why it is not a usable time to live.
+pub fn end(ctx: &Context, engine: EngineKind, fields: &Fields) -> Result<Option<DateTime<Utc>>, String> {
+    let limits = limits(ctx, engine);
+    let zone = ctx.app().config.backups.window.zone;
+    let ttl = if fields.has(TTL) { Ttl::parse(fields.text(TTL), zone) } else { Ok(limits.usual()) };
+    ttl.and_then(|ttl| ttl.end_within(limits, ctx.now())).map_err(|e| e.to_string())
+}
+
+/// The changed end of a database; `None` if it stays as it is. The present end remains valid even if it has passed, or an
+/// administrator has since lowered the limits.
+///
+/// # Errors
+/// Why it is not a usable time to live.
+pub fn changed_end(
+    ctx: &Context,
+    engine: EngineKind,
+    present: Option<DateTime<Utc>>,
+    fields: &Fields,
+) -> Result<Option<Option<DateTime<Utc>>>, String> {
+    let zone = ctx.app().config.backups.window.zone;
+    let same = match Ttl::parse(fields.text(TTL), zone) {
+        Ok(Ttl::Forever) => present.is_none(),
+        Ok(Ttl::Until(at)) => present.map(|at| at.trunc_subsecs(0)) == Some(at),
+        Ok(Ttl::Lasting(_)) | Err(_) => false,
+    };
+    if same { Ok(None) } else { end(ctx, engine, fields).map(Some) }
+}
+
+/// The suggestion in a new form: the usual time to live.
+pub fn suggestion(ctx: &Context, engine: EngineKind) -> String {
+    limits(ctx, engine).suggestion()
+}
+
+/// The present end, as a form shows it and reads it again.
+pub fn present(ctx: &Context, end: Option<DateTime<Utc>>) -> String {
+    let zone = ctx.app().config.backups.window.zone;
+    end.map_or_else(String::new, |at| at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+/// The field for a form.
+pub fn field(ctx: &Context, engine: EngineKind, value: impl Into<String>, error: Option<String>) -> Field {
+    let most = match limits(ctx, engine).longest {
+        Some(longest) => format!("At most {longest} from now."),
+        None => "Leave it empty to keep the database for ever.".to_owned(),
+    };
+    let zone = ctx.app().config.backups.window.zone;
+    Field::text(TTL, "Time to live")
+        .help(format!(
+            "When the database expires and moves to the trash: a time from now such as 8h, 7d or 2w, or a date such as \
+             2027-01-31 ({zone}). {most}"
+        ))
+        .value(value)
+        .error(error)
+}

@@ -1,0 +1,6 @@
+//! Snapshots and clones of a database.
+
+pub mod clone;
+mod confirm;
+pub mod origin;
+pub mod snapshots;

@@ -1,0 +1,58 @@
+//! `/containers/{name}/extend`: sets the end of a database anew.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::admin_db::containers::Container;
+use crate::domain::user::Action;
+use crate::provision::lifetime;
+use crate::web::context::{Context, page, page_with, to};
+use crate::web::error::AppError;
+use crate::web::forms::{Fields, ttl};
+use crate::web::pages::container_head::head;
+use crate::web::urls;
+use crate::web::urls::DatabasePage;
+use crate::web::views::extend::ExtendPage;
+use crate::web::views::{Flash, Moment};
+
+fn view(ctx: &Context, c: &Container, value: String, error: Option<String>) -> ExtendPage {
+    ExtendPage {
+        frame: ctx.frame("home"),
+        head: head(ctx, c, ""),
+        ends: c.expires_at.map(|at| Moment::new(at, ctx.now())),
+        action: urls::database_page(&c.name, DatabasePage::Extend),
+        field: ttl::field(ctx, c.engine, value, error).focus(true),
+        back_href: urls::database(&c.name),
+    }
+}
+
+/// `GET /containers/{name}/extend`
+pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Edit).await?;
+    let suggestion = ttl::suggestion(&ctx, c.engine);
+    page(&view(&ctx, &c, suggestion, None))
+}
+
+/// `POST /containers/{name}/extend` with `ttl`, counted from now
+pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::Edit).await?;
+    let typed = || fields.text(ttl::TTL).to_owned();
+    let end = match ttl::end(&ctx, c.engine, &fields) {
+        Ok(end) => end,
+        Err(why) => return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, typed(), Some(why))),
+    };
+    match lifetime::extend(ctx.app(), &c, end, &ctx.actor()).await {
+        Ok(()) => {
+            let said = match end {
+                Some(at) => format!("The database now expires {}.", Moment::new(at, ctx.now()).ago),
+                None => "The database no longer expires.".to_owned(),
+            };
+            Ok(to(&urls::database(&c.name), Some(Flash::ok(said))))
+        }
+        Err(e) => match ctx.refused("container.extend", Some(&c), e).await {
+            AppError::Conflict(why) => page_with(StatusCode::CONFLICT, &view(&ctx, &c, typed(), Some(why))),
+            e => Err(e),
+        },
+    }
+}

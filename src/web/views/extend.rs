@@ -1,0 +1,26 @@
+//! `/containers/{name}/extend`.
+
+use askama::Template;
+
+use super::container::ContainerHead;
+use super::frame::Frame;
+use crate::web::views::elements::field::Field;
+use crate::web::views::elements::format::Moment;
+
+/// The form that sets the end of a database.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/extend.html")]
+pub struct ExtendPage {
+    /// The page frame.
+    pub frame: Frame,
+    /// Title, state, actions and tabs.
+    pub head: ContainerHead,
+    /// When it expires so far.
+    pub ends: Option<Moment>,
+    /// URL the form is sent to.
+    pub action: String,
+    /// `ttl`.
+    pub field: Field,
+    /// Link back.
+    pub back_href: String,
+}

@@ -1,0 +1,14 @@
+//! Dumps: what a backup contains, from which sources, and what must not count as one.
+
+pub mod cycle;
+pub mod encryption;
+mod ended;
+pub mod failed_dumps;
+pub mod final_backup;
+pub mod frozen_copy;
+pub mod mariadb;
+pub mod mariadb_disturbed;
+pub mod mariadb_outside;
+pub mod retention;
+pub mod schedules;
+pub mod unusual;

@@ -1,0 +1,10 @@
+//! Restores: into new databases, in place, in part; and their comparison with the backup.
+
+pub mod altered_manifests;
+pub mod definitions;
+pub mod definitions_others;
+pub mod in_place;
+pub mod partial;
+pub mod partial_second_attempt;
+pub mod postgres_cases;
+pub mod restore_script;

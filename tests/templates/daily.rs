@@ -1,0 +1,70 @@
+//! The nightly import, and dumps that are still being written.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DurationRound, TimeDelta, Timelike, Utc};
+use serde_json::json;
+
+use super::{dumps, portal_with, settled, sql, update, write};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_changed_is_imported_at_the_configured_hour_and_not_before() {
+    // In the middle of an hour, so that the test does not run into the next one.
+    let half_past = Utc::now().duration_trunc(TimeDelta::hours(1)).expect("an hour") + TimeDelta::minutes(30);
+    let hour = move |config: &mut mydb::config::Config| {
+        let at = half_past + TimeDelta::hours(3);
+        config.templates.hour = Some(at.with_timezone(&config.backups.window.zone).hour());
+    };
+    let portal = portal_with(hour).await;
+    let api = portal.token(&portal.admin().await).await;
+    write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
+    let run = async |result: &str| {
+        portal.sql("update schedule set result = null, next_run = now() - interval '1 day' where name = 'templates'");
+        portal
+            .until("select coalesce(result::text, '') from schedule where name = 'templates'", |said| {
+                said.contains(result)
+            })
+            .await;
+    };
+    let set = |hours| portal.clock.shift((half_past + TimeDelta::hours(hours) - Utc::now()).num_seconds());
+    set(2);
+    run("it is not the hour").await;
+    assert_eq!(portal.sql("select count(*) from template"), "0");
+    set(3);
+    run("shop").await;
+    settled(&portal).await;
+    let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
+    assert_eq!(shop["version"], json!(1), "{shop}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_is_still_being_written_is_left_alone_until_it_is_complete() {
+    let portal = portal_with(|config| config.templates.settle = Duration::from_millis(400)).await;
+    let api = portal.token(&portal.admin().await).await;
+    write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
+    let over = Arc::new(AtomicBool::new(false));
+    let (path, end) = (dumps(&portal).join("shop.sql"), over.clone());
+    let writer = std::thread::spawn(move || {
+        let mut file = std::fs::File::options().append(true).open(path).expect("the dump");
+        let mut written = 0;
+        while !end.load(Ordering::Relaxed) {
+            writeln!(file, "insert into mice values ({written});").expect("written");
+            written += 1;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        written
+    });
+    let asked = tokio::spawn(async move {
+        update(&portal, &api).await;
+        (portal, api)
+    });
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    over.store(true, Ordering::Relaxed);
+    let written = writer.join().expect("it wrote to the end");
+    let (_portal, api) = asked.await.expect("the import ends");
+    let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
+    assert_eq!((&shop["version"], &shop["versions"][0]["report"]["rows"]), (&json!(1), &json!(written)), "{shop}");
+}
