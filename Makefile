@@ -17,7 +17,7 @@ down: ## stop the portal running in the background
 stop-all: ## stop the portal and this instance's containers; data is kept
 	@dev/down.sh --all
 
-test: ## run all tests, with everything they need
+test: ## run all tests, with everything they need; QUICK=1 leaves out the long ones
 	@dev/test.sh $(ARGS)
 
 check: ## check format, lints, documentation, dependencies, scripts and the compose file

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test.sh [ARGUMENT…]: runs all tests, after installing what they need; arguments go to cargo test. Cleans up even after
-# a failure. BENCH=1 runs the benchmarks in the same environment.
+# a failure. QUICK=1 leaves out the tests marked as long. BENCH=1 runs the benchmarks in the same environment.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
 cd "$ROOT"
@@ -66,11 +66,14 @@ else
   if [ $# -gt 0 ]; then
     cargo test --locked --all-targets "$@" 9>&-
   else
+    # Two ignored tests run only by name: one makes pictures and checks nothing, the other takes half an hour.
+    long=(--include-ignored --skip screenshots::screenshots --skip storage::trees::ten_million_entries)
+    [ -z "${QUICK:-}" ] || long=()
     # Browser tests run alone: the browser drops its connections whenever a container starts on the machine, and other
     # tests start containers all the time.
     rc=0
     # More threads than processors: the tests mostly wait for servers.
-    cargo test --locked --all-targets 9>&- -- --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
+    cargo test --locked --all-targets 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
     cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
     exit $rc
   fi

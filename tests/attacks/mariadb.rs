@@ -251,6 +251,7 @@ async fn nothing_of_a_mariadb_runs_with_more_rights_than_its_owner_s() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn nor_of_an_older_mariadb_and_in_its_upgrade() {
     Box::pin(trapped("docker.io/library/mariadb:10.11", Some("docker.io/library/mariadb:11.8"))).await;
 }

@@ -197,6 +197,7 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn nothing_of_a_mongodb_owners_climbs_in_a_load_and_a_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = lab(&portal).await;

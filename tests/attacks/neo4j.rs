@@ -174,6 +174,7 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn nothing_of_a_neo4j_owners_climbs_in_a_load_and_a_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = lab(&portal).await;
@@ -207,6 +208,7 @@ async fn users(portal: &TestPortal, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;

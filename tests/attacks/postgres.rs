@@ -140,6 +140,7 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn nothing_of_an_owners_runs_with_more_rights_in_an_upgrade_from_15_a_load_and_a_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;

@@ -119,11 +119,13 @@ async fn of_a_mariadb() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn of_a_mongodb() {
     journey(EngineKind::Mongodb, "docker.io/library/mongo:6.0", "standard").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn of_a_neo4j() {
     journey(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "cow").await;
 }

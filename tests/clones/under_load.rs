@@ -98,11 +98,13 @@ async fn a_clone_of_a_busy_mariadb_is_a_prefix_of_its_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_clone_of_a_busy_mongodb_is_a_prefix_of_its_commits() {
     a_prefix(EngineKind::Mongodb, "docker.io/library/mongo:6.0", "cow").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_clone_of_a_busy_neo4j_is_a_prefix_of_its_commits() {
     a_prefix(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "cow").await;
 }

@@ -164,6 +164,7 @@ async fn hostile_dumps_do_nothing_outside_their_database() {
 
 /// A template of each engine, with a script that is run before it is complete.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn each_engine_has_templates() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;

@@ -173,6 +173,7 @@ async fn postgres_goes_the_whole_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn mariadb_goes_the_whole_way() {
     let (engine, old) = (EngineKind::Mariadb, "docker.io/library/mariadb:10.11");
     let new = "docker.io/library/mariadb:11.8";
@@ -187,6 +188,7 @@ async fn mariadb_goes_the_whole_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn mongodb_goes_the_whole_way() {
     let image = "docker.io/library/mongo:6.0";
     let journey = Journey::begin(&[image]).await;
@@ -195,6 +197,7 @@ async fn mongodb_goes_the_whole_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn neo4j_goes_the_whole_way() {
     let (engine, image) = (EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community");
     let journey = Journey::begin(&[image]).await;

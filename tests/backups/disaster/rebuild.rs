@@ -113,6 +113,7 @@ fn forget_admin_backups(portal: &TestPortal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
     let configure = |config: &mut mydb::config::Config| {
         store(config);

@@ -182,6 +182,7 @@ async fn a_mariadb_comes_back_as_it_was_with_and_without_the_portal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn an_older_mariadb_comes_back_as_it_was() {
     Box::pin(there_and_back("docker.io/library/mariadb:10.11", false)).await;
 }

@@ -126,6 +126,7 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn very_many_tables_and_big_values_come_back_whole() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

@@ -230,6 +230,7 @@ async fn a_database_of_a_mariadb_comes_back_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_collection_of_a_mongodb_comes_back_by_itself() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
