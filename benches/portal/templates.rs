@@ -5,6 +5,7 @@
 //! timed (10), `DB4SCI_BENCH_TEMPLATE_IMPORTS` the number of imports (3), and `DB4SCI_BENCH_TEMPLATE_COPIES` the number of
 //! databases whose space is measured (50).
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,7 +48,7 @@ fn write_dump(path: &Path, mib: u64) {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;
-                body.push_str(&format!("{state:016x}"));
+                write!(body, "{state:016x}").expect("a string grows");
             }
             let comma = if row == 0 { "" } else { "," };
             write!(out, "{comma}({},'{body}')", statement * 500 + row).expect("written");

@@ -216,7 +216,7 @@ async fn collections_as_json_lines_and_csv_are_loaded() {
     let kept =
         "{\"_id\": \"word\", \"value\": \"from JSON\"}\n{\"_id\": \"other\", \"value\": {\"$numberLong\": \"7\"}}\n";
     file(&portal, "lab", "kept.jsonl", kept);
-    let rows: String = (0..3000).map(|n| format!("{n},m{n},{}.5,1,2,3,4,5,6,7\n", n % 40)).collect();
+    let rows = (0..3000).map(|n| format!("{n},m{n},{}.5,1,2,3,4,5,6,7\n", n % 40)).collect::<Vec<_>>().concat();
     let header = "id,name,weight,a,b,c,d,e,f,g\n";
     let mice = flate2_of(&format!("{header}{rows}"));
     file(&portal, "lab", "mice.csv.gz", &mice);

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(found[1].1.get_i64("n").ok(), Some(7));
         let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
         assert_eq!(read("mice.jsonl.zst", &packed).unwrap(), found);
-        let many: String = (0..2500).map(|n| format!("{{\"_id\": {n}}}\n")).collect();
+        let many = (0..2500).map(|n| format!("{{\"_id\": {n}}}\n")).collect::<Vec<_>>().concat();
         assert_eq!(read("mice.json", many.as_bytes()).unwrap().len(), 2500);
     }
 
