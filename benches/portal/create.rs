@@ -103,7 +103,8 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
     login(place, begin, state).await
 }
 
-async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
+/// Runs an empty server with `docker run`; returns the seconds until the user's login works. It is removed then.
+pub(super) async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
     let label = format!("db4sci.instance={instance}");
     let (env, ports, dbname, dbuser) = by_hand_options(engine);
     let mut args: Vec<String> =

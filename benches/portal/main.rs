@@ -28,6 +28,7 @@ mod idle_databases;
 mod pages;
 mod process;
 mod table;
+mod templates;
 
 use table::Table;
 
@@ -38,7 +39,7 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut table = Table::default();
-    // Arguments after `--` select what is measured: pages, idle, idle-databases, backup, backup-lists, clones, create, or an image's label.
+    // Arguments after `--` select what is measured: pages, idle, idle-databases, backup, backup-lists, clones, templates, create, or an image's label.
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| w == name);
     runtime.block_on(async {
@@ -56,6 +57,9 @@ fn main() {
         }
         if wanted("clones") {
             Box::pin(clones::measure(&mut table)).await;
+        }
+        if wanted("templates") {
+            Box::pin(templates::measure(&mut table)).await;
         }
         // Takes an hour and measures the whole host, so it is only run by name.
         let idle = |label: &str| words.iter().any(|w| w == "idle-databases" || w == &format!("idle-databases-{label}"));

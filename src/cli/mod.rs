@@ -77,7 +77,12 @@ enum Command {
     /// List, remove, audit, register, download and lock backups
     #[command(subcommand)]
     Backup(backup::BackupCommand),
-    /// Remove expired, dead or unhealthy databases; the running portal does the work. Exit code 0 if none failed
+    /// Remove expired, dead or unhealthy databases; the running portal does the work
+    #[command(
+        after_help = "Exit code: 0 if there is nothing to remove, or the removal of everything shown was enqueued or put \
+                            off for the reason shown; 1 if at least one could not be enqueued, or mydb_admin is unavailable; \
+                            2 if no filter is given"
+    )]
     Reaper(enqueue::reaper::ReaperOptions),
     /// Manage backup targets
     #[command(subcommand)]

@@ -96,14 +96,22 @@ async fn take_over_with(
 /// # Errors
 /// As for [`take_over`].
 pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<(String, Vec<String>), StepError> {
-    let (app, kind) = (&w.app, sealed.blueprint.image.engine);
+    let app = &w.app;
     w.progress("Recovering the copy in an isolated server").await;
     let id = sealed.launch(app).await?;
-    let plan = sealed.blueprint.plan();
-    let server = ServerHandle { id: &id, spec: plan.clone(), engine: engine_backup(kind)? };
-    rights::nobody_gained(app, &server).await?;
-    let found = found(&printed(app, &id, &kind.engine().cut_off(&plan)).await?);
+    let found = cut_off(app, sealed, &id).await?;
     Ok((id, found))
+}
+
+/// Ends what would write elsewhere in the data of a running sealed server. Returns what was ended.
+///
+/// # Errors
+/// If somebody has more rights in the data than the owner of a database.
+pub(crate) async fn cut_off(app: &App, sealed: &SealedServer, id: &str) -> Result<Vec<String>, StepError> {
+    let (plan, kind) = (sealed.blueprint.plan(), sealed.blueprint.image.engine);
+    let server = ServerHandle { id, spec: plan.clone(), engine: engine_backup(kind)? };
+    rights::nobody_gained(app, &server).await?;
+    Ok(found(&printed(app, id, &kind.engine().cut_off(&plan)).await?))
 }
 
 /// Replaces the passwords in a recovered copy: `there` is the administrator's current one, and then come the new ones of

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::definition::{DefinitionSplitter, ReportedDefinition};
+use crate::engine::documents::Documents;
 use crate::engine::part::{Count, DumpMode, NEO4J_DATABASE, Part};
 use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPart, StageInput};
 use crate::engine::spec::{ExecSpec, ServerSpec, Tool};
@@ -103,10 +104,21 @@ fn beginning(line: &str) -> &str {
     line.get(..line.floor_char_boundary(200)).unwrap_or(line)
 }
 
+/// In which form a dump arrives at the tool that loads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadForm {
+    /// Statements.
+    Statements,
+    /// An archive.
+    Archive,
+    /// A tar archive of a directory that the tool reads.
+    Directory,
+}
+
 /// How to load an uploaded dump, as the user of the database.
 pub struct LoadPlan<'a> {
-    /// Whether the dump is an archive rather than statements.
-    pub archive: bool,
+    /// In which form it arrives.
+    pub form: LoadForm,
     /// The user's password.
     pub password: &'a SecretString,
     /// A random word that disables the client's own commands while it reads statements written by others.
@@ -147,6 +159,11 @@ pub trait EngineBackup: Sync {
     /// A command that creates `load.database`, in addition to the first database, as its user. `None` if a user can
     /// have only one database.
     fn create_extra_database(&self, _plan: &ServerSpec<'_>, _load: &LoadPlan<'_>) -> Option<ExecSpec> {
+        None
+    }
+    /// A conversation that loads documents into `load.database`, as the user of the database. `None` if the engine stores no
+    /// documents.
+    fn load_documents(&self, _plan: &ServerSpec<'_>, _load: &LoadPlan<'_>, _documents: Documents) -> Option<ExecSpec> {
         None
     }
     /// A command that runs a script from its standard input as the user of the database, and ends at its first error.

@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod cut_off;
 pub mod definition;
 pub mod description;
+pub mod documents;
 pub(crate) mod mariadb;
 mod mongodb;
 mod neo4j;

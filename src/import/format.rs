@@ -41,7 +41,14 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
     if head.starts_with(b"PGDMP") {
         return match head.get(10) {
             Some(1) => Ok(dump(Format::PgCustom, archive_version(head))),
-            _ => Err("This pg_dump archive is not in custom format. Create one with pg_dump -Fc.".to_owned()),
+            // The table of contents of a directory, without the rest of it.
+            Some(5) => {
+                Err("This is toc.dat of a pg_dump directory. Send a tar archive of the whole directory.".to_owned())
+            }
+            _ => Err(
+                "This is toc.dat, one of the files of a pg_dump directory. Send a tar archive of the whole directory."
+                    .to_owned(),
+            ),
         };
     }
     if head.starts_with(&archive::MAGIC) {
@@ -57,6 +64,9 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
         // The text may be cut within a character, or contain another encoding further on.
         Err(e) => first.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
     };
+    if wanted == Some(EngineKind::Mongodb) && !first.contains(&0) && is_collection(text) {
+        return Ok(dump(Format::MongoFiles, None));
+    }
     if first.contains(&0) || !is_sql(text) {
         return Err(describe(head));
     }
@@ -108,6 +118,13 @@ fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     })
 }
 
+/// Whether a text starts like JSON lines, or like CSV with the names of fields.
+fn is_collection(text: &str) -> bool {
+    let first = text.trim_start().lines().next().unwrap_or_default();
+    first.starts_with('{')
+        || (first.contains(',') && !first.starts_with(['<', '[', '%', '-', '#', '/']) && !first.ends_with(';'))
+}
+
 /// Whether a text starts with an SQL statement, judged by its first word.
 fn is_sql(text: &str) -> bool {
     const WORDS: [&str; 16] = [
@@ -138,7 +155,7 @@ fn looks_like_postgres(text: &str) -> bool {
 }
 
 /// The server's version in the header of a pg_dump archive.
-fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn archive_version(head: &[u8]) -> Option<(u32, u32)> {
     let minor = *head.get(6)?;
     let width = usize::from(*head.get(8)?);
     let mut at = 11;
@@ -215,6 +232,14 @@ mod tests {
         assert_eq!(of("create table `t` (i int);").unwrap().format, Format::MariaSql);
         assert_eq!(of("create table t (i int) engine=InnoDB;").unwrap().format, Format::MariaSql);
         assert_eq!(of("insert into t values ('engine=1');").unwrap().format, Format::PgPlain);
+        let of_mongo =
+            |text: &str| of_head(text.as_bytes(), Packing::None, Some(EngineKind::Mongodb)).map(|d| d.format);
+        for text in ["name,age\nada,36\n", "{\"a\": 1}\n", "\"name\",\"age\"\nada,36\n"] {
+            assert_eq!(of_mongo(text), Ok(Format::MongoFiles), "{text}");
+        }
+        for text in ["[{\"a\": 1}]", "<html>", "-- a comment\nselect 1;", "create table t (i int);"] {
+            assert_ne!(of_mongo(text), Ok(Format::MongoFiles), "{text}");
+        }
         let neutral = |engine| of_head(b"create table t (i int);", Packing::None, Some(engine)).unwrap().format;
         assert_eq!(neutral(EngineKind::Mariadb), Format::MariaSql);
         assert_eq!(neutral(EngineKind::Postgres), Format::PgPlain);

@@ -11,14 +11,18 @@ use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
 use crate::backup::rights::nobody_gained;
 use crate::backup::server_handle::ServerHandle;
+use crate::config::Tier;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::engine::ServerSpec;
-use crate::engine::backup::{EngineBackup, LoadPlan};
-use crate::import::run_tool::{DumpFile, pour};
+use crate::engine::backup::{EngineBackup, LoadForm, LoadPlan};
+use crate::import::dump_file::DumpFile;
+use crate::import::files::scratch;
+use crate::import::read_meter::most_unpacked;
+use crate::import::run_tool::pour;
 use crate::import::selection::{LoadTarget, places, shown, targets};
 use crate::import::staging;
-use crate::manifest::dump::LoadReport;
+use crate::manifest::dump::{Dump, LoadReport};
 use crate::provision::container::find;
 use crate::provision::{create, rotate_password};
 use crate::queue::context::StepContext;
@@ -63,6 +67,9 @@ async fn check_storage(w: &StepContext) -> Result<(), StepError> {
 
 /// Resets the dump so that it can be loaded again.
 async fn again(w: &StepContext) -> Result<(), StepError> {
+    if let Ok(row) = row(w).await {
+        clear(w, &row).await?;
+    }
     let mut db = w.app.db.acquire().await?;
     Ok(dumps::again(&mut db, w.container_id()?).await?)
 }
@@ -76,13 +83,35 @@ pub(super) async fn row(w: &StepContext) -> Result<DumpRow, StepError> {
 
 /// The path of the dump's file.
 pub(super) fn path(w: &StepContext, row: &DumpRow) -> Result<PathBuf, StepError> {
+    Ok(staging::file(&w.app.config, tier(w, row)?, row.id, row.account_id))
+}
+
+fn tier<'a>(w: &'a StepContext, row: &DumpRow) -> Result<&'a Tier, StepError> {
     let tier = w.app.config.tier(&row.tier);
-    let tier = tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” no longer exists.", row.tier)))?;
-    Ok(staging::file(&w.app.config, tier, row.id, row.account_id))
+    tier.ok_or_else(|| StepError::Fail(format!("The storage tier “{}” no longer exists.", row.tier)))
+}
+
+/// An uploaded dump.
+pub(super) fn uploaded<'a>(
+    w: &StepContext,
+    row: &DumpRow,
+    (dump, path): (&'a Dump, PathBuf),
+) -> Result<DumpFile<'a>, StepError> {
+    let (config, tier) = (&w.app.config, tier(w, row)?);
+    let most = most_unpacked(config.backups.upload_max, &path);
+    Ok(DumpFile { dump, path, name: row.name.clone(), scratch: scratch::dir(config, tier, row.id), most })
+}
+
+/// Removes the files that were unpacked from the dump.
+async fn clear(w: &StepContext, row: &DumpRow) -> Result<(), StepError> {
+    let Ok(tier) = tier(w, row) else { return Ok(()) };
+    let gone = scratch::remove(&w.app.config, tier, row.id).await;
+    gone.map_err(|e| StepError::Retry(format!("The unpacked dump cannot be removed: {e}.")))
 }
 
 /// Removes the dump's file.
 pub(super) async fn forget(w: &StepContext) -> Result<(), StepError> {
+    clear(w, &row(w).await?).await?;
     let Ok(path) = path(w, &row(w).await?) else { return Ok(()) };
     match tokio::fs::remove_file(&path).await {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -134,14 +163,20 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let places = places(&targets, &row.databases.0);
     // Create all databases before loading any, because statements of one may refer to another.
     for target in targets.iter().filter(|target| target.further) {
-        let load = LoadPlan { archive: false, password: &password, lock: "", source: None, database: &target.database };
+        let load = LoadPlan {
+            form: LoadForm::Statements,
+            password: &password,
+            lock: "",
+            source: None,
+            database: &target.database,
+        };
         let make = engine
             .create_extra_database(&plan, &load)
             .ok_or_else(|| StepError::Fail(format!("{} cannot create additional databases here.", c.engine.label())))?;
         run(app.runtime.as_ref(), &id, &make, None, &AtomicU64::new(0)).await?;
     }
     for target in targets {
-        let file = DumpFile::uploaded(app, &dump, file.clone());
+        let file = uploaded(w, row, (&dump, file.clone()))?;
         report.join(pour(w, file, (&id, &plan), (&password, &target, &places)).await?);
         if target.source != target.database && !target.source.is_empty() {
             report

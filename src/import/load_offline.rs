@@ -10,8 +10,8 @@ use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
-use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, wanted};
-use crate::import::run_tool::{DumpFile, pour};
+use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, uploaded, wanted};
+use crate::import::run_tool::pour;
 use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
 use crate::provision::container::find;
@@ -67,7 +67,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
     let sealed = sealed(w).await?;
     let (plan, dump) = (sealed.blueprint.plan(), row.dump());
     for target in wanted(&row, plan.dbname.as_str()) {
-        let file = DumpFile::uploaded(app, &dump, path(w, &row)?);
+        let file = uploaded(w, &row, (&dump, path(w, &row)?))?;
         pour(w, file, (&id, &plan), (&SecretString::default(), &target, &DatabasePlaces::default())).await?;
     }
     w.progress("Checking what was loaded").await;

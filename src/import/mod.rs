@@ -2,7 +2,10 @@
 //! own image, as its own user. Failed statements are reported.
 
 pub mod archive;
+pub mod content;
+pub mod dump_file;
 pub mod encoding;
+pub mod files;
 pub mod format;
 pub mod load;
 pub mod load_offline;

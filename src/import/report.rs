@@ -49,9 +49,9 @@ impl<'a> OutputCollector<'a> {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         match self.format {
-            Format::MongoArchive => self.mongo(&text),
-            Format::PgPlain | Format::MariaSql => self.sql(&text),
-            Format::PgCustom | Format::Neo4jDump => self.archive(&text),
+            Format::MongoArchive | Format::MongoFiles => self.mongo(&text),
+            Format::PgPlain | Format::MariaSql | Format::MariaDirectory => self.sql(&text),
+            Format::PgCustom | Format::PgDirectory | Format::Neo4jDump => self.archive(&text),
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a> OutputCollector<'a> {
         if is_error {
             let (line, statement) = sent.map(|s| (s.line, s.text)).unzip();
             let text = cut(words, LONGEST);
-            self.fail(LoadFailure { line, text, statement: statement.unwrap_or_default(), detail: String::new() });
+            self.fail(LoadFailure { line, text, statement: statement.unwrap_or_default(), ..LoadFailure::default() });
         }
     }
 

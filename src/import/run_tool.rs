@@ -11,19 +11,23 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::app::App;
 use crate::backup::engine_backup;
-use crate::domain::quantity::ByteSize;
 use crate::domain::stream_error::StreamError;
 use crate::engine::ServerSpec;
-use crate::engine::backup::LoadPlan;
-use crate::import::read_meter::{BytesRead, most_unpacked};
+use crate::engine::backup::{LoadForm, LoadPlan};
+use crate::import::content::open;
+use crate::import::dump_file::{DumpFile, tell};
+use crate::import::files::insert::insert;
+use crate::import::files::list::DumpFiles;
+use crate::import::files::pg_directory;
+use crate::import::files::script::Script;
+use crate::import::read_meter::BytesRead;
 use crate::import::report::OutputCollector;
-use crate::import::scan::{CUT, is_whole, open};
+use crate::import::scan::{CUT, is_whole};
 use crate::import::selection::LoadTarget;
 use crate::import::send_sql::{LeftOut, Out, SendOptions, send};
 use crate::import::sent_statements::LoadProgress;
-use crate::manifest::dump::{Dump, Format, LoadReport};
+use crate::manifest::dump::{Dump, Format, LoadFailure, LoadReport};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input};
@@ -35,23 +39,14 @@ const SILENCE: Duration = Duration::from_secs(6 * 3600);
 /// Maximum number of chunks of 64 KiB between reading and sending.
 const WAITING: usize = 16;
 
-/// A dump in a file.
-#[derive(Debug, Clone)]
-pub(crate) struct DumpFile<'a> {
-    /// Its format.
-    pub(crate) dump: &'a Dump,
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Maximum bytes, decompressed.
-    pub(crate) most: u64,
-}
-
-impl<'a> DumpFile<'a> {
-    /// An uploaded dump.
-    pub(super) fn uploaded(app: &App, dump: &'a Dump, path: PathBuf) -> Self {
-        let most = most_unpacked(app.config.backups.upload_max, &path);
-        Self { dump, path, most }
-    }
+/// The content of a dump.
+enum DumpSource {
+    /// One file.
+    File(PathBuf),
+    /// Files with statements.
+    Script(Box<Script>),
+    /// Files for a tool that reads a directory.
+    Directory(DumpFiles),
 }
 
 /// Runs the tool that loads a dump in the container `id`, and reports the failures from its output.
@@ -63,6 +58,10 @@ pub(crate) async fn pour(
 ) -> Result<LoadReport, StepError> {
     let app = &w.app;
     let engine = engine_backup(plan.image.engine)?;
+    let files = file.files().await?;
+    if file.dump.format == Format::MongoFiles {
+        return insert(w, (file, files), (id, plan), (password, target)).await;
+    }
     let missing = plan.tools.missing(engine.load_tools());
     if !missing.is_empty() {
         return Err(StepError::Fail(format!(
@@ -73,14 +72,28 @@ pub(crate) async fn pour(
     }
     // The author of the dump cannot know this word, so nothing in the dump can unlock the client's commands.
     let lock = hex::encode(app.random.bytes::<16>());
-    let DumpFile { dump, path, most } = file;
-    let archive = dump.format == Format::PgCustom;
+    let DumpFile { dump, path, most, .. } = file;
+    let (form, spoken) = match dump.format {
+        Format::PgDirectory => (LoadForm::Directory, Format::PgCustom),
+        Format::MariaDirectory => (LoadForm::Statements, Format::MariaSql),
+        Format::PgCustom => (LoadForm::Archive, Format::PgCustom),
+        format => (LoadForm::Statements, format),
+    };
     let source = Some(target.source.as_str()).filter(|s| !s.is_empty());
-    let load = LoadPlan { archive, password, lock: &lock, source, database: &target.database };
+    let load = LoadPlan { form, password, lock: &lock, source, database: &target.database };
     let exec = engine.load(plan, &load);
     let (progress, passed) = (Arc::new(LoadProgress::default()), BytesRead::default());
-    let reading = DumpReader { most, file: path, passed: passed.clone() };
-    let rules = (dump.format == Format::MariaSql).then(|| RewriteRules {
+    let content = match files {
+        Some(files) if form == LoadForm::Directory => DumpSource::Directory(files),
+        Some(files) => {
+            let script = Script::new(&files, &target.source, most, passed.clone()).map_err(StepError::Fail)?;
+            DumpSource::Script(Box::new(script))
+        }
+        None => DumpSource::File(path),
+    };
+    let lines = if let DumpSource::Script(script) = &content { Some(script.places()) } else { None };
+    let reading = DumpReader { most, content, passed: passed.clone() };
+    let rules = (spoken == Format::MariaSql).then(|| RewriteRules {
         account: (plan.dbuser.to_string(), "%".to_owned()),
         collations: true,
         pass: StatementScope::All,
@@ -93,7 +106,7 @@ pub(crate) async fn pour(
         rules,
     });
     let (input, reading) = reading.begin(dump.clone(), what, progress.clone());
-    let mut collector = OutputCollector::new(dump.format, &progress);
+    let mut collector = OutputCollector::new(spoken, &progress);
     let loading = async {
         let mut pieces = app.runtime.exec_stream(id, &exec, Some(input)).await?;
         loop {
@@ -121,6 +134,10 @@ pub(crate) async fn pour(
         .map_err(|e| StepError::Fail(format!("Reading the dump was interrupted: {e}.")))?
         .map_err(StepError::Fail)?;
     let (mut report, words) = collector.done();
+    report.format = Some(dump.format);
+    if let Some(lines) = lines {
+        report.failures.iter_mut().for_each(|failure| lines.resolve(failure));
+    }
     report.told.extend(left_out.told);
     if left_out.count > 0 {
         let (count, first) = (left_out.count, left_out.first.join("; "));
@@ -133,23 +150,14 @@ pub(crate) async fn pour(
     if engine.loaded(code, &words) {
         return Ok(report);
     }
-    let first = report.failures.first().map(|f| f.text.clone()).unwrap_or_default();
+    let first = report.failures.first().map(LoadFailure::sentence).unwrap_or_default();
     let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     Err(StepError::Fail(format!("The dump could not be loaded completely: {said}")))
 }
 
-/// Reports the progress until cancelled.
-async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);
-        w.progress(&format!("{} of the dump loaded", ByteSize(bytes))).await;
-    }
-}
-
 /// Reads a dump's file and sends its content.
 struct DumpReader {
-    file: PathBuf,
+    content: DumpSource,
     most: u64,
     passed: BytesRead,
 }
@@ -185,7 +193,15 @@ impl DumpReader {
         let cut = |e: std::io::Error| {
             format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again.")
         };
-        let content = open(&self.file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
+        let file = match (self.content, what) {
+            (DumpSource::File(file), _) => file,
+            (DumpSource::Script(script), Some(what)) => return send(script, what, progress, out),
+            (DumpSource::Directory(files), _) => {
+                return pg_directory::send(&files, self.most, &self.passed, out).map(|()| LeftOut::default());
+            }
+            (DumpSource::Script(_), None) => return Err("Its format is unknown.".to_owned()),
+        };
+        let content = open(&file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
         let left_out = match what {
             Some(what) => send(content.from, what, progress, out)?,
             None => {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::io::{Cursor, Read};
-use std::path::Path;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -10,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::domain::engine::EngineKind;
 use crate::import::encoding::{Encoding, decoded};
+use crate::import::files::unpack::{is_tar, look};
 use crate::import::format::{ENDS, LOOK, of_head};
 use crate::import::read_meter::{BytesRead, CountedReader, MeasuredReader, Tail};
 use crate::import::unsupported::broken_by_redirection;
@@ -27,27 +27,6 @@ pub struct ReadLimits {
     pub most: u64,
     /// The requested engine, to which statements in a common dialect are attributed.
     pub wanted: Option<EngineKind>,
-}
-
-/// A dump's content, decompressed, and converted to UTF-8 if it is text.
-pub struct DumpContent {
-    /// The original encoding of the text.
-    pub encoding: Encoding,
-    /// The reader of the content.
-    pub from: Box<dyn Read + Send>,
-    /// The end of the content.
-    pub tail: Tail,
-}
-
-/// Opens a dump stored in a file.
-pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
-    let packed = BytesRead::default();
-    let from = packing.unpacked(Box::new(CountedReader(std::fs::File::open(path)?, packed.clone())))?;
-    let measured = MeasuredReader::new(from, most, packed, passed);
-    let tail = measured.tail();
-    let (encoding, from) =
-        if text { decoded(Box::new(measured))? } else { (Encoding::Plain, Box::new(measured) as Box<dyn Read + Send>) };
-    Ok(DumpContent { encoding, from, tail })
 }
 
 /// Recognises the dump in `from`. Reads it to the end if its content must be examined.
@@ -72,6 +51,10 @@ pub fn recognise(mut from: Box<dyn Read + Send>, limits: ReadLimits) -> Result<D
     let mut first = Vec::new();
     whole.by_ref().take(LOOK).read_to_end(&mut first).map_err(unpacked)?;
     let whole: Box<dyn Read + Send> = Box::new(Cursor::new(first.clone()).chain(whole));
+    // Neo4j's own files are told apart below.
+    if is_tar(&first) && !first.windows(9).any(|w| w == b"neostore.") {
+        return look(whole, packing);
+    }
     let encoding = Encoding::of(&first);
     let mut text = Vec::new();
     if encoding != Encoding::Plain {

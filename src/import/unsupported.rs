@@ -31,10 +31,9 @@ pub fn describe(head: &[u8]) -> String {
     let known = KINDS.iter().find(|(magic, ..)| head.starts_with(magic));
     let kind = match known {
         Some((_, kind, todo)) => Some((*kind, *todo)),
-        None if head.get(257..262) == Some(b"ustar".as_slice()) => Some((
-            "a tar archive",
-            "Extract it and upload the dump itself. For PostgreSQL, use pg_dump -Fc instead of -Ft or -Fd.",
-        )),
+        None if head.get(257..262) == Some(b"ustar".as_slice()) => {
+            Some(("a tar archive", "Extract it and upload the dump itself."))
+        }
         None => None,
     };
     if let Some((kind, todo)) = kind {

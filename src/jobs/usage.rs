@@ -7,9 +7,11 @@ use uuid::Uuid;
 use crate::admin_db::containers::usage::TierUsage;
 use crate::admin_db::containers::{Container, snapshots, usage};
 use crate::admin_db::templates::versions;
+use crate::admin_db::templates::versions::VersionStatus;
 use crate::admin_db::{containers, dumps};
 use crate::app::App;
 use crate::config::Tier;
+use crate::import::files::scratch;
 use crate::import::staging;
 use crate::storage::error::StorageError;
 use crate::storage::{DataDir, capacity, unavailable_reason};
@@ -135,9 +137,13 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
     let now = app.clock.now();
     let (failed, asked) = (now - app.config.backups.upload_keep, now - staging::ABANDONED);
     dumps::forget_asked(&mut db, asked).await?;
-    let waiting = dumps::waiting(&mut db, failed, asked).await?;
+    let mut waiting = dumps::waiting(&mut db, failed, asked).await?;
+    let importing = versions::existing(&mut db).await?.into_iter();
+    let importing = importing.filter(|v| v.status() == VersionStatus::Importing).map(|v| v.id);
     drop(db);
     staging::sweep(&app.config, &waiting);
+    waiting.extend(importing);
+    scratch::sweep(&app.config, &waiting, staging::ABANDONED);
     Ok(serde_json::json!({ "databases": rows.len(), "tiers": app.config.storage.len() }))
 }
 

@@ -63,15 +63,21 @@ pub enum Format {
     MongoArchive,
     /// A `neo4j-admin` dump.
     Neo4jDump,
+    /// The directory of `pg_dump -Fd`, or a tar archive of it.
+    PgDirectory,
+    /// The directory of mydumper, or a tar archive of it.
+    MariaDirectory,
+    /// Collections as JSON lines or CSV: one file, a directory, or a tar archive of one.
+    MongoFiles,
 }
 
 impl Format {
     /// The engine that loads it.
     pub fn engine(self) -> EngineKind {
         match self {
-            Self::PgCustom | Self::PgPlain => EngineKind::Postgres,
-            Self::MariaSql => EngineKind::Mariadb,
-            Self::MongoArchive => EngineKind::Mongodb,
+            Self::PgCustom | Self::PgPlain | Self::PgDirectory => EngineKind::Postgres,
+            Self::MariaSql | Self::MariaDirectory => EngineKind::Mariadb,
+            Self::MongoArchive | Self::MongoFiles => EngineKind::Mongodb,
             Self::Neo4jDump => EngineKind::Neo4j,
         }
     }
@@ -80,9 +86,14 @@ impl Format {
     pub fn dialect(self) -> Option<Dialect> {
         match self {
             Self::PgPlain => Some(Dialect::Postgres),
-            Self::MariaSql => Some(Dialect::Mysql),
+            Self::MariaSql | Self::MariaDirectory => Some(Dialect::Mysql),
             _ => None,
         }
+    }
+
+    /// Whether it may consist of several files.
+    pub fn is_files(self) -> bool {
+        matches!(self, Self::PgDirectory | Self::MariaDirectory | Self::MongoFiles)
     }
 
     /// Description for people.
@@ -93,6 +104,9 @@ impl Format {
             Self::MariaSql => "a MariaDB SQL script",
             Self::MongoArchive => "a mongodump archive",
             Self::Neo4jDump => "a neo4j-admin dump",
+            Self::PgDirectory => "a pg_dump directory",
+            Self::MariaDirectory => "a mydumper directory",
+            Self::MongoFiles => "JSON lines or CSV",
         }
     }
 }
@@ -161,7 +175,7 @@ impl LoadReport {
     /// What it contains, for example “3 tables, 12 rows”.
     pub fn content(&self) -> String {
         let (table, row) = match self.format {
-            Some(Format::MongoArchive) => ("collection", "document"),
+            Some(Format::MongoArchive | Format::MongoFiles) => ("collection", "document"),
             Some(Format::Neo4jDump) => ("label", "node or relationship"),
             _ => ("table", "row"),
         };
@@ -171,7 +185,7 @@ impl LoadReport {
     /// Summary in one sentence.
     pub fn sentence(&self) -> String {
         let (table, row, one) = match self.format {
-            Some(Format::MongoArchive) => ("collection", "document", "document"),
+            Some(Format::MongoArchive | Format::MongoFiles) => ("collection", "document", "document"),
             Some(Format::Neo4jDump) => ("label", "node or relationship", "entry"),
             _ => ("table", "row", "statement"),
         };
@@ -198,6 +212,9 @@ impl LoadReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadFailure {
+    /// File that contains the statement, if the dump consists of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Line of the dump on which the statement begins, if known.
     pub line: Option<u64>,
     /// The server's error message.
@@ -206,6 +223,17 @@ pub struct LoadFailure {
     pub statement: String,
     /// Further details from the server.
     pub detail: String,
+}
+
+impl LoadFailure {
+    /// The server's message, after the file if the dump consists of several.
+    pub fn sentence(&self) -> String {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{file}, line {line}: {}", self.text),
+            (Some(file), None) => format!("{file}: {}", self.text),
+            (None, _) => self.text.clone(),
+        }
+    }
 }
 
 /// Longest list of failures that is kept. All of them are counted.

@@ -15,7 +15,7 @@ use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, cores, credentials, input, ports, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::spares::Spare;
-use crate::admin_db::{constraint, containers, new_id, spares};
+use crate::admin_db::{constraint, containers, new_id, spares, templates};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::backup_schedule::Policy;
@@ -184,8 +184,9 @@ pub(crate) async fn make_in(
     })?;
     if !request.owner.is_admin() {
         let most = app.config.limits.containers_per_user;
-        if containers::owned(&mut *tx, request.owner.id).await? > most {
-            return Err(RequestError::TooMany(request.owner.username.to_string(), most));
+        let (databases, templates) = held(&mut *tx, request.owner.id).await?;
+        if databases + templates > most {
+            return Err(RequestError::too_many(request.owner.username.as_str(), most, templates));
         }
     }
     states::insert(&mut *tx, id, &actor.name, now).await?;
@@ -213,6 +214,14 @@ pub(crate) async fn make_in(
     let detail = format!("{} for {}", request.image.label, request.owner.username);
     let job = enqueue(app, tx, flow, (id, request.name.as_str()), actor, &detail).await?;
     Ok(Created { id, job, generated: generated.then(|| password.secret().clone()) })
+}
+
+/// The numbers of existing databases and templates that count towards the limit of an account.
+///
+/// # Errors
+/// If mydb_admin is unavailable.
+pub async fn held(db: &mut PgConnection, account: Uuid) -> Result<(i64, i64), sqlx::Error> {
+    Ok((containers::owned(&mut *db, account).await?, templates::owned(db, account).await?))
 }
 
 /// Gives a new container the server that was started in advance under its id.

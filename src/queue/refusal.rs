@@ -8,9 +8,9 @@ pub enum RequestError {
     /// Another existing database has this name.
     #[error("A database with this name already exists.")]
     NameTaken,
-    /// The owner has reached the maximum number of databases.
-    #[error("{0} already has the maximum number of databases ({1}).")]
-    TooMany(String, i64),
+    /// The owner has reached the maximum number of databases. Contains a sentence.
+    #[error("{0}")]
+    TooMany(String),
     /// The owner's databases would together exceed the quota. Contains a sentence.
     #[error("{0}")]
     OverQuota(String),
@@ -98,4 +98,16 @@ pub enum RequestError {
     /// A secret could not be encrypted.
     #[error(transparent)]
     Seal(#[from] anyhow::Error),
+}
+
+impl RequestError {
+    /// `who` has reached the maximum number of databases, of which `templates` are templates.
+    pub fn too_many(who: &str, most: i64, templates: i64) -> Self {
+        let count = match templates {
+            0 => String::new(),
+            1 => " A template made from a database counts as one.".to_owned(),
+            n => format!(" {n} templates made from databases count."),
+        };
+        Self::TooMany(format!("{who} already has the maximum number of databases ({most}).{count}"))
+    }
 }

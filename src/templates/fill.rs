@@ -13,10 +13,11 @@ use crate::backup::server_handle::ServerHandle;
 use crate::domain::engine::EngineKind;
 use crate::domain::password::Password;
 use crate::engine::ServerSpec;
-use crate::engine::backup::LoadPlan;
+use crate::engine::backup::{LoadForm, LoadPlan};
 use crate::engine::part::DumpMode;
+use crate::import::dump_file::DumpFile;
 use crate::import::load::count;
-use crate::import::run_tool::{DumpFile, pour};
+use crate::import::run_tool::pour;
 use crate::import::selection::{LoadTarget, places, targets};
 use crate::manifest::dump::{Dump, Format, LoadReport, Packing};
 use crate::provision::data_directory;
@@ -37,6 +38,8 @@ pub(super) struct ImportSource<'a> {
     pub(super) dump: Option<&'a Dump>,
     /// The script.
     pub(super) hook: Option<PathBuf>,
+    /// Directory for what must be unpacked.
+    pub(super) scratch: PathBuf,
 }
 
 /// The databases of a dump, and the databases of the server that they are loaded into.
@@ -145,7 +148,8 @@ async fn load(
     let mut report = LoadReport::default();
     // Create all databases before loading any, because statements of one may refer to another.
     for target in targets.iter().filter(|target| target.further) {
-        let load = LoadPlan { archive: false, password, lock: "", source: None, database: &target.database };
+        let load =
+            LoadPlan { form: LoadForm::Statements, password, lock: "", source: None, database: &target.database };
         let make = engine.create_extra_database(plan, &load).ok_or_else(|| {
             StepError::Fail(format!("{} cannot create additional databases here.", plan.image.engine.label()))
         })?;
@@ -211,7 +215,8 @@ async fn run_hook(
         databases: Vec::new(),
         told: Vec::new(),
     };
-    let script = DumpFile { dump: &dump, path: hook.to_owned(), most: most(w) };
+    let (name, scratch) = (file_name(hook), PathBuf::new());
+    let script = DumpFile { dump: &dump, path: hook.to_owned(), name, scratch, most: most(w) };
     let target = whole_database(plan.dbname.as_str());
     let done = pour(w, script, (id, plan), (password, &target, &places(targets, &[]))).await?;
     whole(&done, &file_name(hook))
@@ -237,6 +242,7 @@ pub(super) fn format_of(engine: EngineKind) -> Format {
 /// Fails if a statement failed: a template with a part of its data would go unnoticed.
 fn whole(report: &LoadReport, name: &str) -> Result<(), StepError> {
     let Some(first) = report.failures.first() else { return Ok(()) };
+    let name = first.file.as_deref().unwrap_or(name);
     let at = first.line.map(|line| format!(", line {line}")).unwrap_or_default();
     let about = if first.statement.is_empty() { String::new() } else { format!("\n{}", first.statement) };
     let others = match report.failed {
@@ -247,7 +253,8 @@ fn whole(report: &LoadReport, name: &str) -> Result<(), StepError> {
 }
 
 fn file<'a>(w: &StepContext, source: &ImportSource<'_>, dump: &'a Dump) -> DumpFile<'a> {
-    DumpFile { dump, path: source.path.clone(), most: most(w) }
+    let (path, name) = (source.path.clone(), file_name(&source.path));
+    DumpFile { dump, path, name, scratch: source.scratch.clone(), most: most(w) }
 }
 
 #[cfg(test)]

@@ -1,39 +1,19 @@
-//! Creates templates from databases and from their snapshots.
+//! Creates templates from databases, from their snapshots, and from backups.
 
-use serde::Deserialize;
-use uuid::Uuid;
-
+use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::snapshots;
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::log::Actor;
 use crate::admin_db::templates::Template;
-use crate::admin_db::{containers, new_id};
+use crate::admin_db::{backups, containers, new_id};
 use crate::app::App;
+use crate::backup::restore::source::openable;
 use crate::domain::names::TemplateName;
+use crate::domain::user::User;
 use crate::queue::refusal::RequestError;
+use crate::templates::origin::TemplateSource;
 use crate::templates::request::{insert, ttl_seconds};
-
-/// What a template is made from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TemplateSource {
-    /// The database of this name, as it is at each import.
-    Database(String),
-    /// One snapshot.
-    Snapshot(Uuid),
-}
-
-impl TemplateSource {
-    /// Parses `database:NAME` or `snapshot:ID`, as forms send it.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':')? {
-            ("database", name) => Some(Self::Database(name.to_owned())),
-            ("snapshot", id) => id.parse().ok().map(Self::Snapshot),
-            _ => None,
-        }
-    }
-}
 
 /// The database of a source, and the snapshot if it is one. `None` if there is no such database, or the snapshot is not
 /// complete.
@@ -50,18 +30,20 @@ pub async fn source(app: &App, source: &TemplateSource) -> Result<Option<(Contai
             let c = containers::by_id(&mut db, snapshot.container_id).await?.filter(|c| c.purged_at.is_none());
             Ok(c.map(|c| (c, Some(snapshot))))
         }
+        TemplateSource::Backup(_) | TemplateSource::Object(_) => Ok(None),
     }
 }
 
-/// Creates a template from a database, or from one of its snapshots. For its creator only, unless that is an administrator.
+/// Creates a template from a database, or from one of its snapshots. For `maker` only, unless that is an administrator or
+/// nobody in particular, and counted towards the limit of databases.
 ///
 /// # Errors
-/// [`RequestError::TemplateNameTaken`] if another template has the name; nothing is written then.
+/// [`RequestError::TemplateNameTaken`] if another template has the name, [`RequestError::TooMany`]; nothing is written then.
 pub async fn create_from_database(
     app: &App,
     name: &TemplateName,
     (c, snapshot): (&Container, Option<&Snapshot>),
-    is_admin: bool,
+    maker: Option<&User>,
     actor: &Actor,
 ) -> Result<Template, RequestError> {
     let image = snapshot.map_or(&c.image, |s| &s.image);
@@ -78,36 +60,79 @@ pub async fn create_from_database(
         source,
         source_container: Some(c.id),
         source_snapshot: snapshot.map(|s| s.id),
+        source_backup: None,
+        source_object: None,
         dbname: c.dbname.clone(),
         dbuser: c.dbuser.clone(),
         memory_bytes: c.memory_bytes,
         millicpus: c.millicpus,
         ttl_seconds: ttl_seconds(app),
-        users: if is_admin { Vec::new() } else { vec![actor.name.clone()] },
+        users: only(maker),
         description: String::new(),
         current_version: None,
         created_by: actor.name.clone(),
         created_at: app.clock.now(),
     };
-    insert(app, &t, actor).await?;
+    insert(app, &t, maker, actor).await?;
     Ok(t)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_is_a_database_or_a_snapshot() {
-        let id = Uuid::from_u128(7);
-        assert_eq!(TemplateSource::parse("database:lab"), Some(TemplateSource::Database("lab".to_owned())));
-        assert_eq!(TemplateSource::parse(&format!("snapshot:{id}")), Some(TemplateSource::Snapshot(id)));
-        for text in ["", "lab", "snapshot:lab", "file:lab.sql"] {
-            assert_eq!(TemplateSource::parse(text), None, "{text}");
-        }
-        let of = |text: &str| serde_json::from_str::<TemplateSource>(text).ok();
-        assert_eq!(of(r#"{"database": "lab"}"#), Some(TemplateSource::Database("lab".to_owned())));
-        assert_eq!(of(&format!(r#"{{"snapshot": "{id}"}}"#)), Some(TemplateSource::Snapshot(id)));
-        assert_eq!((of(r#"{"file": "lab"}"#), of(r#""lab""#)), (None, None));
+/// Creates a template from a backup. For `maker` only, unless that is an administrator or
+/// nobody in particular, and counted towards the limit of databases. It keeps the tier of the
+/// database, because that may be the only one on which the data is allowed.
+///
+/// # Errors
+/// [`RequestError::NoSuchBackup`] if the backup is incomplete or no longer stored, [`RequestError::NeedsKey`] if the
+/// portal cannot decrypt it, [`RequestError::TemplateNameTaken`], [`RequestError::TooMany`]; nothing is written then.
+pub async fn create_from_backup(
+    app: &App,
+    name: &TemplateName,
+    backup: &Backup,
+    maker: Option<&User>,
+    actor: &Actor,
+) -> Result<Template, RequestError> {
+    if !backup.is_good() {
+        return Err(RequestError::NoSuchBackup);
     }
+    openable(app, backup)?;
+    let mut db = app.db.acquire().await?;
+    let manifest = backups::manifest(&mut db, backup.id).await?.ok_or(RequestError::NoSuchBackup)?;
+    drop(db);
+    let (of, at) = (manifest.container, manifest.started_at);
+    if app.catalog.find(&of.image).is_none() {
+        return Err(RequestError::NoImage(of.image));
+    }
+    if app.config.tier(&of.storage).is_none() {
+        let why = format!("The storage tier “{}” of this backup’s database no longer exists.", of.storage);
+        return Err(RequestError::Template(why));
+    }
+    let t = Template {
+        id: new_id(),
+        name: name.to_string(),
+        engine: of.engine,
+        image: of.image,
+        storage: of.storage,
+        source: format!("backup of {} from {}", backup.container, at.format("%Y-%m-%d %H:%M UTC")),
+        source_container: None,
+        source_snapshot: None,
+        source_backup: Some(backup.id),
+        source_object: None,
+        dbname: of.dbname,
+        dbuser: of.dbuser,
+        memory_bytes: of.memory_bytes,
+        millicpus: of.millicpus,
+        ttl_seconds: ttl_seconds(app),
+        users: only(maker),
+        description: String::new(),
+        current_version: None,
+        created_by: actor.name.clone(),
+        created_at: app.clock.now(),
+    };
+    insert(app, &t, maker, actor).await?;
+    Ok(t)
+}
+
+/// Who may use a new template.
+fn only(maker: Option<&User>) -> Vec<String> {
+    maker.filter(|user| !user.is_admin()).map(|user| user.username.to_string()).into_iter().collect()
 }

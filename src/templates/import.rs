@@ -1,4 +1,4 @@
-//! The flow that imports a version of a template from its dump, or from a snapshot of a database.
+//! The flow that imports a version of a template from its dump, from a snapshot of a database, or from a backup.
 
 use secrecy::SecretString;
 
@@ -14,6 +14,7 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::engine::part::DumpMode;
+use crate::import::files::scratch;
 use crate::import::format::fit;
 use crate::import::scan::ReadLimits;
 use crate::manifest::BackupSubject;
@@ -27,9 +28,10 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 use crate::templates::fill::{ImportSource, fill};
+use crate::templates::from_backup::BackupImport;
 use crate::templates::script;
 use crate::templates::source::{measure, most, recognised, settled, stamp};
-use crate::templates::{directory, from_snapshot};
+use crate::templates::{directory, from_backup, from_object, from_snapshot};
 
 /// Imports a version of a template.
 pub static IMPORT: Flow = Flow {
@@ -105,6 +107,12 @@ async fn read(w: &StepContext) -> Result<(), StepError> {
     if let Some(snapshot) = v.snapshot_id {
         return from_snapshot::read(w, &t, &v, snapshot).await;
     }
+    if let Some(backup) = t.source_backup {
+        return from_backup::read(w, &t, &v, backup).await;
+    }
+    if let Some(object) = &t.source_object {
+        return from_object::read(w, &t, &v, object).await;
+    }
     let path = app.config.templates.dumps.join(&v.source);
     w.progress("Waiting until the file no longer changes").await;
     let seen = settled(&path, app.config.templates.settle).await?;
@@ -141,13 +149,22 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
             let report = from_snapshot::fill(w, (&t, &v), &snapshot, &mut sealed).await?;
             (sealed, report)
         }
-        None => import_dump(w, &t, &v).await?,
+        None => match t.source_backup {
+            Some(backup) => {
+                let from = BackupImport::of(w, backup, admin_password(app, &v)?).await?;
+                let mut sealed = sealed(app, &t, &v, from.admin()?).await?;
+                let report = from.fill(w, (&t, &v.digest), &mut sealed).await?;
+                (sealed, report)
+            }
+            None => import_dump(w, &t, &v).await?,
+        },
     };
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;
     let mut db = app.db.acquire().await?;
     versions::set_report(&mut db, v.id, &report, &admin).await?;
     drop(db);
+    from_object::discard(app, &v).await?;
     w.progress(&report.sentence()).await;
     Ok(())
 }
@@ -159,7 +176,13 @@ async fn import_dump(
     v: &TemplateVersion,
 ) -> Result<(SealedServer, LoadReport), StepError> {
     let app = &w.app;
-    let path = app.config.templates.dumps.join(&v.source);
+    let (path, hook) = match &t.source_object {
+        Some(object) => from_object::fetched(w, t, v, object).await?,
+        None => {
+            let dumps = &app.config.templates.dumps;
+            (dumps.join(&v.source), directory::hook(dumps, &v.source).await)
+        }
+    };
     w.progress("Examining the dump").await;
     let dump = match script::engine_of(&path) {
         Some(engine) if engine == t.engine => None,
@@ -185,9 +208,12 @@ async fn import_dump(
     }
     sealed.remove(app).await?;
     w.progress("Starting a server without network access").await;
-    let hook = directory::hook(&app.config.templates.dumps, &v.source).await;
-    let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook };
+    let scratch = scratch::dir(&app.config, &sealed.blueprint.tier, v.id);
+    let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook, scratch };
     let report = fill(w, &mut sealed, &source, &v.digest).await?;
+    if t.source_object.is_some() {
+        return Ok((sealed, report));
+    }
     let now = stamp(&path).await.map_err(StepError::Fail)?;
     if Some(now.mtime) != v.source_mtime || i64::try_from(now.bytes).ok() != Some(v.source_bytes) {
         return Err(StepError::Fail(format!("{} changed while it was being imported. Import it again.", v.source)));
@@ -227,6 +253,7 @@ async fn clear(w: &StepContext) -> Result<(), StepError> {
 /// Records that the version will never be complete. The current version of the template stays in use.
 async fn give_up(w: &StepContext) -> Result<(), StepError> {
     let (app, v) = (&w.app, version(w).await?);
+    from_object::discard(app, &v).await?;
     let mut db = app.db.acquire().await?;
     Ok(versions::set_failed(&mut db, v.id, app.clock.now()).await?)
 }

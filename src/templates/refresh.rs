@@ -2,14 +2,16 @@
 
 use uuid::Uuid;
 
+use crate::admin_db::backups::{Backup, retention};
 use crate::admin_db::containers::{Container, copies, snapshots};
 use crate::admin_db::jobs::payload::JobPayload;
 use crate::admin_db::jobs::{NewJob, enqueue};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::templates::versions::{NewVersion, TemplateVersion, VersionStatus};
 use crate::admin_db::templates::{Template, versions};
-use crate::admin_db::{constraint, containers, jobs, log, new_id};
+use crate::admin_db::{backups, constraint, containers, jobs, log, new_id};
 use crate::app::App;
+use crate::backup::restore::source::openable;
 use crate::clones::request::{origin, patiently};
 use crate::domain::password::Password;
 use crate::queue::cancel_backup;
@@ -21,6 +23,9 @@ use crate::templates::import::IMPORT;
 /// # Errors
 /// [`RequestError::Busy`] if an import of it is running; nothing is written then.
 pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
+    if let Some(id) = t.source_backup {
+        openable(app, &backup(app, id).await?)?;
+    }
     let Some(c) = database(app, t).await? else { return import(app, t, None, actor).await };
     let mut db = app.db.acquire().await?;
     let last = versions::latest(&mut db, t.id, 1).await?;
@@ -46,6 +51,12 @@ pub async fn database(app: &App, t: &Template) -> Result<Option<Container>, Requ
     found.ok_or_else(gone).map(Some)
 }
 
+/// The backup that a template is made from.
+async fn backup(app: &App, id: Uuid) -> Result<Backup, RequestError> {
+    let mut db = app.db.acquire().await?;
+    backups::by_id(&mut db, id).await?.ok_or(RequestError::NoSuchBackup)
+}
+
 async fn import(
     app: &App,
     t: &Template,
@@ -56,6 +67,12 @@ async fn import(
     let sealed = app.sealer.seal(Password::generate(&app.random).secret(), &TemplateVersion::context(id))?;
     let names = IMPORT.names();
     let mut tx = app.db.begin().await?;
+    // From here on the version says that the backup is in use.
+    if let Some(backup) = t.source_backup
+        && !retention::hold(&mut tx, backup).await?
+    {
+        return Err(RequestError::NoSuchBackup);
+    }
     let (snapshot, taken_by) = match (from, t.source_snapshot) {
         (None, _) => (None, None),
         (Some(_), Some(snapshot)) if copies::hold(&mut tx, snapshot).await? => (Some(snapshot), None),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::notices::NoticeKind;
+use crate::admin_db::people::accounts;
 use crate::admin_db::templates::versions::TemplateVersion;
 use crate::admin_db::templates::{Template, TemplateEdit, versions};
 use crate::admin_db::{constraint, log, new_id, notices, templates};
@@ -14,8 +15,10 @@ use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::{DbName, DbUser, TemplateName};
+use crate::domain::user::User;
 use crate::import::format::fit;
 use crate::manifest::dump::Dump;
+use crate::provision::request::held;
 use crate::queue::refusal::RequestError;
 use crate::templates::directory;
 use crate::templates::directory::DumpFile;
@@ -56,17 +59,28 @@ pub async fn create(
         .await?
         .ok_or_else(|| refused(format!("The catalog has no image of {} that can load it.", engine.label())))?;
     let t = described(app, &dump.template, image, (&dump.file, ""), actor)?;
-    insert(app, &t, actor).await?;
+    insert(app, &t, None, actor).await?;
     Ok(t)
 }
 
-/// Writes a new template and its log entry.
-pub(super) async fn insert(app: &App, t: &Template, actor: &Actor) -> Result<(), RequestError> {
+/// Writes a new template and its log entry. `maker` is whose limit it counts towards, if there is one.
+pub(super) async fn insert(app: &App, t: &Template, maker: Option<&User>, actor: &Actor) -> Result<(), RequestError> {
     let mut tx = app.db.begin().await?;
+    let limited = maker.filter(|user| !user.is_admin());
+    if let Some(user) = limited {
+        // Requests of one person wait for each other here, so that each counts those before it.
+        accounts::lock(&mut tx, &[user.id]).await?;
+    }
     templates::insert(&mut tx, t).await.map_err(|e| match constraint(&e) {
         Some("template_name_key") => RequestError::TemplateNameTaken,
         _ => e.into(),
     })?;
+    if let Some(user) = limited {
+        let (most, (databases, templates)) = (app.config.limits.containers_per_user, held(&mut tx, user.id).await?);
+        if databases + templates > most {
+            return Err(RequestError::too_many(user.username.as_str(), most, templates - 1));
+        }
+    }
     let detail = format!("{} from {}", t.name, t.source);
     let entry = LogEntry { action: "template.create", container: None, outcome: Outcome::Ok, detail: &detail };
     log::append(&mut tx, actor, &entry, app.clock.now()).await?;
@@ -79,7 +93,7 @@ pub(super) fn ttl_seconds(app: &App) -> Option<i64> {
 }
 
 /// The first image of the engine in the catalog that can load a dump of this version, preferably one on this machine.
-async fn image_for<'a>(
+pub(super) async fn image_for<'a>(
     app: &'a App,
     engine: EngineKind,
     dump: Option<&Dump>,
@@ -96,7 +110,7 @@ async fn image_for<'a>(
 }
 
 /// A new template, with the site's defaults.
-fn described(
+pub(super) fn described(
     app: &App,
     name: &TemplateName,
     image: &CatalogImage,
@@ -132,6 +146,8 @@ fn described(
         source: source.to_owned(),
         source_container: None,
         source_snapshot: None,
+        source_backup: None,
+        source_object: None,
         dbname,
         dbuser,
         memory_bytes: memory.0,
@@ -182,7 +198,8 @@ async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Re
         return refresh(app, &t, actor).await.map(|_| true);
     };
     if !t.is_from_file() {
-        let why = format!("The template “{}” is made from the {}.", t.name, t.source);
+        let what = if t.source_object.is_some() { "object" } else { "the" };
+        let why = format!("The template “{}” is made from {what} {}.", t.name, t.source);
         return Err(RequestError::Template(why));
     }
     let last = versions::latest(&mut db, t.id, 1).await?;

@@ -1,4 +1,4 @@
-//! The file that a version is imported from: complete, measured, and unchanged during the import.
+//! The file or directory that a version is imported from: complete, measured, and unchanged during the import.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +10,14 @@ use sha2::{Digest, Sha256};
 
 use crate::admin_db::templates::versions::SourceFacts;
 use crate::domain::quantity::ByteSize;
+use crate::import::content::open;
+use crate::import::encoding::decoded;
+use crate::import::files::list::DumpFiles;
+use crate::import::files::recognise::directory as recognised_directory;
+use crate::import::files::unpack::{guess, is_tar};
+use crate::import::format::{LOOK, of_head};
 use crate::import::read_meter::{BytesRead, most_unpacked};
-use crate::import::scan::{ReadLimits, open, recognise};
+use crate::import::scan::{ReadLimits, recognise};
 use crate::manifest::dump::{Dump, Packing};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -37,6 +43,7 @@ pub(super) async fn stamp(path: &Path) -> Result<Stamp, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let about = match tokio::fs::symlink_metadata(path).await {
         Ok(about) if about.is_file() => about,
+        Ok(about) if about.is_dir() => return directory_stamp(path, about).await,
         Ok(_) => return Err(format!("{name} is not a regular file.")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(format!("{name} is no longer in the directory of dumps. Is its disk mounted?"));
@@ -46,10 +53,35 @@ pub(super) async fn stamp(path: &Path) -> Result<Stamp, String> {
     if about.len() <= directory::SMALLEST {
         return Err(format!("{name} has only {} bytes, so it is not a dump.", about.len()));
     }
-    let mtime = DateTime::from_timestamp(about.mtime(), u32::try_from(about.mtime_nsec()).unwrap_or(0));
+    Ok(Stamp { bytes: about.len(), mtime: modified(&about), inode: about.ino() })
+}
+
+fn modified(about: &std::fs::Metadata) -> DateTime<Utc> {
+    let at = DateTime::from_timestamp(about.mtime(), u32::try_from(about.mtime_nsec()).unwrap_or(0));
     // mydb_admin stores microseconds.
-    let mtime = mtime.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros())).unwrap_or_default();
-    Ok(Stamp { bytes: about.len(), mtime, inode: about.ino() })
+    at.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros())).unwrap_or_default()
+}
+
+/// Looks at a directory and its files: their size together, and the latest of their times.
+async fn directory_stamp(path: &Path, about: std::fs::Metadata) -> Result<Stamp, String> {
+    let (path, name) = (path.to_owned(), file_name(path));
+    let seen = tasks::blocking(move || {
+        let files = DumpFiles::list(&path)?;
+        let (mut bytes, mut mtime) = (0, modified(&about));
+        for (file, _) in &files.members {
+            let about =
+                std::fs::symlink_metadata(path.join(file)).map_err(|e| format!("{file} cannot be read: {e}."))?;
+            bytes += about.len();
+            mtime = mtime.max(modified(&about));
+        }
+        Ok::<_, String>(Stamp { bytes, mtime, inode: about.ino() })
+    });
+    let seen =
+        seen.await.map_err(|e| format!("{name} cannot be read: {e}."))?.map_err(|why| format!("{name}: {why}"))?;
+    if seen.bytes <= directory::SMALLEST {
+        return Err(format!("{name} has only {} bytes, so it is not a dump.", seen.bytes));
+    }
+    Ok(seen)
 }
 
 /// Waits until a file has not changed for this long.
@@ -83,12 +115,22 @@ pub(super) async fn measure(path: PathBuf, hook: Option<PathBuf>, stamp: &Stamp)
     Ok(SourceFacts { bytes, mtime: stamp.mtime, sha256, hook_sha256 })
 }
 
-/// The checksum of a file.
+/// The checksum of a file; of a directory, that of the list of its files with their checksums.
 ///
 /// # Errors
 /// [`StepError::Fail`] if it cannot be read.
 pub(super) async fn sha256_of(path: PathBuf) -> Result<String, StepError> {
-    let sum = tasks::blocking(move || sha256(&path)).await;
+    let sum = tasks::blocking(move || {
+        if !path.is_dir() {
+            return sha256(&path);
+        }
+        let mut all = Sha256::new();
+        for (file, _) in DumpFiles::list(&path)?.members {
+            all.update(format!("{}  {file}\n", sha256(&path.join(&file))?));
+        }
+        Ok(hex::encode(all.finalize()))
+    })
+    .await;
     sum.map_err(|e| StepError::Fail(format!("Reading a file was interrupted: {e}.")))?.map_err(StepError::Fail)
 }
 
@@ -123,6 +165,9 @@ fn sha256(path: &Path) -> Result<String, String> {
 /// [`StepError::Fail`] with a sentence.
 pub(super) async fn recognised(path: PathBuf, limits: ReadLimits) -> Result<Dump, StepError> {
     let found = tasks::blocking(move || {
+        if path.is_dir() {
+            return recognised_directory(&path);
+        }
         let file = std::fs::File::open(&path).map_err(|e| format!("{} cannot be read: {e}.", path.display()))?;
         recognise(Box::new(file), limits)
     });
@@ -136,6 +181,9 @@ pub(super) async fn recognised(path: PathBuf, limits: ReadLimits) -> Result<Dump
 /// A sentence, if it is none.
 pub(super) async fn beginning(path: PathBuf) -> Result<Dump, String> {
     let found = tasks::blocking(move || {
+        if path.is_dir() {
+            return recognised_directory(&path);
+        }
         let failed = |e: std::io::Error| format!("{} cannot be read: {e}.", path.display());
         let mut head = Vec::new();
         std::fs::File::open(&path).map_err(failed)?.take(512).read_to_end(&mut head).map_err(failed)?;
@@ -144,8 +192,36 @@ pub(super) async fn beginning(path: PathBuf) -> Result<Dump, String> {
         let content = open(&path, packing, true, most, BytesRead::default()).map_err(failed)?;
         let mut first = Vec::new();
         // A damaged file is reported by its import.
-        let _ = content.from.take(crate::import::format::LOOK).read_to_end(&mut first);
-        crate::import::format::of_head(&first, packing, None)
+        let _ = content.from.take(LOOK).read_to_end(&mut first);
+        of_first(&first, packing)
     });
     found.await.map_err(|e| format!("Reading the dump was interrupted: {e}."))?
+}
+
+/// The same for a dump of which only the first bytes are at hand, as they are stored.
+///
+/// # Errors
+/// A sentence, if it is none.
+pub(super) async fn head_of(head: Vec<u8>) -> Result<Dump, String> {
+    let found = tasks::blocking(move || {
+        let packing = Packing::of(&head);
+        let content = packing.unpacked(Box::new(std::io::Cursor::new(head))).map_err(|e| e.to_string())?;
+        let (_, text) = decoded(content).map_err(|e| e.to_string())?;
+        let mut first = Vec::new();
+        // It is cut off, so reading it ends with an error.
+        let _ = text.take(LOOK).read_to_end(&mut first);
+        of_first(&first, packing)
+    });
+    found.await.map_err(|e| format!("Reading the dump was interrupted: {e}."))?
+}
+
+/// Recognises a dump by its first bytes, decompressed.
+fn of_first(first: &[u8], packing: Packing) -> Result<Dump, String> {
+    match is_tar(first).then(|| guess(first)).flatten() {
+        Some(format) => {
+            let (version, databases, told) = (None, Vec::new(), Vec::new());
+            Ok(Dump { packing, format, version, says_its_end: false, databases, told })
+        }
+        None => of_head(first, packing, None),
+    }
 }

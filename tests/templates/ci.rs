@@ -48,8 +48,13 @@ pub fn free_port() -> u16 {
 
 /// A portal that containers can reach, and the address of the interface.
 pub async fn reachable() -> (TestPortal, String) {
-    let gateway = docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]);
-    let gateway = gateway.trim().to_owned();
+    let gateway =
+        docker(&["network", "inspect", "bridge", "-f", "{{with index .IPAM.Config 0}}{{or .Gateway .Subnet}}{{end}}"]);
+    // Some engines do not say which address of the network is theirs. It is the first one.
+    let gateway = match gateway.trim().split_once('/') {
+        Some((network, _)) => format!("{}.1", network.rsplit_once('.').map_or("", |(network, _)| network)),
+        None => gateway.trim().to_owned(),
+    };
     let (address, host) = (format!("{gateway}:0"), gateway.clone());
     let configure = Box::new(move |config: &mut mydb::config::Config| {
         settings(config);

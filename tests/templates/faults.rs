@@ -33,6 +33,7 @@ async fn a_portal_killed_at_any_step_of_an_import_finishes_it_and_leaves_nothing
     update(&portal, &api).await;
     for (n, (step, delay)) in [
         ("Read the source", 0),
+        ("Get the image", 0),
         ("Import the data", 0),
         ("Import the data", 1500),
         ("Import the data", 3500),

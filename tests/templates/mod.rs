@@ -1,10 +1,14 @@
 //! Templates: imported from dumps, and databases made from them, on the pages, by the API and on port 5001.
 
 mod ci;
+mod ci_examples;
+mod crowd;
 mod daily;
 mod faults;
+mod formats;
 mod imports;
 mod myaas;
+mod origins;
 mod sidecar;
 mod sources;
 

@@ -40,6 +40,8 @@ pub async fn known(
                             WHERE s.backup_id = b.id AND j.status IN ('queued', 'running'))
                 OR EXISTS (SELECT FROM backup_copy k JOIN job j ON j.id = k.job_id
                             WHERE k.backup_id = b.id AND k.status = 'running' AND j.status IN ('queued', 'running'))
+                OR EXISTS (SELECT FROM template t JOIN template_version v ON v.template_id = t.id
+                            WHERE t.source_backup = b.id AND v.made_at IS NULL AND v.failed_at IS NULL)
                 -- Whatever else works with it names it so.
                 OR EXISTS (SELECT FROM job j WHERE j.status IN ('queued', 'running') AND j.payload ->> 'backup' = b.id::text) AS "in_use!"
            FROM backup_log b

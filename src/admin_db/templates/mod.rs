@@ -31,6 +31,10 @@ pub struct Template {
     pub source_container: Option<Uuid>,
     /// The snapshot of that database, if it is made from one; otherwise each import copies the current data.
     pub source_snapshot: Option<Uuid>,
+    /// The backup that it is made from.
+    pub source_backup: Option<Uuid>,
+    /// The object that it is made from.
+    pub source_object: Option<SourceObject>,
     /// The user's database in the copies.
     pub dbname: String,
     /// The user's role in the copies.
@@ -53,6 +57,15 @@ pub struct Template {
     pub created_at: DateTime<Utc>,
 }
 
+/// A dump in a backup target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceObject {
+    /// Name of the target.
+    pub target: String,
+    /// Key, without the target's prefix.
+    pub key: String,
+}
+
 impl Template {
     /// Time to live of a database made from it, if none is requested.
     pub fn ttl(&self) -> Ttl {
@@ -62,12 +75,17 @@ impl Template {
 
     /// Whether its versions are imported from a file in the directory of dumps.
     pub fn is_from_file(&self) -> bool {
-        self.source_container.is_none()
+        self.source_container.is_none() && self.source_backup.is_none() && self.source_object.is_none()
     }
 
-    /// Whether this user may change, refresh and delete it. Templates from the directory are for administrators.
+    /// Whether it was made from a database of its creator, or from a backup of one.
+    pub fn is_personal(&self) -> bool {
+        self.source_container.is_some() || self.source_backup.is_some()
+    }
+
+    /// Whether this user may change, refresh and delete it. Templates from dumps are for administrators.
     pub fn is_managed_by(&self, username: &str, is_admin: bool) -> bool {
-        is_admin || (!self.is_from_file() && self.created_by == username)
+        is_admin || (self.is_personal() && self.created_by == username)
     }
 
     /// Whether this user may create databases from it.
@@ -80,14 +98,35 @@ impl Template {
 
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
-        sqlx::query_as!(
-            Template,
+        sqlx::query!(
             r#"SELECT id, name, engine AS "engine: EngineKind", image, storage, source, source_container, source_snapshot
-                    , dbname, dbuser, memory_bytes, millicpus, ttl_seconds, users, description, current_version, created_by, created_at
+                    , source_backup, source_target, source_key, dbname, dbuser, memory_bytes, millicpus, ttl_seconds, users, description, current_version, created_by, created_at
                  FROM template WHERE deleted_at IS NULL AND "#
                 + $rest
             $(, $arg)*
         )
+        .map(|r| Template {
+            id: r.id,
+            name: r.name,
+            engine: r.engine,
+            image: r.image,
+            storage: r.storage,
+            source: r.source,
+            source_container: r.source_container,
+            source_snapshot: r.source_snapshot,
+            source_backup: r.source_backup,
+            source_object: r.source_target.zip(r.source_key).map(|(target, key)| SourceObject { target, key }),
+            dbname: r.dbname,
+            dbuser: r.dbuser,
+            memory_bytes: r.memory_bytes,
+            millicpus: r.millicpus,
+            ttl_seconds: r.ttl_seconds,
+            users: r.users,
+            description: r.description,
+            current_version: r.current_version,
+            created_by: r.created_by,
+            created_at: r.created_at,
+        })
     };
 }
 
@@ -106,12 +145,24 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Template>, 
     select!("id = $1", id).fetch_optional(db).await
 }
 
+/// The number of existing templates that an account made from databases or backups.
+pub async fn owned(db: &mut PgConnection, account: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "owned!" FROM template t JOIN account a ON a.username = t.created_by
+            WHERE a.id = $1 AND t.deleted_at IS NULL AND num_nonnulls(t.source_container, t.source_backup) > 0"#,
+        account
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// Inserts a template. The name may be in use (index `template_name_key`).
 pub async fn insert(db: &mut PgConnection, t: &Template) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO template (id, name, engine, image, storage, source, dbname, dbuser, memory_bytes, millicpus, ttl_seconds,
-                               users, description, created_by, created_at, source_container, source_snapshot)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                               users, description, created_by, created_at, source_container, source_snapshot,
+                               source_backup, source_target, source_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         t.id,
         &t.name,
         t.engine as EngineKind,
@@ -128,7 +179,10 @@ pub async fn insert(db: &mut PgConnection, t: &Template) -> Result<(), sqlx::Err
         &t.created_by,
         t.created_at,
         t.source_container,
-        t.source_snapshot
+        t.source_snapshot,
+        t.source_backup,
+        t.source_object.as_ref().map(|o| &o.target),
+        t.source_object.as_ref().map(|o| &o.key)
     )
     .execute(db)
     .await

@@ -262,7 +262,7 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
 
 /// The administrator's password of a sealed server filled from `source`: the one in the data, or, if the server
 /// initialises its data, that of the database itself.
-pub(super) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<AdminPassword, StepError> {
+pub(crate) fn admin_of(source: &BackupSource<'_>, own: &SecretString) -> Result<AdminPassword, StepError> {
     let manifest = &source.manifest;
     match (
         engine_backup(manifest.container.engine)?.dump_mode(),

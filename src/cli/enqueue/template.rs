@@ -6,18 +6,19 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::session;
+use super::session::ReadingSession;
 use crate::admin_db::log::Actor;
-use crate::admin_db::templates;
 use crate::admin_db::templates::versions::TemplateVersion;
 use crate::admin_db::templates::{Template, listing, versions};
+use crate::admin_db::{backups, templates};
 use crate::app::App;
 use crate::cli::surroundings::{Surroundings, end, say};
 use crate::cli::table::{moment, table};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::domain::quantity::ByteSize;
-use crate::templates::from_database::TemplateSource;
-use crate::templates::{directory, from_database, refresh, request};
+use crate::templates::origin::{TargetObject, TemplateSource};
+use crate::templates::{directory, from_database, object_request, refresh, request};
 
 /// Versions shown of a template.
 const VERSIONS: i64 = 20;
@@ -31,9 +32,9 @@ pub(crate) enum TemplateCommand {
         /// Name of the template
         name: String,
     },
-    /// Create a template from a dump in the directory of dumps, from a database or from a snapshot, and import it
+    /// Create a template from a dump, a database, a snapshot or a backup, and import it
     Import {
-        /// Name of the file, database:NAME or snapshot:ID
+        /// Name of a file in the directory of dumps, object:TARGET/KEY, database:NAME, snapshot:ID or backup:ID
         source: String,
         /// Name of the template, if not that of the file or database
         #[arg(long)]
@@ -42,7 +43,7 @@ pub(crate) enum TemplateCommand {
         #[arg(long)]
         engine: Option<String>,
     },
-    /// Import the dump of a template again
+    /// Import the source of a template again
     Refresh {
         /// Name of the template
         name: String,
@@ -66,6 +67,14 @@ pub(crate) async fn run(command: TemplateCommand, at: &Surroundings) -> ExitCode
 
 /// Returns whether all of it could be done.
 async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<bool> {
+    if let TemplateCommand::Import { source, name, engine } = &command
+        && let Some(TemplateSource::Object(object)) = TemplateSource::parse(source)
+    {
+        let session = ReadingSession::open(at).await?;
+        let done = import_object(&session, &object, (name.as_deref(), engine.as_deref())).await;
+        session.close().await;
+        return done.map(|()| true);
+    }
     let (app, actor) = session::open(at).await?;
     match command {
         TemplateCommand::Ls => list(&app).await?,
@@ -99,6 +108,24 @@ async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<boo
     Ok(true)
 }
 
+/// Creates a template from an object in a backup target, and imports it.
+async fn import_object(
+    session: &ReadingSession,
+    object: &TargetObject,
+    (name, engine): (Option<&str>, Option<&str>),
+) -> anyhow::Result<()> {
+    let (app, actor) = (&session.app, &session.actor);
+    let name = name.map(TemplateName::parse).transpose()?;
+    let t = object_request::create(app, name.as_ref(), object, engine.map(engine_named).transpose()?, actor).await?;
+    refresh::refresh(app, &t, actor).await?;
+    say(&format!("importing {}\n", t.name));
+    Ok(())
+}
+
+fn engine_named(word: &str) -> anyhow::Result<EngineKind> {
+    EngineKind::parse(word).with_context(|| format!("{word} is no engine"))
+}
+
 async fn create(
     app: &App,
     source: &str,
@@ -106,11 +133,20 @@ async fn create(
     actor: &Actor,
 ) -> anyhow::Result<Template> {
     let name = name.map(|name| TemplateName::parse(&name)).transpose()?;
-    if let Some(wanted) = TemplateSource::parse(source) {
+    let engine = engine.as_deref().map(engine_named).transpose()?;
+    let wanted = TemplateSource::parse(source);
+    if let Some(TemplateSource::Backup(id)) = wanted {
+        let mut db = app.db.acquire().await?;
+        let backup = backups::by_id(&mut db, id).await?.with_context(|| format!("there is no {source}"))?;
+        drop(db);
+        let name = name.map_or_else(|| TemplateName::parse(&backup.container), Ok)?;
+        return Ok(from_database::create_from_backup(app, &name, &backup, None, actor).await?);
+    }
+    if let Some(wanted) = wanted {
         let found = from_database::source(app, &wanted).await?;
         let (c, snapshot) = found.with_context(|| format!("there is no {source}"))?;
         let name = name.map_or_else(|| TemplateName::parse(&c.name), Ok)?;
-        return Ok(from_database::create_from_database(app, &name, (&c, snapshot.as_ref()), true, actor).await?);
+        return Ok(from_database::create_from_database(app, &name, (&c, snapshot.as_ref()), None, actor).await?);
     }
     let listing = directory::list(&app.config.templates.dumps).await.map_err(anyhow::Error::msg)?;
     let found = listing.dumps.into_iter().find(|dump| dump.file == source);
@@ -121,8 +157,7 @@ async fn create(
     if let Some(name) = name {
         dump.template = name;
     }
-    let engine = engine.map(|word| EngineKind::parse(&word).with_context(|| format!("{word} is no engine")));
-    Ok(request::create(app, &dump, engine.transpose()?, actor).await?)
+    Ok(request::create(app, &dump, engine, actor).await?)
 }
 
 async fn named(app: &App, name: &str) -> anyhow::Result<Template> {

@@ -7,10 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Mongodb;
 use super::administer::OtherPasswords;
 use super::observe::{CheckCollections, Counts, Definitions, InventoryFacts};
-use super::rebuild::{CheckRights, DropUnselected};
-use super::session::{administer, administer_with, observe};
+use super::rebuild::{CheckRights, DropUnselected, InsertDocuments};
+use super::session::{administer, administer_with, as_owner, observe};
 use crate::engine::backup::{DefinitionsCommand, EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
 use crate::engine::connect::url_encode;
+use crate::engine::documents::Documents;
 use crate::engine::part::{DumpMode, Part};
 use crate::engine::partial::{Selection, SmallestPart};
 use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
@@ -73,6 +74,11 @@ impl EngineBackup for Mongodb {
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), SecretString::from(value))).collect();
         ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(NOBODY.to_owned()) }
+    }
+
+    fn load_documents(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>, documents: Documents) -> Option<ExecSpec> {
+        let script = InsertDocuments { database: load.database.to_owned(), documents };
+        Some(as_owner(plan, load.password, script))
     }
 
     fn script(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Option<ExecSpec> {

@@ -27,22 +27,35 @@ pub(super) fn observer_password(admin: &SecretString) -> SecretString {
 /// A conversation of the administrator. Accounts are all it touches of what the owner can change.
 pub(super) fn administer(plan: &ServerSpec<'_>, script: impl Script) -> ExecSpec {
     let observer = observer_password(&plan.admin_secret());
-    converse(plan, observer, script, false)
+    converse(plan, observer, script, SignIn::Admin)
 }
 
 /// The same with a script that sets `password` for an account of the portal; the password of the read-only user is
 /// derived from it.
 pub(super) fn administer_with(plan: &ServerSpec<'_>, script: impl Script, password: &SecretString) -> ExecSpec {
-    converse(plan, observer_password(password), script, false)
+    converse(plan, observer_password(password), script, SignIn::Admin)
 }
 
 /// A conversation that only reads, held by a user who can do nothing else.
 pub(super) fn observe(plan: &ServerSpec<'_>, script: impl Script) -> ExecSpec {
     let observer = observer_password(&plan.admin_secret());
-    converse(plan, observer, script, true)
+    converse(plan, observer, script, SignIn::Observer)
 }
 
-fn converse(plan: &ServerSpec<'_>, observer_password: SecretString, script: impl Script, reads: bool) -> ExecSpec {
+/// A conversation of the user who owns the database.
+pub(super) fn as_owner(plan: &ServerSpec<'_>, password: &SecretString, script: impl Script) -> ExecSpec {
+    converse(plan, SecretString::default(), script, SignIn::Owner(password.clone()))
+}
+
+/// Who holds a conversation.
+enum SignIn {
+    Admin,
+    Observer,
+    /// The user who owns the database, with this password.
+    Owner(SecretString),
+}
+
+fn converse(plan: &ServerSpec<'_>, observer_password: SecretString, script: impl Script, who: SignIn) -> ExecSpec {
     let names = Arc::new(Names {
         admin: plan.admin_user.to_owned(),
         admin_password: plan.admin_secret(),
@@ -50,13 +63,16 @@ fn converse(plan: &ServerSpec<'_>, observer_password: SecretString, script: impl
         database: plan.dbname.as_str().to_owned(),
         user: plan.dbuser.as_str().to_owned(),
     });
-    let script = Arc::new(script);
+    let (script, who) = (Arc::new(script), Arc::new(who));
     let talk = move |stream, print: Print| -> futures::future::BoxFuture<'static, Result<(), String>> {
-        let (names, script) = (Arc::clone(&names), Arc::clone(&script));
+        let (names, script, who) = (Arc::clone(&names), Arc::clone(&script), Arc::clone(&who));
         Box::pin(async move {
             let mut server = Client::new(stream);
-            let entered =
-                if reads { enter_reading(&mut server, &names).await } else { enter(&mut server, &names).await };
+            let entered = match who.as_ref() {
+                SignIn::Admin => enter(&mut server, &names).await,
+                SignIn::Observer => enter_reading(&mut server, &names).await,
+                SignIn::Owner(password) => sign_in(&mut server, &names.database, (&names.user, password)).await,
+            };
             match entered {
                 Ok(()) => script.run(&mut server, &names, &print).await.map_err(|e| e.to_string()),
                 Err(e) => Err(e.to_string()),
@@ -73,12 +89,16 @@ fn converse(plan: &ServerSpec<'_>, observer_password: SecretString, script: impl
 
 /// Signs in as the administrator.
 async fn enter(server: &mut Server, names: &Names) -> Result<(), WireError> {
-    sign_in(server, &names.admin, &names.admin_password).await
+    sign_in(server, "admin", (&names.admin, &names.admin_password)).await
 }
 
-async fn sign_in(server: &mut Server, user: &str, password: &SecretString) -> Result<(), WireError> {
+async fn sign_in(
+    server: &mut Server,
+    database: &str,
+    (user, password): (&str, &SecretString),
+) -> Result<(), WireError> {
     let nonce = hex::encode(Random::system().bytes::<16>());
-    server.sign_in("admin", (user, password.expose_secret()), &nonce).await
+    server.sign_in(database, (user, password.expose_secret()), &nonce).await
 }
 
 /// Signs in as the read-only user, which may do nothing else. An older server does not have this user. A server that was
@@ -100,7 +120,7 @@ async fn enter_reading(server: &mut Server, names: &Names) -> Result<(), WireErr
 
 /// Signs in as the read-only user, and returns whether that user exists and can only read.
 async fn observes(server: &mut Server, names: &Names) -> Result<bool, WireError> {
-    match sign_in(server, OBSERVER, &names.observer_password).await {
+    match sign_in(server, "admin", (OBSERVER, &names.observer_password)).await {
         Err(e) if e.code().is_some_and(|code| CANNOT_SIGN_IN.contains(&code)) => return Ok(false),
         signed_in => signed_in?,
     }

@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 
 use super::{PSQL, Postgres, definitions, observed, script};
-use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadPlan, NOBODY};
+use crate::engine::backup::{EngineBackup, Inventory, LIB, LoadForm, LoadPlan, NOBODY};
 use crate::engine::definition::DefinitionSplitter;
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPart, StageInput, Transform};
@@ -56,6 +56,17 @@ open=$(printf '\\restrict %s\n\\echo open\n\\unrestrict %s\n' "$DB4SCI_LOCK" "$D
 exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
+/// Runs the tool given as arguments on a directory, which arrives as a tar archive.
+const DIRECTORY: &str = r#"set -eu
+umask 077
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+tar -x -f - -C "$dir"
+code=0
+"$@" "$dir" || code=$?
+exit "$code"
+"#;
+
 /// Creates a further database, as the user would.
 const FURTHER: &str = r"\getenv name DB4SCI_FURTHER
 SELECT pg_catalog.format('CREATE DATABASE %I', :'name') \gexec
@@ -65,11 +76,13 @@ impl EngineBackup for Postgres {
     fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let text = |value: &str| SecretString::from(value);
         let (user, database) = (plan.dbuser.as_str(), load.database);
-        let argv = if load.archive {
-            let fixed = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", plan.dbname.as_str()];
-            fixed.map(str::to_owned).to_vec()
-        } else {
-            ["sh", "-c", STATEMENTS].map(str::to_owned).to_vec()
+        let restore = ["pg_restore", "-h", "127.0.0.1", "--no-owner", "--no-privileges", "-d", plan.dbname.as_str()];
+        let argv: Vec<String> = match load.form {
+            LoadForm::Statements => ["sh", "-c", STATEMENTS].map(str::to_owned).to_vec(),
+            LoadForm::Archive => restore.map(str::to_owned).to_vec(),
+            LoadForm::Directory => {
+                ["sh", "-c", DIRECTORY, "sh"].iter().chain(&restore).map(|&a| a.to_owned()).collect()
+            }
         };
         let env = [
             ("PGUSER", text(user)),
@@ -83,7 +96,8 @@ impl EngineBackup for Postgres {
     }
 
     fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
-        let mut exec = self.load(plan, &LoadPlan { archive: false, database: plan.dbname.as_str(), ..*load });
+        let mut exec =
+            self.load(plan, &LoadPlan { form: LoadForm::Statements, database: plan.dbname.as_str(), ..*load });
         let fixed = ["psql", "-X", "-q", "-o", "/dev/null", "-h", "127.0.0.1", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         exec.argv = fixed.map(str::to_owned).to_vec();
         exec.env.push(("DB4SCI_FURTHER".to_owned(), SecretString::from(load.database)));

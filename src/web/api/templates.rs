@@ -23,9 +23,10 @@ use crate::domain::user::{Action, User};
 use crate::manifest::dump::LoadReport;
 use crate::queue::refusal::RequestError;
 use crate::templates::directory::DumpFile;
-use crate::templates::from_database::TemplateSource;
 use crate::templates::instance::Instance;
+use crate::templates::origin::TemplateSource;
 use crate::templates::{directory, instance, refresh, request};
+use crate::web::access::backup_access::visible_backup;
 use crate::web::access::job_access::{CancelOutlook, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
@@ -185,11 +186,14 @@ pub async fn managed(ctx: &Context, name: &str) -> Result<Template, AppError> {
     Err(AppError::Forbidden("Only administrators and whoever created this template can change it.".to_owned()))
 }
 
-/// Requests an import. The caller must be allowed to copy the database that it is made from.
+/// Requests an import. The caller must be allowed to copy the database or the backup that it is made from.
 ///
 /// # Errors
 /// As for [`refresh::refresh`].
 pub async fn requested(ctx: &Context, t: &Template) -> Result<Result<(Uuid, Uuid), RequestError>, AppError> {
+    if let Some(backup) = t.source_backup {
+        visible_backup(ctx, &backup.to_string(), Action::Backup).await?;
+    }
     match refresh::database(ctx.app(), t).await {
         Ok(Some(c)) => drop(ctx.container(&c.name, Action::Backup).await?),
         Ok(None) => {}
@@ -235,7 +239,7 @@ pub async fn create(ctx: Context, params: Params, mut body: Body) -> Result<Resp
         return import(&ctx, &t, &params, StatusCode::CREATED).await;
     }
     if !ctx.user()?.is_admin() {
-        return Err(invalid("source", "Send the database or snapshot that the template is made from."));
+        return Err(invalid("source", "Send the database, snapshot or backup that the template is made from."));
     }
     let dump = named(&ctx, fields.text("file"), fields.text("name")).await?;
     let engine = match fields.text("engine") {

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 
 use crate::admin_db::{dumps, new_id};
 use crate::domain::engine::EngineKind;
+use crate::import::files::recognise::engine_of_name;
 use crate::import::format::fit;
 use crate::import::request::ReceivedDump;
 use crate::import::staging::Staging;
@@ -81,6 +82,7 @@ async fn keep(
 ) -> Result<SentFile, AppError> {
     let account = ctx.user()?.id;
     let name: String = field.file_name().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    let engine = engine.or_else(|| engine_of_name(&name));
     let mut staging = Staging::begin(&ctx.app().config, tier, (new_id(), account), engine).await;
     let mut drained = 0;
     while let Some(piece) = field.chunk().await.map_err(|e| broken(&e))? {

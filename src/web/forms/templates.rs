@@ -6,9 +6,11 @@ use crate::domain::quantity::ByteSize;
 use crate::domain::ttl::Lifetime;
 use crate::domain::user::Action;
 use crate::queue::refusal::RequestError;
-use crate::templates::from_database::{TemplateSource, create_from_database, source};
+use crate::templates::from_database::{create_from_backup, create_from_database, source};
 use crate::templates::instance::{InstanceRequest, end};
-use crate::templates::{request, upload};
+use crate::templates::origin::TemplateSource;
+use crate::templates::{object_request, request, upload};
+use crate::web::access::backup_access::visible_backup;
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -18,7 +20,8 @@ use crate::web::forms::dump::{FILE, SentFile};
 /// Longest description, in characters.
 const DESCRIPTION: usize = 500;
 
-/// Creates a template from a database of the caller, or from one of its snapshots.
+/// Creates a template from a database of the caller, from one of its snapshots or backups, or, for administrators, from an
+/// object in a backup target.
 ///
 /// # Errors
 /// [`AppError`] if the caller may not copy the database; the refusal if the template cannot be created.
@@ -27,10 +30,24 @@ pub async fn create(
     name: &TemplateName,
     from: &TemplateSource,
 ) -> Result<Result<Template, RequestError>, AppError> {
+    let user = ctx.user()?;
+    match from {
+        TemplateSource::Backup(id) => {
+            let (backup, _) = visible_backup(ctx, &id.to_string(), Action::Backup).await?;
+            return Ok(create_from_backup(ctx.app(), name, &backup, Some(user), &ctx.actor()).await);
+        }
+        TemplateSource::Object(object) if user.is_admin() => {
+            return Ok(object_request::create(ctx.app(), Some(name), object, None, &ctx.actor()).await);
+        }
+        TemplateSource::Object(_) => {
+            let why = "Only administrators can make templates from objects in backup targets.";
+            return Err(AppError::Forbidden(why.to_owned()));
+        }
+        TemplateSource::Database(_) | TemplateSource::Snapshot(_) => {}
+    }
     let Some((c, snapshot)) = source(ctx.app(), from).await? else { return Err(AppError::NotFound) };
     let c = ctx.container(&c.name, Action::Backup).await?;
-    let is_admin = ctx.user()?.is_admin();
-    Ok(create_from_database(ctx.app(), name, (&c, snapshot.as_ref()), is_admin, &ctx.actor()).await)
+    Ok(create_from_database(ctx.app(), name, (&c, snapshot.as_ref()), Some(user), &ctx.actor()).await)
 }
 
 /// Creates a template from an uploaded dump: reads `name` and the file.

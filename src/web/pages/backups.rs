@@ -193,6 +193,7 @@ fn row(
     let drill = ActionButton::post("Test restore", href(BackupAction::Drill));
     let closed = (!b.opens(keys)).then(|| RequestError::NeedsKey.to_string());
     let clone = format!("{}?backup={}", urls::database_page(&c.name, DatabasePage::Clone), b.id);
+    let template = format!("{}?backup={}", urls::TEMPLATES, b.id);
     BackupRow {
         started: Moment::new(b.started_at, now),
         job_href: b.job_id.map(urls::job),
@@ -214,6 +215,7 @@ fn row(
             vec![
                 restore_action(b, keys, href(BackupAction::Restore)),
                 ActionButton::link("Clone", clone).unavailable(closed.clone()),
+                ActionButton::link("Make template", template).unavailable(closed.clone()),
                 drill.unavailable(closed),
                 ActionButton::link("Download", href(BackupAction::Download)),
             ]

@@ -143,7 +143,7 @@ pub const GROUPS: &[Group] = &[
         title: "Templates",
         operations: operations! {
             GET "/api/v1/templates" "Lists the templates that you may use." &[], Body::Empty, &[(200, Templates)];
-            POST "/api/v1/templates" "Makes a template from a database or a snapshot (`source`), or from a dump in the directory of dumps (`file`)."
+            POST "/api/v1/templates" "Makes a template from a database, a snapshot or a backup (`source`). Administrators can also name an object in a backup target (`source`) or a dump in the directory of dumps (`file`)."
                 WAIT, Body::Optional(&["name", "source", "file", "engine"]), &[(202, Job), (201, Template)];
             POST "/api/v1/templates/from-dump" "Makes a template from a dump. Only for administrators."
                 WAIT, Body::Form(&["name", "dump"], &[]), &[(202, Job), (201, Template)];

@@ -5,13 +5,15 @@ pub mod access_tokens;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::admin_db::log;
 use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::people::{accounts, quotas, sessions, tokens};
-use crate::admin_db::{containers, log};
 use crate::auth::access::{KeptAccess, TokenPolicy};
 use crate::auth::passwords::Lane;
 use crate::auth::{access, passwords};
 use crate::domain::password::Password;
+use crate::manifest::dump::amount;
+use crate::provision::request::held;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -45,14 +47,21 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
     let current = ctx.identity.as_ref().and_then(|i| i.session);
     let mut db = ctx.app().db.acquire().await?;
     let account = accounts::by_id(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
-    let owned = containers::owned(&mut db, user.id).await?;
+    let (owned, templates) = held(&mut db, user.id).await?;
     let quota = quotas::of(&mut db, user.id).await?.ok_or(AppError::LoginRequired)?;
     let tokens = tokens::list(&mut db, Some(user.id)).await?;
     let sessions = sessions::list(&mut db, user.id, current.as_ref(), now).await?;
     drop(db);
     let databases = match user.is_admin() {
         true => owned.to_string(),
-        false => format!("{owned} of {}", ctx.app().config.limits.containers_per_user),
+        false => {
+            let made = if templates > 0 {
+                format!(" and {}", amount(templates.unsigned_abs(), "template"))
+            } else {
+                String::new()
+            };
+            format!("{owned}{made} of {}", ctx.app().config.limits.containers_per_user)
+        }
     };
     let mut facts = vec![Fact::code("Name", &account.username), Fact::text("Role", account.role.as_str())];
     let texts = [("E-mail", &account.email), ("Department", &account.department)];

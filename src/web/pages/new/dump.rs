@@ -24,14 +24,16 @@ pub(crate) fn source_field(kept: &KeptDump, asked: &str, fault: Option<String>) 
 pub(crate) fn what(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Postgres => {
-            "A pg_dump archive (-Fc) or SQL script, optionally compressed with gzip, zstd, bzip2, xz or zip."
+            "A pg_dump archive (-Fc), a tar archive of a pg_dump directory (-Fd), or an SQL script, optionally compressed \
+             with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Mariadb => {
-            "A SQL script from mariadb-dump or mysqldump, optionally compressed with gzip, zstd, bzip2, xz or zip."
+            "An SQL script from mariadb-dump or mysqldump, or a tar archive of a mydumper directory, optionally compressed \
+             with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Mongodb => {
-            "An archive of one database (mongodump --archive --db), optionally compressed with gzip, zstd, bzip2, xz \
-             or zip."
+            "An archive of one database (mongodump --archive --db), a collection as JSON lines or CSV, or a tar archive with \
+             such a file for each collection, optionally compressed with gzip, zstd, bzip2, xz or zip."
         }
         EngineKind::Neo4j => "A dump from neo4j-admin database dump, made by the same or an older version.",
     }

@@ -7,16 +7,19 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use super::shared::{chip, content, error_of, imported, refusal};
-use crate::admin_db::containers;
+use crate::admin_db::backups::Backup;
 use crate::admin_db::containers::listing::ContainerQuery;
 use crate::admin_db::containers::snapshots;
 use crate::admin_db::templates::listing;
 use crate::admin_db::templates::listing::ListedTemplate;
+use crate::admin_db::{backups, containers};
 use crate::domain::names::TemplateName;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::templates::from_database::TemplateSource;
+use crate::queue::refusal::RequestError;
+use crate::templates::origin::TemplateSource;
 use crate::templates::{directory, request};
+use crate::web::access::backup_access::visible_backup;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::create::Faults;
@@ -31,6 +34,12 @@ use crate::web::views::{Choice, Field, Flash, Moment};
 const SOURCES: i64 = 200;
 /// The beginning of the value of a database in that field.
 const DATABASE: &str = "database:";
+/// The same of a backup.
+const BACKUP: &str = "backup:";
+/// Name of the field with the name of a template from an object: the page has two forms.
+const OBJECT_NAME: &str = "object_name";
+/// Backups of a database that are offered.
+const BACKUPS: usize = 10;
 
 /// What the form for a new template starts with.
 #[derive(Debug, Default, Deserialize)]
@@ -38,11 +47,18 @@ pub struct ListQuery {
     /// Name of the database to make a template from.
     #[serde(default)]
     pub database: String,
+    /// Id of the backup to make a template from.
+    #[serde(default)]
+    pub backup: String,
 }
 
-/// `GET /templates`; with `database`, the form for a new template starts with it.
+/// `GET /templates`; with `database` or `backup`, the form for a new template starts with it.
 pub async fn list(ctx: Context, Query(query): Query<ListQuery>) -> Result<Response, AppError> {
-    let source = Some(query.database).filter(|name| !name.is_empty()).map(|name| format!("{DATABASE}{name}"));
+    let source = match (query.database, query.backup) {
+        (name, _) if !name.is_empty() => Some(format!("{DATABASE}{name}")),
+        (_, id) if !id.is_empty() => Some(format!("{BACKUP}{id}")),
+        _ => None,
+    };
     let typed = source.map(|source| ("source".to_owned(), source)).into_iter().collect();
     page(&list_page(&ctx, &typed, &Faults::new()).await?)
 }
@@ -53,13 +69,16 @@ async fn list_page(ctx: &Context, typed: &Fields, faults: &Faults) -> Result<Tem
     let mut listed = listing::list(&mut db, 1).await?;
     let sources = sources(&mut db, ctx, typed.text("source")).await?;
     drop(db);
-    let has_sources = !sources.is_empty();
+    let (has_sources, is_object) = (!sources.is_empty(), typed.has("object"));
     listed.retain(|l| l.template.allows(user.username.as_str(), user.is_admin()));
     let dir = &ctx.app().config.templates.dumps;
     let problems = if user.is_admin() { problems(dir).await } else { Vec::new() };
     let fields = vec![
         Field::select("source", "Database", sources)
-            .help("Each import copies the data of the database at that moment. A snapshot always has the same data.")
+            .help(
+                "Each import copies the data of the database at that moment. A snapshot or a backup always has the same \
+                 data.",
+            )
             .error(error_of(faults, "source"))
             .required(),
         Field::code("name", "Name of the template")
@@ -72,10 +91,36 @@ async fn list_page(ctx: &Context, typed: &Fields, faults: &Faults) -> Result<Tem
         frame: ctx.frame("templates"),
         rows: listed.iter().map(|l| row(ctx, l)).collect(),
         fields: if has_sources { fields } else { Vec::new() },
-        is_open: !faults.is_empty() || typed.has("source"),
+        is_open: !is_object && (!faults.is_empty() || typed.has("source")),
+        object_fields: if user.is_admin() { object_fields(ctx, typed, faults) } else { Vec::new() },
+        object_is_open: is_object,
         directory: user.is_admin().then(|| dir.display().to_string()),
         problems,
     })
+}
+
+/// The form for a template from an object in a backup target; empty if there is no target.
+fn object_fields(ctx: &Context, typed: &Fields, faults: &Faults) -> Vec<Field> {
+    let targets: Vec<_> = ctx.app().stores.all().iter().map(|store| store.name().to_owned()).collect();
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let known = targets.join(", ");
+    vec![
+        Field::code("object", "Object")
+            .help(format!(
+                "The name of the target, a slash and the key, for example {}/dumps/shop.sql.gz. Targets: {known}.",
+                targets.first().map_or("", String::as_str)
+            ))
+            .value(typed.text("object"))
+            .error(error_of(faults, "object"))
+            .required(),
+        Field::code(OBJECT_NAME, "Name of the template")
+            .value(typed.text(OBJECT_NAME))
+            .error(error_of(faults, OBJECT_NAME))
+            .required()
+            .max_length(60),
+    ]
 }
 
 /// The databases of the user that templates can be made from, with their snapshots.
@@ -91,6 +136,13 @@ async fn sources(db: &mut PgConnection, ctx: &Context, chosen: &str) -> Result<V
     {
         found.push(other);
     }
+    // The pages of a database link to older ones, and to those of databases that were deleted.
+    if let Some(id) = chosen.strip_prefix(BACKUP)
+        && let Ok((backup, _)) = visible_backup(ctx, id, Action::Backup).await
+        && backup.is_good()
+    {
+        choices.push(of_backup(&backup, chosen));
+    }
     for c in found.iter().filter(|c| matches!(c.state, ContainerState::Running | ContainerState::Stopped)) {
         choices.push(Choice::new(format!("{DATABASE}{}", c.name), format!("{}, as it is", c.name), chosen));
         for s in snapshots::copies_of(&mut *db, c.id, ctx.now()).await?.iter().filter(|s| s.made_at.is_some()) {
@@ -98,23 +150,43 @@ async fn sources(db: &mut PgConnection, ctx: &Context, chosen: &str) -> Result<V
             let label = format!("{}, snapshot from {at} {}", c.name, s.note);
             choices.push(Choice::new(format!("snapshot:{}", s.id), label.trim_end(), chosen));
         }
+        let listed = backups::of_container(&mut *db, c.id, 50).await?;
+        let good = listed.iter().filter(|b| b.is_good() && format!("{BACKUP}{}", b.id) != chosen).take(BACKUPS);
+        choices.extend(good.map(|b| of_backup(b, chosen)));
     }
     Ok(choices)
 }
 
-/// `POST /templates` with `source` and `name`: creates a template from a database or from one of its snapshots.
+fn of_backup(b: &Backup, chosen: &str) -> Choice {
+    let at = b.started_at.format("%Y-%m-%d %H:%M UTC");
+    Choice::new(format!("{BACKUP}{}", b.id), format!("{}, backup from {at}", b.container), chosen)
+}
+
+/// `POST /templates` with `source` and `name`: creates a template from a database or from one of its snapshots or backups.
+/// For administrators, `object` and `object_name` create one from an object in a backup target.
 pub async fn create(ctx: Context, fields: Fields) -> Result<Response, AppError> {
     ctx.writable()?;
     let mut faults = Faults::new();
-    let name = TemplateName::parse(fields.text("name")).map_err(|e| faults.push(("name".to_owned(), e.to_string())));
-    let source = TemplateSource::parse(fields.text("source"));
+    let (field, why, source) = match fields.text("object") {
+        "" if !fields.has("object") => {
+            ("source", "Choose a database, a snapshot or a backup.", TemplateSource::parse(fields.text("source")))
+        }
+        object => (
+            "object",
+            "Enter the name of a backup target, a slash and the key of the object.",
+            TemplateSource::parse(&format!("object:{object}")),
+        ),
+    };
+    let named = if field == "object" { OBJECT_NAME } else { "name" };
+    let name = TemplateName::parse(fields.text(named)).map_err(|e| faults.push((named.to_owned(), e.to_string())));
     if source.is_none() {
-        faults.push(("source".to_owned(), "Choose a database or a snapshot.".to_owned()));
+        faults.push((field.to_owned(), why.to_owned()));
     }
     if let (Ok(name), Some(source)) = (name, source) {
+        let at = |e: &RequestError| if matches!(e, RequestError::TemplateNameTaken) { named } else { field };
         match form::create(&ctx, &name, &source).await? {
             Ok(t) => return imported(&ctx, &t).await,
-            Err(e) => faults.push(("name".to_owned(), refusal(&ctx, "template.create", e).await?)),
+            Err(e) => faults.push((at(&e).to_owned(), refusal(&ctx, "template.create", e).await?)),
         }
     }
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &list_page(&ctx, &fields, &faults).await?)

@@ -20,6 +20,10 @@ pub struct TemplatesPage {
     pub fields: Vec<Field>,
     /// Whether that form is unfolded.
     pub is_open: bool,
+    /// Fields of the form for a template from an object in a backup target, for administrators.
+    pub object_fields: Vec<Field>,
+    /// Whether that form is unfolded.
+    pub object_is_open: bool,
     /// The directory of dumps, for administrators.
     pub directory: Option<String>,
     /// Files in it that cannot become templates, with the reason.

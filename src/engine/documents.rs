@@ -1,0 +1,90 @@
+//! Documents that are loaded into a server by the portal itself, in batches, and those that the server refuses.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bson::Document;
+use tokio::sync::mpsc;
+
+/// Refusals that are kept. All of them are counted.
+const MOST: usize = 100;
+
+/// Where a document comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentPlace {
+    /// The file.
+    pub file: Arc<str>,
+    /// The line on which it begins.
+    pub line: u64,
+}
+
+/// Documents of one collection.
+#[derive(Debug)]
+pub struct DocumentBatch {
+    /// The collection.
+    pub collection: String,
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// Where they come from, in the same order.
+    pub places: Vec<DocumentPlace>,
+}
+
+/// A document that the server refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedDocument {
+    /// Where it comes from.
+    pub place: DocumentPlace,
+    /// The server's words.
+    pub why: String,
+}
+
+#[derive(Debug, Default)]
+struct Refused {
+    count: u64,
+    first: Vec<RefusedDocument>,
+}
+
+/// The documents to load. Who sends them closes the channel at their end; an error says that they are incomplete.
+#[derive(Clone)]
+pub struct Documents {
+    batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Result<DocumentBatch, String>>>>,
+    refused: Arc<Mutex<Refused>>,
+}
+
+impl Documents {
+    /// The documents received from this channel.
+    pub fn new(batches: mpsc::Receiver<Result<DocumentBatch, String>>) -> Self {
+        Self { batches: Arc::new(tokio::sync::Mutex::new(batches)), refused: Arc::default() }
+    }
+
+    /// The next documents; `None` at the end.
+    pub(super) async fn next(&self) -> Option<Result<DocumentBatch, String>> {
+        self.batches.lock().await.recv().await
+    }
+
+    /// Ends the channel: what is still sent is not received.
+    pub async fn close(&self) {
+        self.batches.lock().await.close();
+    }
+
+    /// Records a document that the server refused.
+    pub(super) fn refuse(&self, document: RefusedDocument) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.count += 1;
+        if refused.first.len() < MOST {
+            refused.first.push(document);
+        }
+    }
+
+    /// The number of documents that the server refused, and the first of them.
+    pub fn refused(&self) -> (u64, Vec<RefusedDocument>) {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        (refused.count, refused.first.clone())
+    }
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Documents")
+    }
+}

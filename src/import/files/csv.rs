@@ -1,0 +1,133 @@
+//! CSV as documents: the first row names the fields.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use bson::{Bson, Document};
+use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
+
+use super::batch::Batch;
+
+/// Reads the rows.
+///
+/// # Errors
+/// A sentence with the line of a row that cannot be read.
+pub(super) fn read(from: impl Read, name: &str, batch: &mut Batch<'_>) -> Result<(), String> {
+    let mut rows = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
+    let header = rows.headers().map_err(|e| told(name, &e))?.clone();
+    check(&header).map_err(|why| format!("{name}, line 1: {why}."))?;
+    let mut row = StringRecord::new();
+    while rows.read_record(&mut row).map_err(|e| told(name, &e))? {
+        let line = row.position().map_or(0, Position::line);
+        let named = header.iter().zip(row.iter()).filter(|(_, text)| !text.is_empty());
+        let document: Document = named.map(|(field, text)| (field.to_owned(), value(text))).collect();
+        if !batch.add(document, line).map_err(|why| format!("{name}, line {line}: {why}."))? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Checks the names of the fields.
+fn check(header: &StringRecord) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    if header.is_empty() {
+        return Err("there is no row that names the fields".to_owned());
+    }
+    for (n, field) in header.iter().enumerate() {
+        if field.is_empty() {
+            return Err(format!("column {} has no name", n + 1));
+        }
+        if field.contains('.') || field.starts_with('$') {
+            return Err(format!("“{field}” is not a possible name of a field: rename the column"));
+        }
+        if !seen.insert(field) {
+            return Err(format!("two columns are named “{field}”"));
+        }
+    }
+    Ok(())
+}
+
+/// A number if the text is written like one, otherwise text. Leading zeros are part of a code, not of a number.
+fn value(text: &str) -> Bson {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let whole = digits.split(['.', 'e', 'E']).next().unwrap_or_default();
+    let is_number = whole.bytes().all(|b| b.is_ascii_digit())
+        && !whole.is_empty()
+        && (whole == "0" || !whole.starts_with('0'))
+        && digits.len() <= 300;
+    if is_number {
+        if let Ok(number) = text.parse::<i32>() {
+            return Bson::Int32(number);
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            return Bson::Int64(number);
+        }
+        // A longer number without a fraction would lose digits.
+        if digits != whole
+            && let Ok(number) = text.parse::<f64>()
+            && number.is_finite()
+        {
+            return Bson::Double(number);
+        }
+    }
+    Bson::String(text.to_owned())
+}
+
+fn told(name: &str, e: &csv::Error) -> String {
+    let line = e.position().map_or(0, Position::line);
+    match e.kind() {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{name}, line {line}: it has {len} columns, but line 1 has {expected_len}.")
+        }
+        ErrorKind::Utf8 { .. } => format!("{name}, line {line}: it is not UTF-8 text."),
+        _ => format!("{name} cannot be read to the end: {e}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bson::doc;
+    use tokio::sync::mpsc;
+
+    fn documents(text: &str) -> Result<Vec<(u64, Document)>, String> {
+        let (out, mut batches) = mpsc::channel(100);
+        let mut batch = Batch::new("mice.csv", "mice", &out);
+        read(text.as_bytes(), "mice.csv", &mut batch)?;
+        batch.flush();
+        let batch = batches.try_recv().unwrap().unwrap();
+        Ok(batch.places.iter().map(|place| place.line).zip(batch.documents).collect())
+    }
+
+    #[test]
+    fn rows_become_documents() {
+        let found =
+            documents("id,name,weight,code\n1,\"Ada, \"\"the\nsecond\"\"\",20.5,007\n-2,,1e3,12345678901\n").unwrap();
+        assert_eq!(
+            found,
+            [
+                (2, doc! { "id": 1, "name": "Ada, \"the\nsecond\"", "weight": 20.5, "code": "007" }),
+                (4, doc! { "id": -2, "weight": 1000.0, "code": 12_345_678_901_i64 }),
+            ]
+        );
+        for text in ["1.2.3", "--1", "1e", ".5", "0x1", "nan", "123456789012345678901", "-", "1 "] {
+            assert_eq!(value(text), Bson::String(text.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_with_other_columns_is_refused_with_its_line() {
+        let ten = "a,b,c,d,e,f,g,h,i,j\n1,2,3,4,5,6,7,8,9,10\n";
+        let said = documents(&format!("{ten}1,2,3,4,5,6,7,8,9,10,11\n")).unwrap_err();
+        assert_eq!(said, "mice.csv, line 3: it has 11 columns, but line 1 has 10.");
+        for (text, words) in [
+            ("a,a\n1,2\n", "two columns are named “a”"),
+            ("a,\n1,2\n", "column 2 has no name"),
+            ("a.b\n1\n", "“a.b” is not a possible name"),
+            ("", "no row that names the fields"),
+        ] {
+            assert!(documents(text).unwrap_err().contains(words), "{text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Templates that are made from backups, and from dumps in a backup target.
+
+use bytes::Bytes;
+use mydb::domain::engine::EngineKind;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{portal_with, settled, sql, write};
+use crate::backups::dump::frozen_copy::place;
+use crate::backups::{back_up, cli, nothing_left};
+use crate::engines::{Session, sign_in};
+use crate::support::portal::store;
+use crate::support::{Client, TestPortal};
+
+async fn sign(portal: &TestPortal, engine: EngineKind, name: &str, password: &str) -> Box<dyn Session> {
+    sign_in(&place(portal, engine, name), password).await.expect("its user signs in")
+}
+
+async fn template(api: &Client, name: &str, source: Value, code: u16) -> Value {
+    let body = json!({ "name": name, "source": source });
+    api.json(Method::POST, "/api/v1/templates?wait=240", &body).await.expect(code).json()
+}
+
+/// Makes a database from a template, and returns its password.
+async fn copy(api: &Client, template: &str, name: &str) -> String {
+    let path = format!("/api/v1/templates/{template}/clone?wait=120");
+    let made = api.json(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
+    made["password"].as_str().expect("a password").to_owned()
+}
+
+/// Hidden directories of loads.
+fn scratch(portal: &TestPortal) -> usize {
+    let tiers = portal.config.storage.iter().map(|t| t.path.join(&portal.instance));
+    let names = tiers.filter_map(|d| std::fs::read_dir(d).ok()).flat_map(|d| d.flatten().map(|e| e.file_name()));
+    names.filter(|n| n.to_string_lossy().starts_with(".dump-")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_becomes_a_template_for_its_owner_only() {
+    let portal = portal_with(|config| {
+        store(config);
+        config.limits.containers_per_user = 3;
+    })
+    .await;
+    let (ada, bob) = (portal.user("ada").await, portal.user("bob").await);
+    let (api, bob_api) = (portal.token(&ada).await, portal.token(&bob).await);
+    ada.create("lab", &[]).await;
+    let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
+    lab.prepare().await.expect("makes what it needs");
+    lab.put("word", "first").await.expect("writes");
+    lab.put("secret", "a name").await.expect("writes");
+    let backup = back_up(&portal, &ada, "lab").await;
+    lab.put("later", "second").await.expect("writes");
+
+    // For anybody else it does not exist.
+    let theirs = json!({ "name": "stolen", "source": { "backup": backup } });
+    let none = json!({ "name": "stolen", "source": { "backup": uuid::Uuid::now_v7() } });
+    let theirs = bob_api.json(Method::POST, "/api/v1/templates", &theirs).await.expect(404).json();
+    let none = bob_api.json(Method::POST, "/api/v1/templates", &none).await.expect(404).json();
+    let said = |problem: &Value| (problem["title"].clone(), problem["detail"].clone());
+    assert!(theirs["title"].is_string() && said(&theirs) == said(&none), "{theirs} {none}");
+    bob.post("/templates", &[("source", &format!("backup:{backup}")), ("name", "stolen")]).await.expect(404);
+    let page = bob.get(&format!("/templates?backup={backup}")).await.expect(200).body;
+    assert!(!page.contains(&format!("backup:{backup}")), "{page}");
+
+    // Its owner chooses it on the page. The script of the template runs before the version is complete.
+    let page = ada.get("/templates").await.expect(200).body;
+    assert!(page.contains(&format!("backup:{backup}")), "{page}");
+    write(&portal, "course.post.sql", "delete from kept where key = 'secret';\n");
+    ada.post("/templates", &[("source", &format!("backup:{backup}")), ("name", "course")]).await.expect(303);
+    settled(&portal).await;
+    let course = api.get("/api/v1/templates/course").await.expect(200).json();
+    let one = &course["versions"][0];
+    assert_eq!((&course["version"], &course["users"]), (&json!(1), &json!(["ada"])), "{course}");
+    assert_eq!(one["report"]["rows"], json!(1), "{course}");
+    assert!(course["source"].as_str().is_some_and(|said| said.starts_with("backup of lab from ")), "{course}");
+    let password = copy(&api, "course", "mine").await;
+    let at = place(&portal, EngineKind::Postgres, "mine");
+    assert!(sign_in(&at, "correct-horse").await.is_err(), "the password of the source opens the copy");
+    let mut mine = sign(&portal, EngineKind::Postgres, "mine", &password).await;
+    assert_eq!(mine.get("word").await, Ok(Some("first".to_owned())));
+    assert_eq!((mine.get("secret").await, mine.get("later").await), (Ok(None), Ok(None)));
+    mine.put("own", "written").await.expect("its owner writes");
+    bob_api.get("/api/v1/templates/course").await.expect(404);
+
+    // The template counts like a database: two databases and one template are all that ada may have.
+    let said = ada.submit_create("fourth", &[]).await.expect(409).text();
+    assert!(said.contains("A template made from a database counts as one"), "{said}");
+    let said = template(&api, "fourth", json!({ "database": "lab" }), 409).await;
+    assert!(said.to_string().contains("maximum number of databases (3)"), "{said}");
+    let page = ada.get("/account").await.expect(200).text();
+    assert!(page.contains("2 and 1 template of 3"), "{page}");
+
+    // The same data again, although the database has changed and is gone.
+    drop(lab);
+    ada.post("/containers/lab/delete", &[("confirm", "lab"), ("no_backup", "true")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_until_gone("lab").await;
+    let two = api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(200).json();
+    assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(1)), "{two}");
+
+    // On the command line, administrators choose any backup.
+    let (code, said) = cli(&portal, &["template", "import", &format!("backup:{backup}"), "--name", "from-shell"]);
+    assert!(code == 0 && said.contains("importing from-shell"), "{said}");
+    settled(&portal).await;
+    let made = portal.token(&portal.admin().await).await.get("/api/v1/templates/from-shell").await.expect(200).json();
+    assert_eq!((&made["version"], &made["users"]), (&json!(1), &json!([])), "{made}");
+    assert_eq!(scratch(&portal), 0);
+
+    // A backup whose object is damaged makes no version, and says why.
+    let object = crate::backups::object(&portal, &backup, "database-1.pgdump.zst");
+    std::fs::write(object, b"damaged").expect("written");
+    let failed =
+        api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(422).json();
+    assert_eq!((&failed["version"], &failed["versions"][0]["status"]), (&json!(2), &json!("failed")), "{failed}");
+    portal.sql("update schedule set next_run = now() where name = 'template versions'");
+    portal.until("select count(*) from template_version where removed_at is null", |said| said == "3").await;
+    nothing_left(&portal, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
+async fn a_backup_of_mongodb_becomes_a_template() {
+    let portal = portal_with(store).await;
+    let ada = portal.user("ada").await;
+    let api = portal.token(&ada).await;
+    ada.create("lab", &[("engine", "mongodb"), ("image", "docker.io/library/mongo:6.0")]).await;
+    let mut lab = sign(&portal, EngineKind::Mongodb, "lab", "correct-horse").await;
+    lab.prepare().await.expect("makes what it needs");
+    lab.put("word", "first").await.expect("writes");
+    let backup = back_up(&portal, &ada, "lab").await;
+    let made = template(&api, "course", json!({ "backup": backup }), 201).await;
+    assert_eq!((&made["version"], &made["versions"][0]["report"]["rows"]), (&json!(1), &json!(1)), "{made}");
+    let password = copy(&api, "course", "mine").await;
+    assert!(sign_in(&place(&portal, EngineKind::Mongodb, "mine"), "correct-horse").await.is_err());
+    let mut mine = sign(&portal, EngineKind::Mongodb, "mine", &password).await;
+    assert_eq!(mine.get("word").await, Ok(Some("first".to_owned())));
+    mine.put("own", "written").await.expect("its owner writes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_in_a_target_becomes_a_template_for_administrators() {
+    let portal = portal_with(store).await;
+    let (admin, ada) = (portal.admin().await, portal.user("ada").await);
+    let (api, ada_api) = (portal.token(&admin).await, portal.token(&ada).await);
+    let target = portal.config.targets[0].name.clone();
+    let objects = portal.app().app.stores.first().expect("a target").clone();
+    let put = async |key: &str, content: Vec<u8>| {
+        objects.put(key, Bytes::from(content), "application/octet-stream").await.expect("stored");
+    };
+    let dump = sql("create table mice (id int primary key);\ninsert into mice values (1), (2);\n");
+    put("dumps/shop.sql.zst", zstd::encode_all(dump.as_bytes(), 1).expect("packed")).await;
+    let source = json!({ "object": format!("{target}/dumps/shop.sql.zst") });
+
+    // Only administrators: a target contains the backups of everybody.
+    let refused = template(&ada_api, "shop", source.clone(), 403).await;
+    assert!(refused.to_string().contains("Only administrators"), "{refused}");
+    let object = format!("{target}/dumps/shop.sql.zst");
+    ada.post("/templates", &[("object", &object), ("object_name", "shop")]).await.expect(403);
+    assert!(!ada.get("/templates").await.expect(200).body.contains("name=\"object\""));
+
+    let shop = template(&api, "shop", source, 201).await;
+    assert_eq!((&shop["version"], &shop["source"]), (&json!(1), &json!(object)), "{shop}");
+    assert_eq!((&shop["engine"], &shop["versions"][0]["report"]["rows"]), (&json!("postgres"), &json!(2)), "{shop}");
+    // Everybody may use it, but not change it.
+    copy(&ada_api, "shop", "mine").await;
+    ada_api.json(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(403);
+
+    // Each import reads the object as it is then. One that is no dump any more leaves the version before it in use.
+    put(
+        "dumps/shop.sql.zst",
+        zstd::encode_all(format!("{dump}insert into mice values (3);\n").as_bytes(), 1).expect("packed"),
+    )
+    .await;
+    let two = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(200).json();
+    assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(3)), "{two}");
+    put("dumps/shop.sql.zst", format!("{dump}insert into rats values (3);\n").into_bytes()).await;
+    let three = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(422).json();
+    let error = three["versions"][0]["error"].as_str().expect("an error");
+    assert!(three["version"] == json!(2) && error.starts_with("shop.sql.zst, line 4: "), "{three}");
+
+    // What does not exist or is no dump is refused at once.
+    for (object, words) in [
+        (format!("{target}/dumps/none.sql"), "does not exist"),
+        ("nowhere/dumps/shop.sql".to_owned(), "no backup target “nowhere”"),
+        (format!("{target}/dumps/picture.png"), "ending of its name"),
+        (format!("{target}/dumps/text.sql"), "not recognised"),
+    ] {
+        put("dumps/picture.png", vec![0; 200]).await;
+        put("dumps/text.sql", b"hello, this is a letter and not a dump. ".repeat(10)).await;
+        let page = admin.post("/templates", &[("object", &object), ("object_name", "other")]).await.expect(422).text();
+        assert!(page.contains(words), "{object}: {page}");
+    }
+    let page = admin.post("/templates", &[("object", "nothing"), ("object_name", "other")]).await.expect(422).text();
+    assert!(page.contains("a slash and the key"), "{page}");
+    put("dumps/rats.sql", dump.into_bytes()).await;
+    let (code, said) = cli(&portal, &["template", "import", &format!("object:{target}/dumps/rats.sql")]);
+    assert!(code == 0 && said.contains("importing rats"), "{said}");
+    settled(&portal).await;
+    assert_eq!(api.get("/api/v1/templates/rats").await.expect(200).json()["version"], json!(1));
+    assert_eq!(scratch(&portal), 0);
+}
