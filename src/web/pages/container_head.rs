@@ -29,9 +29,14 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let post = |label: &str, page| ActionButton::post(label, href(page)).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => (
-            Some(post("Restart", DatabasePage::Restart)),
+            Some(post("Restart", DatabasePage::Restart).asks(
+                "Closes all connections. The database is back after a few seconds; transactions that are not \
+                 committed are lost.",
+            )),
             vec![
-                post("Stop database", DatabasePage::Stop),
+                post("Stop database", DatabasePage::Stop).asks(
+                    "Closes all connections. Nobody can connect until you start the database again. Its data is kept.",
+                ),
                 ActionButton::link("Set new password", href(DatabasePage::RotatePassword)).unavailable(not_now.clone()),
             ],
         ),

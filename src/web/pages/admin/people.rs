@@ -73,7 +73,10 @@ fn row(listed: &ListedAccount, me: Uuid, now: DateTime<Utc>, (quota, limits): (O
     let disabled = a.disabled_at.is_some();
     let toggle = match disabled {
         true => ActionButton::post("Enable account", path("enable")),
-        false => ActionButton::post("Disable account", path("disable")).danger(),
+        false => ActionButton::post("Disable account", path("disable")).danger().about(&a.username).asks(
+            "The user is signed out everywhere and cannot sign in. Their databases keep running, and you can enable \
+             the account again.",
+        ),
     };
     UserRow {
         name: a.username.clone(),

@@ -124,6 +124,8 @@ pub struct PrunePage {
     pub policy: String,
     /// "3 of 40 backups would go, 12 MiB."
     pub summary: String,
+    /// Removes them; `None` if there are none.
+    pub remove: Option<ActionButton>,
     /// The backups to be removed, newest first; possibly not all.
     pub rows: Vec<AdminBackupRow>,
     /// Number of backups not shown.

@@ -91,6 +91,10 @@ pub struct ActionButton {
     pub unavailable: Option<String>,
     /// Hidden fields.
     pub fields: Vec<(String, String)>,
+    /// What it concerns, appended to the label for screen readers.
+    pub about: String,
+    /// The consequences. If set, the button opens a box with this sentence and the button that really acts.
+    pub asks: Option<String>,
 }
 
 impl ActionButton {
@@ -124,6 +128,27 @@ impl ActionButton {
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes it small, for table rows.
+    #[must_use]
+    pub fn small(mut self) -> Self {
+        self.kind.push_str(" small");
+        self
+    }
+
+    /// Appends what it concerns to the label for screen readers.
+    #[must_use]
+    pub fn about(mut self, what: impl Into<String>) -> Self {
+        self.about = what.into();
+        self
+    }
+
+    /// Asks once before it acts, and states the consequences.
+    #[must_use]
+    pub fn asks(mut self, consequences: impl Into<String>) -> Self {
+        self.asks = Some(consequences.into());
         self
     }
 
