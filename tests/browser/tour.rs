@@ -2,7 +2,7 @@
 
 use super::driver::Browser;
 use super::fill::{
-    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, aside_of, backup_of, fill, job_of,
+    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, account_of, aside_of, backup_of, fill, job_of,
     quiet_portal,
 };
 use crate::support::TestPortal;
@@ -185,7 +185,8 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
         stop("admin-jobs", who, "/admin/jobs"),
         stop("admin-users", who, "/admin/users"),
         Stop { way: Way::Unfold, ..stop("admin-users-form", who, "/admin/users") },
-        Stop { way: Way::Menu(".content .menu"), ..stop("admin-users-menu", who, "/admin/users") },
+        stop("admin-user", who, format!("/admin/users/{}", account_of(portal, OWNER))),
+        stop("admin-user-delete", who, format!("/admin/users/{}/delete", account_of(portal, OWNER))),
         Stop { way: Way::Menu(".nav-fold"), ..stop("admin-navigation", who, "/admin") },
         stop("admin-backups", who, "/admin/backups"),
         stop("admin-backup", who, format!("/admin/backups/{}", backup_of(portal, REAL))),

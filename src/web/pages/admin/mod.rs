@@ -13,6 +13,8 @@ pub mod prune;
 pub mod states;
 pub mod storage;
 pub mod system;
+pub mod user;
+pub mod user_deletion;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 pub mod backups;
 pub mod lists;
 pub mod system;
+pub mod user;
 
 use askama::Template;
 
