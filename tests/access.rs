@@ -104,6 +104,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/backups/{id}/download", 200, 200),
     ("GET", "/backups/{id}/restore", 200, 200),
     ("POST", "/backups/{id}/restore", 422, 422),
+    // Its database still exists.
+    ("GET", "/backups/{id}/delete", 409, 409),
+    ("POST", "/backups/{id}/delete", 409, 409),
     ("POST", "/jobs/{id}/cancel", 303, 303),
     ("GET", "/jobs/{id}", 200, 200),
     ("GET", "/jobs/{id}/events", 200, 200),

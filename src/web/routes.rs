@@ -160,6 +160,8 @@ routes! {
     GET  "/backups/{id}/download"                Owner    download::by_id;
     GET  "/backups/{id}/restore"                 Owner    orphan_backups::restore_form;
     POST "/backups/{id}/restore"                 Owner    orphan_backups::restore;
+    GET  "/backups/{id}/delete"                  Owner    orphan_backups::confirm_delete;
+    POST "/backups/{id}/delete"                  Owner    orphan_backups::delete;
     GET  "/jobs/{id}"                            Owner    job::show;
     POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;

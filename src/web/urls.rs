@@ -212,6 +212,11 @@ pub fn backup_restore(id: Uuid) -> String {
     format!("/backups/{id}/restore")
 }
 
+/// Deletes a backup whose database no longer exists.
+pub fn backup_delete(id: Uuid) -> String {
+    format!("/backups/{id}/delete")
+}
+
 /// Downloads a backup.
 pub fn backup_download(id: Uuid) -> String {
     format!("/backups/{id}/download")
@@ -315,6 +320,7 @@ mod tests {
             job_events(id),
             job_cancel(id),
             backup_restore(id),
+            backup_delete(id),
             backup_download(id),
             admin_backup(id),
             token_revoke(id),

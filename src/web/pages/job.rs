@@ -146,6 +146,7 @@ async fn next(db: &mut PgConnection, job: &Job, container: Option<&Container>) -
         // The report on a loaded dump is on the page of the job.
         Some(_) if is_load(job.kind()) => urls::job(job.id),
         Some(c) if c.purged_at.is_none() => urls::database(&c.name),
+        _ if job.status == JobStatus::Succeeded && job.kind() == Some(JobKind::RemoveBackups) => "/backups".to_owned(),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => urls::job(job.id),
     })

@@ -232,6 +232,6 @@ pub struct LeftRow {
     pub size: Option<Size>,
     /// Its verification level.
     pub level: String,
-    /// Restores or downloads it.
+    /// Restores, downloads or deletes it.
     pub actions: Vec<ActionButton>,
 }
