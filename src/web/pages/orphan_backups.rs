@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use crate::admin_db::backups::{Backup, listing, replicas};
@@ -62,10 +62,9 @@ pub async fn list(ctx: Context) -> Result<Response, AppError> {
 /// Why a locked backup cannot be deleted.
 fn locked(b: &Backup, now: DateTime<Utc>) -> Option<String> {
     let until = b.locked_until.filter(|until| *until > now)?;
-    Some(format!(
-        "This backup is locked until {}. An administrator can unlock it.",
-        until.format("%Y-%m-%d %H:%M UTC")
-    ))
+    // The lock ends at midnight, so the last locked day is the day before.
+    let day = (until - Duration::seconds(1)).format("%Y-%m-%d");
+    Some(format!("This backup is locked until {day}. An administrator can unlock it."))
 }
 
 /// What a deletion removes: this backup, and on request all others of its database that can be deleted.
