@@ -87,6 +87,11 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     browser.keys(Key::Enter).await;
     browser.until_state("lab", "running").await;
 
+    // The search for a database, from any page.
+    browser.keys(Key::Control + "k").await;
+    assert_eq!(browser.script("return document.activeElement.id").await, "find", "Ctrl-K finds a database");
+    browser.script("document.activeElement.blur()").await;
+
     // On the database's page: arrow keys for the ways to connect, Enter and Escape for the menu, Tab to the footer.
     tab_to(&browser, "the menu", |f| f["tag"] == "SUMMARY" && f["text"] == "More").await;
     browser.keys(Key::Enter).await;

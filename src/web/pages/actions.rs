@@ -78,7 +78,7 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
     let c = ctx.container(&name, Action::RotatePassword).await?;
     let sentences = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
     page(&ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         title: format!("Set new password for {}", c.name),
         will: sentences(&[
             "The portal generates a new password for your user. You can view it once.",
@@ -156,7 +156,7 @@ async fn delete_page(
         _ => "The server stops and all connections are closed.".to_owned(),
     });
     Ok(ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Delete {}", c.name),
         will,
         kept: if never_ran {
@@ -198,7 +198,7 @@ async fn delete_page(
 
 fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Delete {} permanently", c.name),
         will: vec![
             "The data is removed from disk. This cannot be undone.".to_owned(),

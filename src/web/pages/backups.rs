@@ -61,7 +61,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let base = urls::database(&c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Backups"),
         notices: told,
         possible_loss: possible_loss::sentence(&Assurance::of_rows(&rows), now),

@@ -71,7 +71,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
     };
     let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
     page(&ContainerPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Overview"),
         notices: told,
         connect: connect(&ctx, &c, &urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers))
@@ -298,7 +298,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         password.expose_secret()
     );
     let response = page(&PasswordPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         name: c.name.clone(),
         back_href: base,
         user: c.dbuser.clone(),

@@ -30,7 +30,7 @@ use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
-use crate::web::views::{ActionButton, Chip, Fact, Flash, Link, Moment};
+use crate::web::views::{ActionButton, Chip, Fact, Flash, Frame, Link, Moment};
 
 /// How often a job is checked while somebody watches it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -73,8 +73,12 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         facts.push(Fact::when("Deadline", &Moment::new(at, now)));
     }
     let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
+    let frame = match &container {
+        Some(c) => Frame { parent: living.map(|c| Link::new(&c.name, urls::database(&c.name))), ..ctx.frame_of(c) },
+        None => ctx.frame("admin-jobs"),
+    };
     page(&JobPage {
-        frame: ctx.frame("home"),
+        frame,
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
         container: living.map(|c| Link::new(&c.name, urls::database(&c.name))),

@@ -55,7 +55,7 @@ pub async fn show(
     };
     let chosen = asked.to_string();
     page(&LogsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Logs"),
         events: c.docker_id.as_ref().map(|_| format!("{href}/events")),
         href,

@@ -48,7 +48,7 @@ pub async fn show(
     let base = urls::database_page(&c.name, DatabasePage::Metrics);
     let seen = look.as_ref().and_then(|l| l.data.as_ref()).map(|d| &d.0);
     page(&MetricsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Metrics"),
         ranges: vec![
             Link::new("Last 24 hours", format!("{base}?range=day")).current(!week),

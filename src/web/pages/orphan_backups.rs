@@ -127,7 +127,7 @@ impl Deletion {
         }
         let others = format!("Also delete {}", self.others_text(bytes(&self.others)));
         Ok(ConfirmPage {
-            frame: ctx.frame("home"),
+            frame: ctx.frame_of(&self.container),
             title: format!("Delete backup of {}", b.container),
             will,
             kept,

@@ -224,6 +224,8 @@ pub struct Column {
     pub sort: String,
     /// Whether its values are numbers, which are right-aligned.
     pub number: bool,
+    /// Whether it is left out where there is little room, because the page of each row says the same.
+    pub minor: bool,
 }
 
 impl Column {
@@ -237,6 +239,13 @@ impl Column {
     #[must_use]
     pub fn sorted(label: impl Into<String>, href: impl Into<String>, sort: &str) -> Self {
         Self { href: Some(href.into()), sort: sort.to_owned(), ..Self::plain(label) }
+    }
+
+    /// Leaves it out where there is little room.
+    #[must_use]
+    pub fn minor(mut self) -> Self {
+        self.minor = true;
+        self
     }
 
     /// Right-aligns its values.
