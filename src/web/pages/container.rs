@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
-use super::metrics::charts;
+use super::metrics::{Period, charts};
 use super::shared::{failed_advice, failure, job_row, size_of, steps_of, version};
 use super::{metrics, notices};
 use crate::admin_db::backups::assurance;
@@ -54,7 +54,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         Some(job) => Some(steps_of(&mut db, &c, job, now).await?),
         None => None,
     };
-    let day = charts(&ctx, &mut db, &c, false).await?;
+    let day = charts(&ctx, &mut db, &c, Period::Day).await?;
     let told = notices::of(&ctx, &mut db, &c, "").await?;
     let seen = surveys::get(&mut db, c.id).await?.and_then(|look| look.data);
     let assured = assurance::of(&mut db, &[c.id]).await?;
