@@ -57,7 +57,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     assert_eq!(
-        page.all(".chart polyline, .chart circle").len(),
+        page.all(".chart polyline, .chart .dot").len(),
         4,
         "size, memory, processor and connections have a line"
     );

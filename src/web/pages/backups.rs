@@ -30,6 +30,7 @@ use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
 use crate::web::views::elements::format::duration_text;
+use crate::web::views::elements::parts::merge_equal;
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 
 /// Maximum number of backups on the page.
@@ -72,7 +73,13 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         cancel: job.as_ref().map(|j| ActionButton::post("Cancel backup", urls::job_cancel(j.id))),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
-        rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
+        rows: merge_equal(
+            rows.iter().map(|b| row(b, &c, (&second, &keys), now)),
+            |a, b| {
+                a.chip.kind == "fail" && (&a.chip, &a.reason, &a.trouble) == (&b.chip, &b.reason, &b.trouble)
+            },
+            (|row| row.started.clone(), |row| &mut row.repeats),
+        ),
     })
 }
 
@@ -208,6 +215,7 @@ fn row(
         }),
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: trouble(b),
+        repeats: None,
         differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
         lacks: (good && b.definitions.is_none()).then_some("schema not recorded"),
         actions: if good {

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
 use super::metrics::{Period, charts};
-use super::shared::{failed_advice, failure, job_row, size_of, steps_of, version};
+use super::shared::{collapsed, failed_advice, failure, job_row, size_of, steps_of, version};
 use super::{metrics, notices};
 use crate::admin_db::backups::assurance;
 use crate::admin_db::containers::{Container, credentials, surveys};
@@ -69,6 +69,12 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         }
         _ => String::new(),
     };
+    let failure = failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent));
+    let mut ended = collapsed(recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)));
+    // The reason of the last failure is at the top of the page.
+    if let Some(last) = ended.first_mut().filter(|row| failure.is_some() && row.chip.kind == "fail") {
+        last.note = None;
+    }
     let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
     page(&ContainerPage {
         frame: ctx.frame_of(&c),
@@ -84,8 +90,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         metrics_href: urls::database_page(&c.name, DatabasePage::Metrics),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: urls::database_page(&c.name, DatabasePage::Logs),
-        jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
-        failure: failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent)),
+        jobs: ended,
+        failure,
         trash: trash(&ctx, &c, expired),
         delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete))
             .then(|| urls::database_page(&c.name, DatabasePage::Delete)),

@@ -16,6 +16,8 @@ pub struct AdminBackupsPage {
     pub frame: Frame,
     /// Time of the last audit.
     pub audited: Option<Moment>,
+    /// Shown if there are no findings.
+    pub verdict: &'static str,
     /// The extent of the audit: "12 databases and 340 backups".
     pub extent: String,
     /// Findings, most severe first.

@@ -316,6 +316,37 @@ pub struct JobRow {
     pub took: Option<String>,
     /// The number of the attempt unless it is the first, or the last error.
     pub note: Option<String>,
+    /// Set if this row stands for several equal failures.
+    pub repeats: Option<Repeats>,
+}
+
+/// Equal neighbours in a list of failures, shown as one row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// How many.
+    pub count: u64,
+    /// When the first of them happened.
+    pub first: Moment,
+}
+
+/// Merges each row with the one above it if they are equal failures. `of` are the number of failures that a row stands for
+/// and its time; the newest row comes first.
+pub fn merge_equal<T>(
+    rows: impl IntoIterator<Item = T>,
+    equal: impl Fn(&T, &T) -> bool,
+    (when, repeats): (impl Fn(&T) -> Moment, impl Fn(&mut T) -> &mut Option<Repeats>),
+) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
+    for row in rows {
+        match found.last_mut() {
+            Some(last) if equal(last, &row) => {
+                let before = repeats(last).as_ref().map_or(1, |r| r.count);
+                *repeats(last) = Some(Repeats { count: before + 1, first: when(&row) });
+            }
+            _ => found.push(row),
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -91,6 +91,14 @@ pub struct FailureView {
     pub actions: Vec<ActionButton>,
 }
 
+impl FailureView {
+    /// Whether the message is short enough to be shown unfolded.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.lines().count() <= 6)
+    }
+}
+
 /// The HTML fragment sent in the events of a job.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "fragments/steps.html")]
