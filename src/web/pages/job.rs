@@ -12,9 +12,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::shared::{job_title, steps};
+use super::shared::{Durations, job_title, steps};
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{Job, JobStatus, listing};
+use crate::admin_db::jobs::{Job, JobStatus};
 use crate::admin_db::templates::versions;
 use crate::admin_db::{containers, jobs, templates};
 use crate::app::App;
@@ -40,12 +40,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Steps, sqlx::Error> {
     let mut db = app.db.acquire().await?;
     let rows = jobs::steps(&mut db, job.id).await?;
-    let usual = match container {
-        Some(c) if !job.status.is_final() => listing::usual_seconds(&mut db, &job.kind, &c.image).await?,
-        _ => None,
+    let durations = match container {
+        Some(c) => Durations::read(&mut db, job, c).await?,
+        None => Durations::default(),
     };
     let name = container.map_or("the portal", |c| c.name.as_str());
-    Ok(steps(job, &rows, name, usual, app.clock.now()))
+    Ok(steps(job, &rows, name, durations, app.clock.now()))
 }
 
 /// `GET /jobs/{id}`
@@ -105,7 +105,8 @@ pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Act
     Ok(outlook.cancellable.then(|| cancel_button(job)))
 }
 
-fn cancel_button(job: &Job) -> ActionButton {
+/// The button that cancels a job.
+pub(super) fn cancel_button(job: &Job) -> ActionButton {
     let label = match job.kind() {
         Some(JobKind::Backup) => "Cancel backup",
         Some(JobKind::Drill) => "Cancel test restore",

@@ -16,7 +16,7 @@ use crate::jobs::registry;
 use crate::web::urls;
 use crate::web::views::elements::format::{Ending, count_text, duration_text, seconds_text};
 use crate::web::views::elements::parts::{EngineCard, JobRow, merge_equal};
-use crate::web::views::elements::steps::{FailureView, StepView, Steps};
+use crate::web::views::elements::steps::{FailureView, Progress, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
 use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
@@ -136,14 +136,41 @@ pub async fn steps_of(
     now: DateTime<Utc>,
 ) -> Result<Steps, sqlx::Error> {
     let rows = jobs::steps(&mut *db, job.id).await?;
-    let usual = listing::usual_seconds(db, &job.kind, &c.image).await?;
-    Ok(steps(job, &rows, &c.name, usual, now))
+    let durations = Durations::read(db, job, c).await?;
+    Ok(steps(job, &rows, &c.name, durations, now))
+}
+
+/// How long a job takes, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Durations {
+    /// Usually, for the image.
+    usual: Option<f64>,
+    /// The last time, for the database.
+    last: Option<f64>,
+}
+
+impl Durations {
+    /// Reads both for a job that has not ended.
+    pub async fn read(db: &mut PgConnection, job: &Job, c: &Container) -> Result<Self, sqlx::Error> {
+        if job.status.is_final() {
+            return Ok(Self::default());
+        }
+        let usual = listing::usual_seconds(&mut *db, &job.kind, &c.image).await?;
+        let last = match job.kind() {
+            Some(kind) => listing::last_seconds(db, kind, c.id).await?,
+            None => None,
+        };
+        Ok(Self { usual, last })
+    }
 }
 
 /// The steps of a job, as shown on its page and on the page of its database.
-pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
+pub fn steps(job: &Job, rows: &[JobStep], name: &str, durations: Durations, now: DateTime<Utc>) -> Steps {
     let over = job.status.is_final();
-    let pace = match (took(job.started_at, job.finished_at), usual) {
+    let running = job.started_at.filter(|_| job.status == JobStatus::Running);
+    let progress =
+        running.zip(durations.last).and_then(|(at, last)| Progress::new((now - at).as_seconds_f64(), last));
+    let pace = match (took(job.started_at, job.finished_at), durations.usual) {
         (Some(took), _) => Some(format!("took {took}")),
         (None, Some(seconds)) => Some(format!("usually {}", seconds_text(seconds))),
         _ => None,
@@ -170,6 +197,7 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
         done: over,
         started: job.started_at.map(|at| Moment::new(at, now)),
         pace,
+        progress,
         steps: rows.iter().map(view).collect(),
         failure: (job.status == JobStatus::Failed).then(|| {
             let step = rows.iter().find(|s| s.status == StepStatus::Failed).map(|s| s.name.clone());
