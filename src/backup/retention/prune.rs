@@ -201,8 +201,7 @@ impl<'a> Remover<'a> {
                 verdicts.iter().any(|v| v.id == b.id && v.goes())
             }
             Grounds::Owner => {
-                b.container_gone
-                    && deletable(&mut tx, self.config, b.container_id, self.now).await?.contains(&b.id)
+                b.container_gone && deletable(&mut tx, self.config, b.container_id, self.now).await?.contains(&b.id)
             }
         };
         if !goes {

@@ -82,9 +82,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
         rows: merge_equal(
             rows.iter().map(|b| row(b, &c, (&second, &keys), now)),
-            |a, b| {
-                a.chip.kind == "fail" && (&a.chip, &a.reason, &a.trouble) == (&b.chip, &b.reason, &b.trouble)
-            },
+            |a, b| a.chip.kind == "fail" && (&a.chip, &a.reason, &a.trouble) == (&b.chip, &b.reason, &b.trouble),
             (|row| row.started.clone(), |row| &mut row.repeats),
         ),
     })

@@ -198,7 +198,10 @@ mod tests {
         );
         assert_eq!(title, "A b c");
         let code = render("```\nx\n```").1;
-        assert!(code.starts_with("<pre tabindex=\"0\" role=\"group\" aria-label=\"Example\"><code>"), "it can be scrolled");
+        assert!(
+            code.starts_with("<pre tabindex=\"0\" role=\"group\" aria-label=\"Example\"><code>"),
+            "it can be scrolled"
+        );
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
         assert!(body.contains("<h2 id=\"d\">D</h2>"), "a heading can be linked to: {body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");

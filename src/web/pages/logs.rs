@@ -75,7 +75,11 @@ pub async fn show(
         events: c.docker_id.as_ref().map(|_| address(&format!("{href}/events"), &[("text", query.text.trim())])),
         found: (!wanted.is_empty()).then(|| {
             let number = |n: usize| thousands(n as u64);
-            format!("{} of the last {} contain this text.", number(lines.len()), count_text(read as u64, "line", "lines"))
+            format!(
+                "{} of the last {} contain this text.",
+                number(lines.len()),
+                count_text(read as u64, "line", "lines")
+            )
         }),
         text: Field::search("text", "Contains").value(query.text.trim()),
         wrap: query.wrap == "on",

@@ -87,7 +87,7 @@ impl Deletion {
         let mut db = ctx.app().db.acquire().await?;
         let mut others = prune::deletable(&mut db, &ctx.app().config, container.id, ctx.now()).await?;
         if !others.contains(&backup.id) {
-            let why = "This backup is being read or removed at the moment. Try again later.";
+            let why = "This backup is being read or removed at the moment, or another portal made it.";
             return Err(AppError::Conflict(why.to_owned()));
         }
         others.retain(|other| *other != backup.id);
@@ -115,7 +115,7 @@ impl Deletion {
         if of_this.len() == 1 {
             will.push(format!("It is the last backup of {}: afterwards the data cannot be restored.", b.container));
         }
-        let bytes = |ids: &[Uuid]| of_this.iter().filter(|o| ids.contains(&o.id)).filter_map(|o| o.bytes).sum();
+        let others: i64 = of_this.iter().filter(|o| self.others.contains(&o.id)).filter_map(|o| o.bytes).sum();
         let held = of_this.len().saturating_sub(self.others.len() + 1) as u64;
         let mut kept = Vec::new();
         if of_this.len() > 1 {
@@ -125,7 +125,7 @@ impl Deletion {
             let text = count_text(held, "backup that is", "backups that are");
             kept.push(format!("In any case {text} locked or being read."));
         }
-        let others = format!("Also delete {}", self.others_text(bytes(&self.others)));
+        let others = format!("Also delete {}", self.others_text(others));
         Ok(ConfirmPage {
             frame: ctx.frame_of(&self.container),
             title: format!("Delete backup of {}", b.container),
@@ -164,7 +164,7 @@ pub async fn delete(ctx: Context, Path(id): Path<String>, fields: Fields) -> Res
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view);
     }
     let others = if fields.has("all") { deletion.others.as_slice() } else { &[] };
-    let ids = [&[deletion.backup.id], others].concat();
+    let ids = [&[deletion.backup.id][..], others].concat();
     match owner_removal::request(ctx.app(), &deletion.container, ids, &ctx.actor()).await {
         Ok(job) => Ok(to(&urls::job(job), None)),
         Err(e) => match ctx.refused("container.remove-backups", Some(&deletion.container), e).await {

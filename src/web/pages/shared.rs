@@ -168,8 +168,7 @@ impl Durations {
 pub fn steps(job: &Job, rows: &[JobStep], name: &str, durations: Durations, now: DateTime<Utc>) -> Steps {
     let over = job.status.is_final();
     let running = job.started_at.filter(|_| job.status == JobStatus::Running);
-    let progress =
-        running.zip(durations.last).and_then(|(at, last)| Progress::new((now - at).as_seconds_f64(), last));
+    let progress = running.zip(durations.last).and_then(|(at, last)| Progress::new((now - at).as_seconds_f64(), last));
     let pace = match (took(job.started_at, job.finished_at), durations.usual) {
         (Some(took), _) => Some(format!("took {took}")),
         (None, Some(seconds)) => Some(format!("usually {}", seconds_text(seconds))),

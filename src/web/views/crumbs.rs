@@ -69,7 +69,7 @@ pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> 
         ["admin", "backups", id] if word(id).is_none() => {
             ended(vec![admin, Link::new("Backups", "/admin/backups")], "Backup")
         }
-        ["admin", first, rest @ ..] => words(vec![admin], "/admin", &[&[*first], rest].concat()),
+        ["admin", first, rest @ ..] => words(vec![admin], "/admin", &[&[*first][..], rest].concat()),
         _ => Vec::new(),
     }
 }

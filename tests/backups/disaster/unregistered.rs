@@ -87,7 +87,9 @@ async fn an_owner_deletes_what_a_purged_database_left() {
     eve.post(&delete(&second), &[("confirm", "lab")]).await.expect(404);
 
     let preview = ada.get(&delete(&second)).await.expect(200).text();
-    for part in ["The backup of lab from", "is deleted from local", "the 1 other backup of lab", "1 backup that is locked"] {
+    for part in
+        ["The backup of lab from", "is deleted from local", "the 1 other backup of lab", "1 backup that is locked"]
+    {
         assert!(preview.contains(part), "{part}: {preview}");
     }
     ada.post(&delete(&second), &[("confirm", "LAB"), ("all", "on")]).await.expect(422);

@@ -14,9 +14,9 @@ use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin::backups::rows;
 use crate::web::urls;
-use crate::web::views::{ActionButton, Flash};
 use crate::web::views::admin::backups::PrunePage;
 use crate::web::views::elements::format::{count_text, size_text};
+use crate::web::views::{ActionButton, Flash};
 
 /// Maximum number of rows on the page.
 const MOST: usize = 200;

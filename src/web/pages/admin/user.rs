@@ -83,8 +83,7 @@ pub(super) async fn render(
 fn forms(a: &Account, quota: &Quota, other: bool, (typed, faults): (&Fields, &Faults)) -> Vec<UserForm> {
     let href = |action| urls::admin_user_action(a.id, action);
     let fault = |name: &str| faults.iter().find(|(f, _)| f == name).map(|(_, text)| text.clone());
-    let value =
-        |name: &str, stored: String| if typed.has(name) { typed.text(name).to_owned() } else { stored };
+    let value = |name: &str, stored: String| if typed.has(name) { typed.text(name).to_owned() } else { stored };
     let memory = quota.memory_limit.map(|m| ByteSize(m).exact()).unwrap_or_default();
     let cpus = quota.millicpu_limit.map(|c| MilliCpus(c).to_string()).unwrap_or_default();
     let details = UserForm {

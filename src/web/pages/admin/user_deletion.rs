@@ -69,12 +69,16 @@ fn consequences(a: &Account, owned: &Belongings, names: &[String]) -> Vec<String
     will
 }
 
-async fn view(ctx: &Context, a: &Account, typed: &Fields, faults: [Option<String>; 2]) -> Result<ConfirmPage, AppError> {
+async fn view(
+    ctx: &Context,
+    a: &Account,
+    typed: &Fields,
+    faults: [Option<String>; 2],
+) -> Result<ConfirmPage, AppError> {
     let [heir_fault, name_fault] = faults;
     let mut db = ctx.app().db.acquire().await?;
     let owned = belongings::of(&mut db, a).await?;
-    let names: Vec<String> =
-        belongings::databases(&mut db, a.id).await?.into_iter().map(|(_, name)| name).collect();
+    let names: Vec<String> = belongings::databases(&mut db, a.id).await?.into_iter().map(|(_, name)| name).collect();
     let others = accounts::other_names(&mut db, a.id, SUGGESTED).await?;
     drop(db);
     let heir = Field::text("heir", "New owner")
@@ -205,7 +209,8 @@ mod tests {
         let owned = Belongings { databases: 21, backups: 3, left_backups: 1, tokens: 1, templates: 2, jobs: 1 };
         let names: Vec<String> = (1..=21).map(|n| format!("db-{n}")).collect();
         let said = consequences(&ada, &owned, &names).join("\n");
-        for part in ["1 API token stops", "21 databases, with 3 backups", "db-20 and 1 more.", "1 backup of", "2 templates"]
+        for part in
+            ["1 API token stops", "21 databases, with 3 backups", "db-20 and 1 more.", "1 backup of", "2 templates"]
         {
             assert!(said.contains(part), "{part}: {said}");
         }
