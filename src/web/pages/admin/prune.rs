@@ -44,7 +44,7 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
         ),
         more: going.len().saturating_sub(shown.len()) as u64,
         remove: (!shown.is_empty()).then(|| {
-            ActionButton::post("Remove now", "/admin/backups/prune")
+            ActionButton::post("Remove", "/admin/backups/prune")
                 .danger()
                 .asks("Deletes the backups listed below from their targets. This cannot be undone.")
         }),
