@@ -180,7 +180,8 @@ pub async fn set_limits(ctx: Context, Path(id): Path<String>, fields: Fields) ->
         (Ok(memory), Ok(cpus)) => (memory, cpus),
         (memory, cpus) => {
             let fault = |field: &str, rule: Option<String>| rule.map(|rule| (field.to_owned(), rule));
-            let faults = [fault("memory", memory.err()), fault("cpus", cpus.err())].into_iter().flatten().collect();
+            let faults: Faults =
+                [fault("memory", memory.err()), fault("cpus", cpus.err())].into_iter().flatten().collect();
             return user::render(&ctx, &id, StatusCode::UNPROCESSABLE_ENTITY, &fields, &faults).await;
         }
     };
