@@ -87,7 +87,8 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         Stop { way: Way::Menu(".who .menu:not(.nav-fold)"), ..stop("home-menu", OWNER, "/") },
         stop("home-no-match", OWNER, "/?q=nothing-like-this"),
         stop("database", OWNER, of(REAL, "")),
-        Stop { way: Way::Menu(".content .menu"), ..stop("database-menu", OWNER, of(REAL, "")) },
+        Stop { way: Way::Menu(".content .menu:not(.ask)"), ..stop("database-menu", OWNER, of(REAL, "")) },
+        Stop { way: Way::Menu(".content .menu.ask"), ..stop("database-question", OWNER, of(REAL, "")) },
         stop("database-long", OWNER, of(LONG, "")),
         stop("database-failed", OWNER, of(FAILED, "")),
         stop("database-trashed", OWNER, of(TRASHED, "")),
@@ -222,6 +223,13 @@ impl Tour {
         fill(&portal);
         // Five hours old, so that it does not look newly created in the screenshots, but is first in the list.
         portal.sql("update container set created_at = now() - interval '5 hours', started_at = now() - interval '5 hours' where name = 'proteomics-atlas'");
+        // Five hours of measurements, for the charts.
+        portal.sql(
+            "insert into sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
+             select id, now() - n * interval '1 minute', 48000000 - n * 20000, 60000000 + (n % 37) * 900000,
+                    (300 - n) * 4000000::bigint, 2 + n % 5
+               from container, generate_series(0, 295) n where name = 'proteomics-atlas'",
+        );
         let mut stops = visitors();
         stops.extend(newcomers());
         stops.extend(owners(&portal));
