@@ -186,7 +186,8 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, durations: Durations, now:
         .to_owned(),
         // The reason of a failed job is above its steps.
         detail: Some(short_reason::line(&s.detail))
-            .filter(|d| !d.is_empty() && !(s.status == StepStatus::Failed && job.status == JobStatus::Failed)),
+            .filter(|d| !d.is_empty())
+            .filter(|_| s.status != StepStatus::Failed || job.status != JobStatus::Failed),
         took: took(s.started_at, s.finished_at),
     };
     Steps {
