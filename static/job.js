@@ -27,6 +27,11 @@
     if (news.done) {
       source.close();
       const here = window.location;
+      // A page about something else than the job stays, unless there is a reason to show.
+      if ("stay" in box.dataset && news.state === "succeeded") {
+        here.reload();
+        return;
+      }
       if (typeof news.next === "string" && news.next.startsWith("/") && !news.next.startsWith("//")) {
         if (news.next === here.pathname) here.reload();
         else here.assign(news.next);

@@ -1,5 +1,5 @@
-// Follows a log: appends new lines, scrolls to the newest unless the reader has scrolled up,
-// and removes the oldest beyond a limit.
+// Follows a log: appends new lines, scrolls to the newest unless the reader has scrolled up, and removes the oldest
+// beyond a limit. While it is paused, new lines are counted and kept.
 "use strict";
 
 (() => {
@@ -10,12 +10,15 @@
   const limit = 5000;
   const said = document.getElementById("said");
   let source = null;
+  let paused = false;
+  let waiting = [];
   let lines = log.textContent === "" ? 0 : log.textContent.split("\n").length;
 
-  function show(following) {
-    button.textContent = following ? "Stop following" : "Follow log";
-    button.setAttribute("aria-pressed", String(following));
-    if (said) said.textContent = following ? "Following the log." : "Stopped following the log.";
+  function show(announce) {
+    const count = waiting.length === limit ? `${limit} or more` : waiting.length;
+    button.textContent = !source ? "Follow log" : !paused ? "Pause" : waiting.length === 0 ? "Resume" : `Resume (${count} new)`;
+    button.setAttribute("aria-pressed", String(Boolean(source) && !paused));
+    if (said && announce) said.textContent = announce;
   }
 
   function append(line) {
@@ -29,23 +32,46 @@
     if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
+  function resume() {
+    paused = false;
+    for (const line of waiting) append(line);
+    waiting = [];
+  }
+
+  function end() {
+    if (source) source.close();
+    source = null;
+    resume();
+    show("Stopped following the log.");
+  }
+
+  function follow() {
+    source = new EventSource(log.dataset.events);
+    source.onmessage = (event) => {
+      if (!paused) {
+        append(event.data);
+        return;
+      }
+      waiting.push(event.data);
+      if (waiting.length > limit) waiting.shift();
+      show();
+    };
+    source.addEventListener("end", end);
+    show("Following the log.");
+  }
+
   button.hidden = false;
   log.scrollTop = log.scrollHeight;
   button.addEventListener("click", () => {
-    if (source) {
-      source.close();
-      source = null;
-      show(false);
-      return;
+    if (!source) {
+      follow();
+    } else if (paused) {
+      resume();
+      show("Following the log.");
+    } else {
+      paused = true;
+      show("Paused.");
     }
-    source = new EventSource(log.dataset.events);
-    source.onmessage = (event) => append(event.data);
-    source.addEventListener("end", () => {
-      source.close();
-      source = null;
-      show(false);
-    });
-    show(true);
   });
   window.addEventListener("pagehide", () => source && source.close());
 })();

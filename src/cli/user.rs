@@ -124,9 +124,13 @@ async fn set_disabled(mut s: CommandSession, name: &str, disable: bool) -> anyho
     let word = if disable { "disabled" } else { "enabled" };
     ensure!(account.disabled_at.is_some() != disable, "the account {name} is already {word}");
     let mut tx = s.db.begin().await?;
-    accounts::set_disabled(&mut tx, account.id, disable.then_some(s.now)).await?;
+    match accounts::set_disabled(&mut tx, account.id, disable.then_some(s.now)).await {
+        Err(e) if accounts::is_last_administrator(&e) => {
+            bail!("{name} is the last administrator; create another one first")
+        }
+        done => done?,
+    }
     if disable {
-        ensure!(accounts::any_admin(&mut tx).await?, "{name} is the last administrator; create another one first");
         sessions::delete_others(&mut tx, account.id, None).await?;
     }
     note(&mut tx, &s.actor, s.now, if disable { "user.disable" } else { "user.enable" }, name).await?;

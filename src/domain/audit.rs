@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -103,6 +103,14 @@ impl FindingKind {
     pub fn is_bad(self) -> bool {
         !matches!(self, Self::DrillOverdue | Self::Impossible | Self::Unsigned | Self::Unknown)
     }
+}
+
+/// How long an audit says something about the present: a day, and the time that the next one takes.
+const CURRENT: Duration = Duration::hours(25);
+
+/// Whether an audit of this time still says something about the present.
+pub fn is_current(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now - at <= CURRENT
 }
 
 /// One problem found by an audit.

@@ -45,6 +45,8 @@ pub enum JobKind {
     GoBack,
     /// Remove backups that the policy does not keep.
     Prune,
+    /// Delete backups of a permanently deleted database.
+    RemoveBackups,
     /// Audit the backups.
     Audit,
     /// Back up mydb_admin.
@@ -69,7 +71,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Create,
         Self::Load,
         Self::LoadStopped,
@@ -91,6 +93,7 @@ impl JobKind {
         Self::Recover,
         Self::GoBack,
         Self::Prune,
+        Self::RemoveBackups,
         Self::Audit,
         Self::AdminBackup,
         Self::Copy,
@@ -127,6 +130,7 @@ impl JobKind {
             Self::Recover => "recover",
             Self::GoBack => "go-back",
             Self::Prune => "prune",
+            Self::RemoveBackups => "remove-backups",
             Self::Audit => "audit",
             Self::AdminBackup => "admin-backup",
             Self::Copy => "copy",

@@ -5,7 +5,7 @@ use crate::audit;
 use crate::backup::drill;
 use crate::backup::restore::undo;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
-use crate::backup::retention::prune;
+use crate::backup::retention::{owner_removal, prune};
 use crate::backup::{dump, replicate, request, restore};
 use crate::clones::{clone, restore_snapshot, snapshot};
 use crate::domain::job_kind::JobKind;
@@ -43,6 +43,7 @@ pub static FLOWS: &[&Flow] = &[
     &recover::RECOVER,
     &undo::GO_BACK,
     &prune::PRUNE,
+    &owner_removal::REMOVE,
     &audit::AUDIT,
     &admin_backup::BACK_UP,
     &replicate::COPY,

@@ -14,6 +14,12 @@ pub enum RequestError {
     /// The owner's databases would together exceed the quota. Contains a sentence.
     #[error("{0}")]
     OverQuota(String),
+    /// The new owner already has a database of the same name from the same template.
+    #[error(
+        "{0} already has a database of the same name from the same template. Choose another owner, or delete one of \
+         the two."
+    )]
+    SameInstance(String),
     /// All ports of the configured range are in use.
     #[error("All database ports are in use. An administrator can extend the range (databases.port_max).")]
     NoPort,

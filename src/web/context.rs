@@ -175,6 +175,7 @@ pub fn frame(portal: &crate::web::portal::Portal, identity: Option<&Identity>, m
         is_admin: identity.is_some_and(|i| i.user.is_admin()),
         nav: nav.to_owned(),
         theme: meta.theme.clone(),
+        parent: None,
         here: meta.here.clone(),
         read_only: portal.app.read_only(),
         flash: meta.flash.clone(),

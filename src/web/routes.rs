@@ -160,6 +160,8 @@ routes! {
     GET  "/backups/{id}/download"                Owner    download::by_id;
     GET  "/backups/{id}/restore"                 Owner    orphan_backups::restore_form;
     POST "/backups/{id}/restore"                 Owner    orphan_backups::restore;
+    GET  "/backups/{id}/delete"                  Owner    orphan_backups::confirm_delete;
+    POST "/backups/{id}/delete"                  Owner    orphan_backups::delete;
     GET  "/jobs/{id}"                            Owner    job::show;
     POST "/jobs/{id}/cancel"                     Owner    job::cancel;
     GET  "/jobs/{id}/events"                     Owner    job::events;
@@ -187,6 +189,10 @@ routes! {
     POST "/admin/read-only"                      Admin    admin::system::read_only;
     GET  "/admin/users"                          Admin    admin::people::list;
     POST "/admin/users"                          Admin    admin::people::add;
+    GET  "/admin/users/{id}"                     Admin    admin::user::show;
+    POST "/admin/users/{id}"                     Admin    admin::people_changes::set_details;
+    GET  "/admin/users/{id}/delete"              Admin    admin::user_deletion::confirm;
+    POST "/admin/users/{id}/delete"              Admin    admin::user_deletion::delete;
     POST "/admin/users/{id}/disable"             Admin    admin::people_changes::disable;
     POST "/admin/users/{id}/enable"              Admin    admin::people_changes::enable;
     POST "/admin/users/{id}/role"                Admin    admin::people_changes::set_role;

@@ -212,6 +212,11 @@ pub fn backup_restore(id: Uuid) -> String {
     format!("/backups/{id}/restore")
 }
 
+/// Deletes a backup whose database no longer exists.
+pub fn backup_delete(id: Uuid) -> String {
+    format!("/backups/{id}/delete")
+}
+
 /// Downloads a backup.
 pub fn backup_download(id: Uuid) -> String {
     format!("/backups/{id}/download")
@@ -225,6 +230,41 @@ pub fn admin_backup(id: impl Display) -> String {
 /// Revokes an access token.
 pub fn token_revoke(id: impl Display) -> String {
     format!("/account/tokens/{id}/revoke")
+}
+
+/// An account, for administrators.
+pub fn admin_user(id: Uuid) -> String {
+    format!("/admin/users/{id}")
+}
+
+/// What administrators can do with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAction {
+    /// Blocks signing in.
+    Disable,
+    /// Allows it again.
+    Enable,
+    /// Sets the role.
+    Role,
+    /// Sets a new password.
+    Password,
+    /// Sets the limits for all databases together.
+    Limits,
+    /// Deletes it.
+    Delete,
+}
+
+/// An action on an account, for administrators.
+pub fn admin_user_action(id: Uuid, action: UserAction) -> String {
+    let verb = match action {
+        UserAction::Disable => "disable",
+        UserAction::Enable => "enable",
+        UserAction::Role => "role",
+        UserAction::Password => "password",
+        UserAction::Limits => "limits",
+        UserAction::Delete => "delete",
+    };
+    format!("{}/{verb}", admin_user(id))
 }
 
 /// A help page.
@@ -280,9 +320,17 @@ mod tests {
             job_events(id),
             job_cancel(id),
             backup_restore(id),
+            backup_delete(id),
             backup_download(id),
             admin_backup(id),
             token_revoke(id),
+            admin_user(id),
+            admin_user_action(id, UserAction::Disable),
+            admin_user_action(id, UserAction::Enable),
+            admin_user_action(id, UserAction::Role),
+            admin_user_action(id, UserAction::Password),
+            admin_user_action(id, UserAction::Limits),
+            admin_user_action(id, UserAction::Delete),
             docs("backups"),
             api_database("lab"),
             api_job(id),

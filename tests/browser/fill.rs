@@ -255,3 +255,8 @@ pub fn job_of(portal: &TestPortal, name: &str) -> String {
         "select j.id from job j join container c on c.id = j.container_id where c.name = '{name}' order by j.created_at desc limit 1"
     ))
 }
+
+/// The account of this user.
+pub fn account_of(portal: &TestPortal, name: &str) -> String {
+    portal.sql(&format!("select id from account where username = '{name}'"))
+}

@@ -22,6 +22,10 @@ return { id: e.id, href: e.getAttribute('href'), text: (e.textContent || e.name 
          inside: box.bottom > 0 && box.top < innerHeight, covered, menu: !!e.closest('details.menu:not([open]) .sheet') };
 ";
 
+/// Ctrl-K as an event: the driver presses and releases one key after the other.
+const CONTROL_K: &str =
+    "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));";
+
 /// Presses Tab until `there` has the focus; every stop on the way must be visible.
 async fn tab_to(browser: &Browser, what: &str, mut there: impl FnMut(&Value) -> bool) -> usize {
     for presses in 1..80 {
@@ -86,6 +90,11 @@ async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
     tab_to(&browser, "the button", |f| f["id"] == "create").await;
     browser.keys(Key::Enter).await;
     browser.until_state("lab", "running").await;
+
+    // The search for a database, from any page.
+    browser.script(CONTROL_K).await;
+    assert_eq!(browser.script("return document.activeElement.id").await, "find", "Ctrl-K finds a database");
+    browser.script("document.activeElement.blur()").await;
 
     // On the database's page: arrow keys for the ways to connect, Enter and Escape for the menu, Tab to the footer.
     tab_to(&browser, "the menu", |f| f["tag"] == "SUMMARY" && f["text"] == "More").await;

@@ -39,6 +39,8 @@ async fn without_scripting_the_page_becomes_the_databases_by_itself() {
     assert!(browser.text("#text-python").await.contains("import psycopg"));
     browser.press("More").await;
     browser.press("Stop database").await;
+    // The question is a part of the menu.
+    browser.press("Stop database now").await;
     browser.until_state("lab", "stopped").await;
     browser.press("Start").await;
     browser.until_state("lab", "running").await;

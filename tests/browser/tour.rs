@@ -2,7 +2,7 @@
 
 use super::driver::Browser;
 use super::fill::{
-    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, aside_of, backup_of, fill, job_of,
+    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, account_of, aside_of, backup_of, fill, job_of,
     quiet_portal,
 };
 use crate::support::TestPortal;
@@ -87,7 +87,8 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         Stop { way: Way::Menu(".who .menu:not(.nav-fold)"), ..stop("home-menu", OWNER, "/") },
         stop("home-no-match", OWNER, "/?q=nothing-like-this"),
         stop("database", OWNER, of(REAL, "")),
-        Stop { way: Way::Menu(".content .menu"), ..stop("database-menu", OWNER, of(REAL, "")) },
+        Stop { way: Way::Menu(".content .menu:not(.ask)"), ..stop("database-menu", OWNER, of(REAL, "")) },
+        Stop { way: Way::Menu(".content .menu.ask"), ..stop("database-question", OWNER, of(REAL, "")) },
         stop("database-long", OWNER, of(LONG, "")),
         stop("database-failed", OWNER, of(FAILED, "")),
         stop("database-trashed", OWNER, of(TRASHED, "")),
@@ -185,7 +186,8 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
         stop("admin-jobs", who, "/admin/jobs"),
         stop("admin-users", who, "/admin/users"),
         Stop { way: Way::Unfold, ..stop("admin-users-form", who, "/admin/users") },
-        Stop { way: Way::Menu(".content .menu"), ..stop("admin-users-menu", who, "/admin/users") },
+        stop("admin-user", who, format!("/admin/users/{}", account_of(portal, OWNER))),
+        stop("admin-user-delete", who, format!("/admin/users/{}/delete", account_of(portal, OWNER))),
         Stop { way: Way::Menu(".nav-fold"), ..stop("admin-navigation", who, "/admin") },
         stop("admin-backups", who, "/admin/backups"),
         stop("admin-backup", who, format!("/admin/backups/{}", backup_of(portal, REAL))),
@@ -221,6 +223,13 @@ impl Tour {
         fill(&portal);
         // Five hours old, so that it does not look newly created in the screenshots, but is first in the list.
         portal.sql("update container set created_at = now() - interval '5 hours', started_at = now() - interval '5 hours' where name = 'proteomics-atlas'");
+        // Five hours of measurements, for the charts.
+        portal.sql(
+            "insert into sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
+             select id, now() - n * interval '1 minute', 48000000 - n * 20000, 60000000 + (n % 37) * 900000,
+                    (300 - n) * 4000000::bigint, 2 + n % 5
+               from container, generate_series(0, 295) n where name = 'proteomics-atlas'",
+        );
         let mut stops = visitors();
         stops.extend(newcomers());
         stops.extend(owners(&portal));

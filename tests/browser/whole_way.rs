@@ -115,6 +115,7 @@ async fn survives(browser: &Browser, name: &str, password: &str) {
     assert!(said.contains("CREATE TABLE") && said.contains("INSERT 0 1"), "{line}: {said}");
 
     browser.press("Restart").await;
+    browser.press("Restart now").await;
     browser
         .until("the restart begins", JOB, async |b| b.has("#steps").await || b.text(".head .chip").await != "running")
         .await;

@@ -171,6 +171,9 @@ async fn lives_on(db: &Database<'_>) {
     db.keeps(PASSWORD, "unicode").await;
     let logs = db.ada.get("/containers/lab/logs").await.expect(200).all("pre").concat();
     assert!(logs.lines().count() > 3, "the page shows the server's log: {logs}");
+    let none = db.ada.get("/containers/lab/logs?text=%3Cb%3Eno+such+line").await.expect(200);
+    assert!(none.text().contains("0 of the last") && none.all("pre").concat().is_empty(), "{}", none.text());
+    assert!(!none.body.contains("<b>no such"), "what was typed is text");
 }
 
 /// A new password: the old one is refused, the new one works, open sessions are reported.

@@ -57,7 +57,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     assert_eq!(
-        page.all(".chart polyline, .chart circle").len(),
+        page.all(".chart polyline, .chart .dot").len(),
         4,
         "size, memory, processor and connections have a line"
     );
@@ -114,16 +114,22 @@ async fn points_are_thinned_out_with_their_age() {
     ada.create("lab", &[]).await;
     portal.sql(
         "insert into sample (container_id, at, memory_bytes)
-         select id, now() - n * interval '10 minutes', n from container, generate_series(0, 6 * 24 * 12) n",
+         select id, now() - n * interval '10 minutes', n from container, generate_series(0, 6 * 24 * 40) n",
     );
     survey(&portal.app().app).await.expect("a scan");
     let counts = portal.sql(
         "select count(*) filter (where at > now() - interval '26 hours') > 6 * 25,
-                count(*) filter (where at < now() - interval '26 hours') between 24 * 6 and 24 * 7 + 1,
-                count(*) filter (where at < now() - interval '8 days 1 minute')
+                count(*) filter (where at between now() - interval '8 days' and now() - interval '26 hours')
+                    between 24 * 6 and 24 * 7 + 1,
+                count(*) filter (where at < now() - interval '8 days 4 hours') between 6 * 23 and 6 * 24 + 1,
+                count(*) filter (where at < now() - interval '32 days 1 minute')
            from sample",
     );
-    assert_eq!(counts, "t|t|0");
+    assert_eq!(counts, "t|t|t|0");
+    for period in ["hour", "month"] {
+        let page = ada.get(&format!("/containers/lab/metrics?range={period}")).await.expect(200);
+        assert!(page.body.contains(&format!("?range={period}\" aria-current=\"true\"")), "{period}");
+    }
     let week = ada.get("/containers/lab/metrics?range=week").await.expect(200);
     assert!(!week.all("svg").is_empty());
 }

@@ -104,6 +104,7 @@ async fn people_look_after_their_account() {
     ada.post("/account/tokens", &[("name", ""), ("days", "0")]).await.expect(422);
     let page = ada.get("/account").await.expect(200);
     let id = id_between(&page.body, "/account/tokens/", "/revoke");
+    assert_eq!(page.all("details.ask form[action$='/revoke'] button").len(), 1, "it asks once, without scripting");
     let revoke = format!("/account/tokens/{id}/revoke");
     portal.admin().await.post(&revoke, &[]).await.expect(404);
     let api = portal.token(&ada).await;

@@ -1,5 +1,6 @@
 //! The pages as seen by a browser without scripts.
 
+mod accounts;
 mod admin;
 mod answers;
 mod create;

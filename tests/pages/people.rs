@@ -123,6 +123,15 @@ async fn disabling_an_account_puts_its_person_out_at_once_and_leaves_the_databas
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[]).await;
+    let page = ada.get("/containers/lab").await.expect(200);
+    for action in ["stop", "restart"] {
+        let form = format!("form[action='/containers/lab/{action}']");
+        assert_eq!(
+            (page.all(&format!("details.ask {form}")).len(), page.all(&form).len()),
+            (1, 1),
+            "{action} asks once"
+        );
+    }
     let id = portal.sql("select id from account where username = 'ada'");
     admin.post(&format!("/admin/users/{id}/disable"), &[]).await.expect(303);
     assert!(is_out(&ada).await);

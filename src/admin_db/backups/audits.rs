@@ -52,3 +52,25 @@ pub async fn counts(db: &mut PgConnection) -> Result<Option<(DateTime<Utc>, Find
     .await?;
     Ok(found.map(|(at, counts)| (at, counts.0)))
 }
+
+/// What the newest report covers and found.
+#[derive(Debug, Clone)]
+pub struct AuditSummary {
+    /// When the audit started.
+    pub at: DateTime<Utc>,
+    /// Number of databases it covered.
+    pub databases: i64,
+    /// Number of findings of each kind.
+    pub counts: FindingCounts,
+}
+
+/// The summary of the newest report.
+pub async fn summary(db: &mut PgConnection) -> Result<Option<AuditSummary>, sqlx::Error> {
+    sqlx::query!(
+        r#"SELECT at, counts AS "counts: Json<FindingCounts>", (report ->> 'databases')::bigint AS "databases!"
+             FROM backup_audit ORDER BY at DESC LIMIT 1"#
+    )
+    .map(|r| AuditSummary { at: r.at, databases: r.databases, counts: r.counts.0 })
+    .fetch_optional(db)
+    .await
+}

@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 /// How long every point is kept; after that, one an hour.
 const FINE: Duration = Duration::hours(26);
-/// How long hourly points are kept.
+/// How long hourly points are kept; after that, one every four hours.
 const COARSE: Duration = Duration::days(8);
+/// How long those are kept.
+const LONGEST: Duration = Duration::days(32);
 
 /// A data point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,17 +91,20 @@ pub async fn size_outlines(
     Ok(sizes)
 }
 
-/// Reduces points older than `FINE` to one an hour and deletes those older than `COARSE`. Returns the number
-/// deleted.
+/// Reduces points older than `FINE` to one an hour and those older than `COARSE` to one every four hours, and deletes those
+/// older than `LONGEST`. Returns the number deleted.
 pub async fn thin(db: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "DELETE FROM sample s
-          WHERE s.at < $2
+          WHERE s.at < $3
              OR (s.at < $1 AND EXISTS (SELECT FROM sample earlier
                                         WHERE earlier.container_id = s.container_id AND earlier.at < s.at
-                                          AND earlier.at >= date_trunc('hour', s.at, 'UTC')))",
+                                          AND earlier.at >= CASE
+                                              WHEN s.at < $2 THEN date_bin('4 hours', s.at, timestamptz 'epoch')
+                                              ELSE date_trunc('hour', s.at, 'UTC') END))",
         now - FINE,
-        now - COARSE
+        now - COARSE,
+        now - LONGEST
     )
     .execute(db)
     .await?;

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::jobs::{Job, JobStatus, job_of};
+use crate::domain::job_kind::JobKind;
 
 /// A job in a list, with the name of its container.
 #[derive(Debug, Clone)]
@@ -64,6 +65,25 @@ pub async fn usual_seconds(db: &mut PgConnection, kind: &str, image: &str) -> Re
                  ORDER BY j.created_at DESC LIMIT 20) recent",
         kind,
         image
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Duration in seconds of the newest successful job of a kind on a database. A restore to a new database is compared with
+/// the newest test restore of the same backup.
+pub async fn last_seconds(db: &mut PgConnection, kind: JobKind, container: Uuid) -> Result<Option<f64>, sqlx::Error> {
+    let restores = matches!(kind, JobKind::Restore | JobKind::RestoreCopy);
+    sqlx::query_scalar!(
+        "SELECT coalesce(
+                (SELECT extract(epoch FROM finished_at - started_at)::float8 FROM job
+                  WHERE container_id = $1 AND kind = $2 AND status = 'succeeded' AND started_at IS NOT NULL
+                  ORDER BY created_at DESC LIMIT 1),
+                (SELECT d.restore_ms::float8 / 1000 FROM container c JOIN backup_log d ON d.drill_of = c.restored_from
+                  WHERE c.id = $1 AND $3 AND d.status = 'succeeded' ORDER BY d.started_at DESC LIMIT 1))",
+        container,
+        kind.as_str(),
+        restores
     )
     .fetch_one(db)
     .await

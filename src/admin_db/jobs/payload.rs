@@ -18,6 +18,9 @@ pub struct JobPayload {
     /// The part of a backup to restore as a copy.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub copy: Option<CopyOrder>,
+    /// The backups to delete. Under another name than that of a backup being read, which would keep it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<Uuid>,
     /// What was noted while it ran.
     #[serde(flatten)]
     pub notes: JobNotes,

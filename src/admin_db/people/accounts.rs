@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::admin_db::one_row;
+use crate::admin_db::{constraint, one_row};
 use crate::domain::names::Username;
 use crate::domain::user::{Role, User};
 
@@ -174,6 +174,30 @@ pub async fn set_disabled(db: &mut PgConnection, id: Uuid, at: Option<DateTime<U
 pub async fn set_role(db: &mut PgConnection, id: Uuid, role: Role) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE account SET role = $2 WHERE id = $1", id, role as _).execute(db).await?;
     one_row(&done)
+}
+
+/// Sets e-mail and department.
+pub async fn set_details(db: &mut PgConnection, id: Uuid, email: &str, department: &str) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!("UPDATE account SET email = $2, department = $3 WHERE id = $1", id, email, department)
+        .execute(db)
+        .await?;
+    one_row(&done)
+}
+
+/// Names of enabled accounts other than this one, for suggestions.
+pub async fn other_names(db: &mut PgConnection, id: Uuid, limit: i64) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT username FROM account WHERE id <> $1 AND disabled_at IS NULL ORDER BY username LIMIT $2",
+        id,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Whether a statement was rejected because it would have left the portal without an administrator.
+pub fn is_last_administrator(e: &sqlx::Error) -> bool {
+    constraint(e) == Some("account_last_administrator")
 }
 
 /// Records a sign-in.

@@ -1,6 +1,7 @@
-//! User accounts with their sessions, tokens, devices and quotas.
+//! User accounts with their sessions, tokens, devices, quotas and belongings.
 
 pub mod accounts;
+pub mod belongings;
 pub mod devices;
 pub mod quotas;
 pub mod sessions;

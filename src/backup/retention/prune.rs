@@ -80,6 +80,18 @@ pub async fn judged_of(
     Ok(verdicts(&config.backups.keep, &known, now))
 }
 
+/// The backups of a database that may be deleted now: neither locked nor being read.
+pub async fn deletable(
+    db: &mut PgConnection,
+    config: &Config,
+    container: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let known = retention::known(db, config.instance.as_str(), Some(container)).await?;
+    let free = known.into_iter().filter(|(_, b)| !b.in_use && b.locked_until.is_none_or(|until| until <= now));
+    Ok(free.map(|(_, b)| b.id).collect())
+}
+
 fn verdicts(keep: &KeepCounts, of_one: &[(Uuid, KnownBackup)], now: DateTime<Utc>) -> Vec<Verdict> {
     let known: Vec<KnownBackup> = of_one.iter().map(|(_, known)| *known).collect();
     judge(keep, &known, now)
@@ -93,6 +105,15 @@ pub async fn due(db: &mut PgConnection, config: &Config, now: DateTime<Utc>) -> 
 /// Ids of backups whose removal was interrupted and must be resumed.
 pub async fn unfinished(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     retention::half_removed(db, now - Duration::minutes(UNDER_WAY)).await
+}
+
+/// Why a backup is removed.
+#[derive(Debug, Clone, Copy)]
+enum Grounds {
+    /// The policy does not keep it.
+    Policy,
+    /// The owner of a permanently deleted database deletes it.
+    Owner,
 }
 
 /// What a removal needs.
@@ -134,6 +155,22 @@ impl<'a> Remover<'a> {
     /// # Errors
     /// [`KeptBecause`]; the backup is not recorded as removed then.
     pub async fn remove(&self, db: &mut PgConnection, id: Uuid) -> Result<Backup, KeptBecause> {
+        self.remove_because(db, id, Grounds::Policy).await
+    }
+
+    /// Removes a backup of a permanently deleted database for its owner, unless it is locked or being read. One whose
+    /// removal has begun is not an error: an interrupted removal is resumed with those of the policy.
+    ///
+    /// # Errors
+    /// [`KeptBecause`]; the backup is not recorded as removed then.
+    pub async fn remove_for_owner(&self, db: &mut PgConnection, id: Uuid) -> Result<(), KeptBecause> {
+        match backups::by_id(db, id).await? {
+            Some(b) if b.removing_at.is_some() => Ok(()),
+            _ => self.remove_because(db, id, Grounds::Owner).await.map(|_| ()),
+        }
+    }
+
+    async fn remove_because(&self, db: &mut PgConnection, id: Uuid, grounds: Grounds) -> Result<Backup, KeptBecause> {
         let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(KeptBecause::Judged)?;
         let (store, location) = self.place(&b)?;
         // Checked first, so that nothing is begun if a target is unavailable or the disk below it is not mounted.
@@ -141,7 +178,7 @@ impl<'a> Remover<'a> {
         for (_, store) in self.copies(db, &b).await? {
             store.head(&object_keys::file(&location, FILE)).await?;
         }
-        self.begin(db, &b).await?;
+        self.begin(db, &b, grounds).await?;
         match store.delete(&object_keys::file(&location, FILE)).await {
             Ok(()) => self.finish(db, &b, store, &location).await?,
             Err(e) => {
@@ -155,11 +192,19 @@ impl<'a> Remover<'a> {
     }
 
     /// Decides again while holding the lock on the backup, and begins the removal.
-    async fn begin(&self, db: &mut PgConnection, b: &Backup) -> Result<(), KeptBecause> {
+    async fn begin(&self, db: &mut PgConnection, b: &Backup, grounds: Grounds) -> Result<(), KeptBecause> {
         let mut tx = db.begin().await?;
         retention::lock_for_removal(&mut tx, b.container_id, b.id).await?;
-        let verdicts = judged_of(&mut tx, self.config, b.container_id, self.now).await?;
-        if !verdicts.iter().any(|v| v.id == b.id && v.goes()) {
+        let goes = match grounds {
+            Grounds::Policy => {
+                let verdicts = judged_of(&mut tx, self.config, b.container_id, self.now).await?;
+                verdicts.iter().any(|v| v.id == b.id && v.goes())
+            }
+            Grounds::Owner => {
+                b.container_gone && deletable(&mut tx, self.config, b.container_id, self.now).await?.contains(&b.id)
+            }
+        };
+        if !goes {
             return Err(KeptBecause::Judged);
         }
         retention::begin_removal(&mut tx, b.id, self.now).await?;

@@ -7,6 +7,7 @@ use crate::admin_db::{containers, log};
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::context::Context;
 use crate::web::error::AppError;
+use crate::web::views::Frame;
 
 impl Context {
     /// Returns the existing container with this name, if the signed-in user may perform `action` on it. Refusals are
@@ -21,6 +22,12 @@ impl Context {
         drop(db);
         self.permit(&c, action).await?;
         Ok(c)
+    }
+
+    /// The frame of a page about a database: administrators see databases of others under Administration.
+    pub fn frame_of(&self, c: &Container) -> Frame {
+        let own = self.identity.as_ref().is_none_or(|i| i.user.id == c.account_id);
+        self.frame(if own { "home" } else { "admin-containers" })
     }
 
     /// Checks whether the signed-in user may perform `action` on a container, existing or deleted. Refusals are logged.

@@ -21,13 +21,14 @@ use crate::trash::{final_backup, move_to_trash};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::pages::container_head::tab_here;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::{Field, Flash};
 
-/// Enqueues a flow and shows the page of the container, where its steps appear. If the action is no longer possible,
-/// that page shows the reason.
+/// Enqueues a flow and shows the tab of the container that the request came from, where its steps appear. If the action is
+/// no longer possible, that page shows the reason.
 async fn enqueue(ctx: &Context, c: &Container, flow: &'static Flow) -> Result<Response, AppError> {
     let done = request::act(ctx.app(), c, flow, &ctx.actor()).await;
     answered(ctx, c, flow, done).await
@@ -39,7 +40,7 @@ async fn answered(
     flow: &'static Flow,
     done: Result<Uuid, RequestError>,
 ) -> Result<Response, AppError> {
-    let base = urls::database(&c.name);
+    let base = tab_here(ctx, c);
     match done {
         Ok(_) => Ok(to(&base, None)),
         Err(e) => match ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await {
@@ -78,7 +79,7 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
     let c = ctx.container(&name, Action::RotatePassword).await?;
     let sentences = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
     page(&ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         title: format!("Set new password for {}", c.name),
         will: sentences(&[
             "The portal generates a new password for your user. You can view it once.",
@@ -156,7 +157,7 @@ async fn delete_page(
         _ => "The server stops and all connections are closed.".to_owned(),
     });
     Ok(ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Delete {}", c.name),
         will,
         kept: if never_ran {
@@ -198,7 +199,7 @@ async fn delete_page(
 
 fn purge_page(ctx: &Context, c: &Container, value: &str, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Delete {} permanently", c.name),
         will: vec![
             "The data is removed from disk. This cannot be undone.".to_owned(),

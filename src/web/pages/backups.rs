@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::job::cancel_button;
 use super::notices;
 use super::shared::steps_of;
 use crate::admin_db::backups::assurance::Assurance;
@@ -30,10 +31,13 @@ use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
 use crate::web::views::elements::format::duration_text;
+use crate::web::views::elements::parts::merge_equal;
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 
 /// Maximum number of backups on the page.
 const MOST: i64 = 100;
+/// Number of jobs among which a running test restore is found.
+const LATEST: i64 = 10;
 /// Shown if there are backups that the portal cannot decrypt.
 const SEALED: &str = "These backups are encrypted and the portal does not have the key, so it cannot restore or test \
                       them. Download one; the file RESTORE.txt in it explains how to restore it with the key.";
@@ -46,7 +50,11 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let rows = backups::of_container(&mut db, c.id, MOST).await?;
     let job = match c.active_job_id.filter(|_| c.active_kind() == Some(JobKind::Backup)) {
         Some(id) => jobs::by_id(&mut db, id).await?,
-        None => None,
+        // A test restore runs beside other jobs.
+        None => {
+            let latest = jobs::of_container(&mut db, c.id, LATEST).await?;
+            latest.into_iter().find(|j| j.kind() == Some(JobKind::Drill) && !j.status.is_final())
+        }
     };
     let active = match &job {
         Some(job) => Some(steps_of(&mut db, &c, job, now).await?),
@@ -61,18 +69,22 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let base = urls::database(&c.name);
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
-        frame: ctx.frame("home"),
-        head: head(&ctx, &c, "Backups"),
+        frame: ctx.frame_of(&c),
+        head: head(&ctx, &c, "Backups").without_live(active.is_some()),
         notices: told,
         possible_loss: possible_loss::sentence(&Assurance::of_rows(&rows), now),
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
         policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
         pause: pause(&c),
         now_action: ActionButton::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
-        cancel: job.as_ref().map(|j| ActionButton::post("Cancel backup", urls::job_cancel(j.id))),
+        cancel: job.as_ref().map(cancel_button),
         job: active,
         aside: aside.iter().map(|s| aside_row(s, &c, now)).collect(),
-        rows: rows.iter().map(|b| row(b, &c, (&second, &keys), now)).collect(),
+        rows: merge_equal(
+            rows.iter().map(|b| row(b, &c, (&second, &keys), now)),
+            |a, b| a.chip.kind == "fail" && (&a.chip, &a.reason, &a.trouble) == (&b.chip, &b.reason, &b.trouble),
+            (|row| row.started.clone(), |row| &mut row.repeats),
+        ),
     })
 }
 
@@ -209,6 +221,7 @@ fn row(
         }),
         copies: second.iter().filter(|k| k.backup_id == b.id).map(copy_text).collect(),
         trouble: trouble(b),
+        repeats: None,
         differences: b.differences.as_ref().map(|d| d.0.clone()).unwrap_or_default(),
         lacks: (good && b.definitions.is_none()).then_some("schema not recorded"),
         actions: if good {

@@ -11,8 +11,8 @@ use secrecy::ExposeSecret;
 
 use super::actions::stopped_deletion;
 use super::job::cancel_action;
-use super::metrics::charts;
-use super::shared::{failed_advice, failure, job_row, size_of, steps_of, version};
+use super::metrics::{Period, charts};
+use super::shared::{collapsed, failed_advice, failure, job_row, size_of, steps_of, version};
 use super::{metrics, notices};
 use crate::admin_db::backups::assurance;
 use crate::admin_db::containers::{Container, credentials, surveys};
@@ -54,7 +54,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         Some(job) => Some(steps_of(&mut db, &c, job, now).await?),
         None => None,
     };
-    let day = charts(&ctx, &mut db, &c, false).await?;
+    let day = charts(&ctx, &mut db, &c, Period::Day).await?;
     let told = notices::of(&ctx, &mut db, &c, "").await?;
     let seen = surveys::get(&mut db, c.id).await?.and_then(|look| look.data);
     let assured = assurance::of(&mut db, &[c.id]).await?;
@@ -69,9 +69,15 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         }
         _ => String::new(),
     };
+    let failure = failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent));
+    let mut ended = collapsed(recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)));
+    // The reason of the last failure is at the top of the page.
+    if let Some(last) = ended.first_mut().filter(|row| failure.is_some() && row.chip.kind == "fail") {
+        last.note = None;
+    }
     let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
     page(&ContainerPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Overview"),
         notices: told,
         connect: connect(&ctx, &c, &urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers))
@@ -84,8 +90,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         metrics_href: urls::database_page(&c.name, DatabasePage::Metrics),
         log_lines: log_lines.lines().map(str::to_owned).collect(),
         log_href: urls::database_page(&c.name, DatabasePage::Logs),
-        jobs: recent.iter().filter(|j| j.status.is_final()).map(|j| job_row(j, None, now)).collect(),
-        failure: failed(&c, active.as_ref()).or_else(|| not_deleted(&c, &recent)),
+        jobs: ended,
+        failure,
         trash: trash(&ctx, &c, expired),
         delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete))
             .then(|| urls::database_page(&c.name, DatabasePage::Delete)),
@@ -298,7 +304,7 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         password.expose_secret()
     );
     let response = page(&PasswordPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         name: c.name.clone(),
         back_href: base,
         user: c.dbuser.clone(),

@@ -9,7 +9,7 @@ use crate::domain::backup_schedule::{Policy, Window};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::context::Context;
-use crate::web::pages::shared::{chip, version};
+use crate::web::pages::shared::{chip, job_title, version};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::container::ContainerHead;
@@ -29,9 +29,14 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
     let post = |label: &str, page| ActionButton::post(label, href(page)).unavailable(not_now.clone());
     let (primary, menu) = match c.state {
         ContainerState::Running => (
-            Some(post("Restart", DatabasePage::Restart)),
+            Some(post("Restart", DatabasePage::Restart).asks(
+                "Closes all connections. The database is back after a few seconds; transactions that are not \
+                 committed are lost.",
+            )),
             vec![
-                post("Stop database", DatabasePage::Stop),
+                post("Stop database", DatabasePage::Stop).asks(
+                    "Closes all connections. Nobody can connect until you start the database again. Its data is kept.",
+                ),
                 ActionButton::link("Set new password", href(DatabasePage::RotatePassword)).unavailable(not_now.clone()),
             ],
         ),
@@ -56,11 +61,27 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         menu,
         tabs: tabs.into_iter().map(|(label, href)| Link::new(label, href).current(label == tab)).collect(),
         maintenance: c.maintenance_note.clone(),
+        live: c
+            .active_job_id
+            .filter(|_| FOLLOWING.iter().any(|(label, _)| *label == tab))
+            .zip(c.active_job.as_deref())
+            .map(|(id, kind)| Link::new(job_title(kind), urls::job(id))),
         expires: c
             .expires_at
             .filter(|_| !matches!(c.state, ContainerState::Trashed | ContainerState::Purged))
             .map(|at| (Ending::new(at, ctx.now()), href(DatabasePage::Extend))),
     }
+}
+
+/// Tabs that follow a job about which they are not. Those with forms do not: they would lose what was typed.
+const FOLLOWING: [(&str, DatabasePage); 3] =
+    [("Backups", DatabasePage::Backups), ("Metrics", DatabasePage::Metrics), ("Logs", DatabasePage::Logs)];
+
+/// The tab of the database that a form was sent from, if it follows jobs; otherwise its overview.
+pub fn tab_here(ctx: &Context, c: &Container) -> String {
+    let path = ctx.meta.here.split('?').next().unwrap_or_default();
+    let tabs = FOLLOWING.map(|(_, tab)| urls::database_page(&c.name, tab));
+    tabs.into_iter().find(|tab| tab == path).unwrap_or_else(|| urls::database(&c.name))
 }
 
 pub(crate) fn permission(ctx: &Context, c: &Container, deed: Action) -> Option<Permission> {

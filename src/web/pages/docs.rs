@@ -95,8 +95,10 @@ fn render(markdown: &str) -> (String, String) {
     });
     let mut body = String::new();
     html::push_html(&mut body, events);
-    // Otherwise a long line cannot be scrolled with the keyboard.
-    (title, body.replace("<pre><code", "<pre tabindex=\"0\"><code"))
+    // Otherwise a long line or a wide table cannot be scrolled with the keyboard.
+    let body = body.replace("<pre><code", "<pre tabindex=\"0\" role=\"group\" aria-label=\"Example\"><code");
+    let table = "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table>";
+    (title, body.replace("<table>", table).replace("</table>", "</table></div>"))
 }
 
 /// Only the title, for the list of pages.
@@ -195,7 +197,11 @@ mod tests {
             "# A `b` c\n\n## D {#d}\n\n<script>alert(1)</script>\n\nx <b>y</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
         );
         assert_eq!(title, "A b c");
-        assert!(render("```\nx\n```").1.starts_with("<pre tabindex=\"0\"><code>"), "code can be scrolled");
+        let code = render("```\nx\n```").1;
+        assert!(
+            code.starts_with("<pre tabindex=\"0\" role=\"group\" aria-label=\"Example\"><code>"),
+            "it can be scrolled"
+        );
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
         assert!(body.contains("<h2 id=\"d\">D</h2>"), "a heading can be linked to: {body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");

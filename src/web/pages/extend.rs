@@ -18,7 +18,7 @@ use crate::web::views::{Flash, Moment};
 
 fn view(ctx: &Context, c: &Container, value: String, error: Option<String>) -> ExtendPage {
     ExtendPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         head: head(ctx, c, ""),
         ends: c.expires_at.map(|at| Moment::new(at, ctx.now())),
         action: urls::database_page(&c.name, DatabasePage::Extend),

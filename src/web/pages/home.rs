@@ -107,9 +107,9 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
             Column::plain("Engine"),
             Column::plain("State"),
             Column::sorted("Backup", link("loss", ""), sort(by_loss, "descending")),
-            Column::plain("Address"),
+            Column::plain("Address").minor(),
             Column::plain("Size").number(),
-            Column::sorted("Created", link("", ""), sort(!by_name && !by_loss, "descending")),
+            Column::sorted("Created", link("", ""), sort(!by_name && !by_loss, "descending")).minor(),
         ]
         .into_iter()
         .chain(owner)

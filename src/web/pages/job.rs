@@ -12,9 +12,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::shared::{job_title, steps};
+use super::shared::{Durations, job_title, steps};
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs::{Job, JobStatus, listing};
+use crate::admin_db::jobs::{Job, JobStatus};
 use crate::admin_db::templates::versions;
 use crate::admin_db::{containers, jobs, templates};
 use crate::app::App;
@@ -30,7 +30,7 @@ use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::steps::{Steps, StepsFragment};
 use crate::web::views::job::JobPage;
-use crate::web::views::{ActionButton, Chip, Fact, Flash, Link, Moment};
+use crate::web::views::{ActionButton, Chip, Fact, Flash, Frame, Link, Moment};
 
 /// How often a job is checked while somebody watches it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -40,12 +40,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Steps, sqlx::Error> {
     let mut db = app.db.acquire().await?;
     let rows = jobs::steps(&mut db, job.id).await?;
-    let usual = match container {
-        Some(c) if !job.status.is_final() => listing::usual_seconds(&mut db, &job.kind, &c.image).await?,
-        _ => None,
+    let durations = match container {
+        Some(c) => Durations::read(&mut db, job, c).await?,
+        None => Durations::default(),
     };
     let name = container.map_or("the portal", |c| c.name.as_str());
-    Ok(steps(job, &rows, name, usual, app.clock.now()))
+    Ok(steps(job, &rows, name, durations, app.clock.now()))
 }
 
 /// `GET /jobs/{id}`
@@ -73,8 +73,12 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
         facts.push(Fact::when("Deadline", &Moment::new(at, now)));
     }
     let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
+    let frame = match &container {
+        Some(c) => Frame { parent: living.map(|c| Link::new(&c.name, urls::database(&c.name))), ..ctx.frame_of(c) },
+        None => ctx.frame("admin-jobs"),
+    };
     page(&JobPage {
-        frame: ctx.frame("home"),
+        frame,
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
         container: living.map(|c| Link::new(&c.name, urls::database(&c.name))),
@@ -101,7 +105,8 @@ pub(super) async fn cancel_action(ctx: &Context, job: &Job) -> Result<Option<Act
     Ok(outlook.cancellable.then(|| cancel_button(job)))
 }
 
-fn cancel_button(job: &Job) -> ActionButton {
+/// The button that cancels a job.
+pub(super) fn cancel_button(job: &Job) -> ActionButton {
     let label = match job.kind() {
         Some(JobKind::Backup) => "Cancel backup",
         Some(JobKind::Drill) => "Cancel test restore",
@@ -146,6 +151,7 @@ async fn next(db: &mut PgConnection, job: &Job, container: Option<&Container>) -
         // The report on a loaded dump is on the page of the job.
         Some(_) if is_load(job.kind()) => urls::job(job.id),
         Some(c) if c.purged_at.is_none() => urls::database(&c.name),
+        _ if job.status == JobStatus::Succeeded && job.kind() == Some(JobKind::RemoveBackups) => "/backups".to_owned(),
         _ if job.status == JobStatus::Succeeded => "/".to_owned(),
         _ => urls::job(job.id),
     })

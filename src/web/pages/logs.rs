@@ -9,28 +9,40 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
 
+use crate::domain::quantity::thousands;
 use crate::domain::user::Action;
 use crate::runtime::{LogRequest, read_log};
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
+use crate::web::pages::admin::lists::address;
 use crate::web::pages::container_head::head;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
-use crate::web::views::Choice;
+use crate::web::views::elements::format::count_text;
 use crate::web::views::logs::LogsPage;
+use crate::web::views::{Choice, Field};
 
 /// Selectable numbers of lines.
 const CHOICES: [u32; 4] = [100, 500, 2000, 10_000];
 /// Timeout for reading them.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How many lines to show.
-#[derive(Debug, Deserialize)]
+/// Which lines to show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct ServerLogQuery {
     /// Number of lines.
-    #[serde(default)]
     lines: Option<u32>,
+    /// Only lines that contain this text, in upper or lower case.
+    text: String,
+    /// Whether long lines are wrapped: `on`.
+    wrap: String,
+}
+
+/// Whether a line contains the text, which is in lower case.
+fn contains(line: &str, text: &str) -> bool {
+    text.is_empty() || line.to_lowercase().contains(text)
 }
 
 /// `GET /containers/{name}/logs`
@@ -54,10 +66,23 @@ pub async fn show(
         },
     };
     let chosen = asked.to_string();
+    let wanted = query.text.trim().to_lowercase();
+    let read = lines.len();
+    let lines: Vec<String> = lines.into_iter().filter(|line| contains(line, &wanted)).collect();
     page(&LogsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Logs"),
-        events: c.docker_id.as_ref().map(|_| format!("{href}/events")),
+        events: c.docker_id.as_ref().map(|_| address(&format!("{href}/events"), &[("text", query.text.trim())])),
+        found: (!wanted.is_empty()).then(|| {
+            let number = |n: usize| thousands(n as u64);
+            format!(
+                "{} of the last {} contain this text.",
+                number(lines.len()),
+                count_text(read as u64, "line", "lines")
+            )
+        }),
+        text: Field::search("text", "Contains").value(query.text.trim()),
+        wrap: query.wrap == "on",
         href,
         choices: CHOICES.iter().map(|n| Choice::new(n.to_string(), format!("{n} lines"), &chosen)).collect(),
         lines,
@@ -71,7 +96,14 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
 }
 
 /// `GET /containers/{name}/logs/events`: sends each new line as an event, and `end` when the server has stopped.
-pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+///
+/// With `text`, only the lines that contain it.
+pub async fn events(
+    ctx: Context,
+    Path(name): Path<String>,
+    Query(query): Query<ServerLogQuery>,
+) -> Result<Response, AppError> {
+    let wanted = query.text.trim().to_lowercase();
     let c = ctx.container(&name, Action::ReadLogs).await?;
     let id = c
         .docker_id
@@ -79,9 +111,10 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
         .ok_or_else(|| AppError::Conflict("The server’s container does not exist at the moment.".to_owned()))?;
     let held = ctx.portal.streams.hold(&ctx, "live pages")?;
     let pieces = ctx.app().runtime.logs(&id, LogRequest { tail: 0, follow: true }).await?;
-    let lines = pieces.flat_map(|piece| {
+    let lines = pieces.flat_map(move |piece| {
         let text = piece.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();
-        let lines: Vec<_> = text.lines().map(|line| Ok(Event::default().data(line.replace('\r', "")))).collect();
+        let lines = text.lines().filter(|line| contains(line, &wanted));
+        let lines: Vec<_> = lines.map(|line| Ok(Event::default().data(line.replace('\r', "")))).collect();
         futures::stream::iter(lines)
     });
     let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
@@ -91,4 +124,15 @@ pub async fn events(ctx: Context, Path(name): Path<String>) -> Result<Response, 
 
 fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     Sse::new(stream).keep_alive(KeepAlive::default()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_ignores_case_and_an_empty_one_keeps_everything() {
+        assert!(contains("ERROR: no such table", "error") && contains("x", ""));
+        assert!(!contains("LOG: ready", "error"));
+    }
 }

@@ -28,8 +28,63 @@ use crate::web::views::{Fact, Link, Moment, Size};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct MetricsQuery {
-    /// `day` or `week`.
+    /// `hour`, `day`, `week` or `month`.
     pub range: String,
+}
+
+/// A period shown in charts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// The last hour.
+    Hour,
+    /// The last 24 hours.
+    Day,
+    /// The last 7 days.
+    Week,
+    /// The last 30 days.
+    Month,
+}
+
+impl Period {
+    const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Week, Self::Month];
+
+    /// Its word in the URL.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Hour => "1 hour",
+            Self::Day => "24 hours",
+            Self::Week => "7 days",
+            Self::Month => "30 days",
+        }
+    }
+
+    fn length(self) -> Duration {
+        match self {
+            Self::Hour => Duration::hours(1),
+            Self::Day => Duration::days(1),
+            Self::Week => Duration::days(7),
+            Self::Month => Duration::days(30),
+        }
+    }
+
+    /// The longest time between two points of one line, if they are measured `every` so often. Older points are hourly,
+    /// and later one every four hours; if the portal was down, there is a gap.
+    fn gap(self, every: Duration) -> Duration {
+        match self {
+            Self::Hour | Self::Day => (every * 3).max(Duration::minutes(3)),
+            Self::Week => Duration::minutes(150),
+            Self::Month => Duration::hours(10),
+        }
+    }
 }
 
 /// `GET /containers/{name}/metrics`
@@ -40,20 +95,19 @@ pub async fn show(
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
     let mut db = ctx.app().db.acquire().await?;
-    let week = query.range == "week";
-    let charts = charts(&ctx, &mut db, &c, week).await?;
+    let period = Period::ALL.into_iter().find(|p| p.as_str() == query.range).unwrap_or(Period::Day);
+    let charts = charts(&ctx, &mut db, &c, period).await?;
     let look = surveys::get(&mut db, c.id).await?;
     drop(db);
     let now = ctx.now();
     let base = urls::database_page(&c.name, DatabasePage::Metrics);
     let seen = look.as_ref().and_then(|l| l.data.as_ref()).map(|d| &d.0);
     page(&MetricsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         head: head(&ctx, &c, "Metrics"),
-        ranges: vec![
-            Link::new("Last 24 hours", format!("{base}?range=day")).current(!week),
-            Link::new("Last 7 days", format!("{base}?range=week")).current(week),
-        ],
+        ranges: Period::ALL
+            .map(|p| Link::new(p.label(), format!("{base}?range={}", p.as_str())).current(p == period))
+            .to_vec(),
         charts,
         facts: seen.filter(|_| c.state == ContainerState::Running).map(facts).unwrap_or_default(),
         roles: seen.map(roles).unwrap_or_default(),
@@ -68,14 +122,17 @@ fn failed(look: &LastSurvey, now: DateTime<Utc>) -> Option<(Moment, String)> {
     Some((Moment::new(look.error_at?, now), look.error.clone()?))
 }
 
-/// The charts of the last day or week of a container.
-pub async fn charts(ctx: &Context, db: &mut PgConnection, c: &Container, week: bool) -> Result<Vec<Chart>, AppError> {
+/// The charts of a container. Those of a new one begin where it begins.
+pub async fn charts(
+    ctx: &Context,
+    db: &mut PgConnection,
+    c: &Container,
+    period: Period,
+) -> Result<Vec<Chart>, AppError> {
     let to = ctx.now();
-    let from = to - if week { Duration::days(7) } else { Duration::days(1) };
+    let from = (to - period.length()).max(c.created_at).min(to);
     let points = samples::since(db, c.id, from).await?;
-    // Older points are hourly; if the portal was down, there is a gap.
-    let every = Duration::from_std(ctx.app().config.jobs.survey).unwrap_or(Duration::minutes(5));
-    let gap = if week { Duration::minutes(150) } else { (every * 3).max(Duration::minutes(3)) };
+    let gap = period.gap(Duration::from_std(ctx.app().config.jobs.survey).unwrap_or(Duration::minutes(5)));
     let value = |of: fn(&Sample) -> Option<i64>| -> Vec<(DateTime<Utc>, f64)> {
         #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than what is lost")]
         points.iter().filter_map(|p| Some((p.at, of(p)? as f64))).collect()

@@ -55,7 +55,7 @@ fn mistyped(c: &Container, fields: &Fields) -> Option<String> {
 fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: Option<String>) -> ConfirmPage {
     let base = urls::database_page(&c.name, DatabasePage::Backups);
     ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Restore {} to {}", c.name, b.started_at.format("%Y-%m-%d %H:%M UTC")),
         will: vec![
             if c.state == ContainerState::Stopped {
@@ -123,7 +123,7 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         will.push(format!("It runs {} again.", label(&snapshot.image)));
     }
     page(&ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         title: format!("Switch {} to previous data", c.name),
         will,
         kept: vec![kept("The current data is kept for undo")],
@@ -160,7 +160,7 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
     let chosen = text("image");
     let choices = later.iter().map(|i| Choice::new(&i.image, format!("{} {}", i.engine.label(), i.version), &chosen));
     ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Upgrade {}", c.name),
         will: vec![
             if c.state == ContainerState::Stopped {

@@ -61,7 +61,7 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
         whole: whole(c.engine, alone),
         beside: beside && c.state == ContainerState::Running,
         database: c.name.clone(),
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Restore {}", c.name),
         facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),

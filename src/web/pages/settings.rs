@@ -112,7 +112,7 @@ fn view(
     let is_admin = ctx.user().is_ok_and(User::is_admin);
     let base = urls::database(&c.name);
     SettingsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         head: head(ctx, c, "Settings"),
         back_href: base.clone(),
         action: format!("{base}/settings"),

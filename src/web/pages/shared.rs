@@ -15,8 +15,8 @@ use crate::domain::state::ContainerState;
 use crate::jobs::registry;
 use crate::web::urls;
 use crate::web::views::elements::format::{Ending, count_text, duration_text, seconds_text};
-use crate::web::views::elements::parts::{EngineCard, JobRow};
-use crate::web::views::elements::steps::{FailureView, StepView, Steps};
+use crate::web::views::elements::parts::{EngineCard, JobRow, merge_equal};
+use crate::web::views::elements::steps::{FailureView, Progress, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
 use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
@@ -116,7 +116,16 @@ pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow
         when: Moment::new(job.created_at, now),
         took: took(job.started_at, job.finished_at),
         note,
+        repeats: None,
     }
+}
+
+/// A list of jobs, the newest first, in which equal failures that follow each other are one row with their number.
+pub fn collapsed(rows: impl IntoIterator<Item = JobRow>) -> Vec<JobRow> {
+    let equal = |a: &JobRow, b: &JobRow| {
+        a.chip.kind == "fail" && (&a.chip, &a.kind, &a.container, &a.note) == (&b.chip, &b.kind, &b.container, &b.note)
+    };
+    merge_equal(rows, equal, (|row| row.when.clone(), |row| &mut row.repeats))
 }
 
 /// The steps of a database's job that is at work.
@@ -127,14 +136,40 @@ pub async fn steps_of(
     now: DateTime<Utc>,
 ) -> Result<Steps, sqlx::Error> {
     let rows = jobs::steps(&mut *db, job.id).await?;
-    let usual = listing::usual_seconds(db, &job.kind, &c.image).await?;
-    Ok(steps(job, &rows, &c.name, usual, now))
+    let durations = Durations::read(db, job, c).await?;
+    Ok(steps(job, &rows, &c.name, durations, now))
+}
+
+/// How long a job takes, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Durations {
+    /// Usually, for the image.
+    usual: Option<f64>,
+    /// The last time, for the database.
+    last: Option<f64>,
+}
+
+impl Durations {
+    /// Reads both for a job that has not ended.
+    pub async fn read(db: &mut PgConnection, job: &Job, c: &Container) -> Result<Self, sqlx::Error> {
+        if job.status.is_final() {
+            return Ok(Self::default());
+        }
+        let usual = listing::usual_seconds(&mut *db, &job.kind, &c.image).await?;
+        let last = match job.kind() {
+            Some(kind) => listing::last_seconds(db, kind, c.id).await?,
+            None => None,
+        };
+        Ok(Self { usual, last })
+    }
 }
 
 /// The steps of a job, as shown on its page and on the page of its database.
-pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: DateTime<Utc>) -> Steps {
+pub fn steps(job: &Job, rows: &[JobStep], name: &str, durations: Durations, now: DateTime<Utc>) -> Steps {
     let over = job.status.is_final();
-    let pace = match (took(job.started_at, job.finished_at), usual) {
+    let running = job.started_at.filter(|_| job.status == JobStatus::Running);
+    let progress = running.zip(durations.last).and_then(|(at, last)| Progress::new((now - at).as_seconds_f64(), last));
+    let pace = match (took(job.started_at, job.finished_at), durations.usual) {
         (Some(took), _) => Some(format!("took {took}")),
         (None, Some(seconds)) => Some(format!("usually {}", seconds_text(seconds))),
         _ => None,
@@ -149,7 +184,10 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
             StepStatus::Undone => "undone",
         }
         .to_owned(),
-        detail: Some(short_reason::line(&s.detail)).filter(|d| !d.is_empty()),
+        // The reason of a failed job is above its steps.
+        detail: Some(short_reason::line(&s.detail))
+            .filter(|d| !d.is_empty())
+            .filter(|_| s.status != StepStatus::Failed || job.status != JobStatus::Failed),
         took: took(s.started_at, s.finished_at),
     };
     Steps {
@@ -159,6 +197,7 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
         done: over,
         started: job.started_at.map(|at| Moment::new(at, now)),
         pace,
+        progress,
         steps: rows.iter().map(view).collect(),
         failure: (job.status == JobStatus::Failed).then(|| {
             let step = rows.iter().find(|s| s.status == StepStatus::Failed).map(|s| s.name.clone());
@@ -167,14 +206,16 @@ pub fn steps(job: &Job, rows: &[JobStep], name: &str, usual: Option<f64>, now: D
     }
 }
 
-/// A failure: the first line is shown as a sentence, the rest collapsed.
+/// A failure: the cause is shown as a sentence, followed by the whole message if that says more.
 pub fn failure(step: &str, reason: &str, advice: &str, actions: Vec<ActionButton>) -> FailureView {
-    let (sentence, rest) = reason.split_once('\n').unwrap_or((reason, ""));
+    let sentence = short_reason::line(reason);
+    // Without what the sentence already says at the beginning.
+    let rest = reason.trim().strip_prefix(&sentence).unwrap_or(reason).trim();
     FailureView {
         step: step.to_owned(),
-        reason: sentence.to_owned(),
-        advice: advice.to_owned(),
         detail: Some(rest.to_owned()).filter(|r| !r.is_empty()),
+        reason: sentence,
+        advice: advice.to_owned(),
         actions,
     }
 }
@@ -236,6 +277,40 @@ mod tests {
         let mut versions = ["10.11", "11.8", "9", "11"];
         versions.sort_unstable_by_key(|v| std::cmp::Reverse(numbers(v)));
         assert_eq!(versions, ["11.8", "11", "10.11", "9"]);
+    }
+
+    #[test]
+    fn a_failure_begins_with_its_cause_and_says_nothing_twice() {
+        let told = |reason: &str| {
+            let f = failure("Start", reason, "", Vec::new());
+            (f.reason, f.detail)
+        };
+        assert_eq!(told("The disk is full."), ("The disk is full.".to_owned(), None));
+        assert_eq!(told("It ended.\nLast lines:\nx"), ("It ended.".to_owned(), Some("Last lines:\nx".to_owned())));
+        let (cause, whole) = told("A command failed. Output: hm\nERROR: no space left");
+        assert_eq!(cause, "A command failed. Output: ERROR: no space left");
+        assert_eq!(whole.unwrap(), "A command failed. Output: hm\nERROR: no space left");
+    }
+
+    #[test]
+    fn equal_failures_are_one_row_with_their_number() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let row = |minutes: i64, chip: &str, note: &str| JobRow {
+            chip: Chip::of_job(chip),
+            when: Moment::new(now - chrono::Duration::minutes(minutes), now),
+            note: Some(note.to_owned()),
+            ..JobRow::default()
+        };
+        let rows = collapsed([
+            row(1, "failed", "no space"),
+            row(2, "failed", "no space"),
+            row(3, "failed", "no space"),
+            row(4, "failed", "no network"),
+            row(5, "succeeded", ""),
+            row(6, "succeeded", ""),
+        ]);
+        let told: Vec<_> = rows.iter().map(|r| r.repeats.as_ref().map(|r| (r.count, r.first.ago.clone()))).collect();
+        assert_eq!(told, [Some((3, "3 min ago".to_owned())), None, None, None]);
     }
 
     #[test]

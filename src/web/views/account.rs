@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use crate::web::views::elements::field::{Field, with_errors};
 use crate::web::views::elements::format::Moment;
-use crate::web::views::elements::parts::Fact;
+use crate::web::views::elements::parts::{ActionButton, Fact};
 
 /// The page of the signed-in user's account.
 #[derive(Clone, Debug, Default, Template)]
@@ -25,8 +25,8 @@ pub struct AccountPage {
     pub new_token: Option<NewToken>,
     /// The sessions.
     pub sessions: Vec<SessionRow>,
-    /// Ends all sessions except this one (POST); `None` if there are no others.
-    pub end_others_href: Option<String>,
+    /// Ends all sessions except this one; `None` if there are no others.
+    pub end_others: Option<ActionButton>,
 }
 
 impl AccountPage {
@@ -48,8 +48,8 @@ pub struct TokenRow {
     pub used: Option<Moment>,
     /// When it expires.
     pub expires: Option<Moment>,
-    /// Revokes it (POST).
-    pub revoke_href: String,
+    /// Revokes it.
+    pub revoke: ActionButton,
 }
 
 /// A newly created token.

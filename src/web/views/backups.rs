@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::notices::NoticeCard;
 use crate::web::views::elements::field::Field;
 use crate::web::views::elements::format::{Moment, Size};
-use crate::web::views::elements::parts::{ActionButton, Chip, Fact};
+use crate::web::views::elements::parts::{ActionButton, Chip, Fact, Repeats};
 use crate::web::views::elements::steps::Steps;
 
 /// The backups of a database.
@@ -78,6 +78,8 @@ pub struct BackupRow {
     pub copies: Vec<String>,
     /// What went wrong with it.
     pub trouble: Option<String>,
+    /// Set if this row stands for several equal failures.
+    pub repeats: Option<Repeats>,
     /// Differences found by its last test restore.
     pub differences: Vec<String>,
     /// The note that its definitions cannot be compared.

@@ -31,8 +31,18 @@ pub struct ContainerHead {
     pub tabs: Vec<Link>,
     /// Why the owner's actions are blocked: the maintenance note.
     pub maintenance: Option<String>,
+    /// The job at work, if the page does not show its steps itself: what it is, and its page.
+    pub live: Option<Link>,
     /// When it expires, and the page that extends it.
     pub expires: Option<(Ending, String)>,
+}
+
+impl ContainerHead {
+    /// Leaves out the job at work if the page shows its steps itself.
+    #[must_use]
+    pub fn without_live(self, shown: bool) -> Self {
+        if shown { Self { live: None, ..self } } else { self }
+    }
 }
 
 /// The page of a database.

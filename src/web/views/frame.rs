@@ -1,5 +1,6 @@
 //! The frame of all pages: brand, navigation, banners, signed-in user.
 
+use crate::web::views::crumbs::crumbs;
 use crate::web::views::elements::parts::Link;
 
 /// The frame of a page. [`Frame::default`] is the frame of a page for an anonymous user; an error page can use it if
@@ -31,10 +32,13 @@ pub struct Frame {
     /// Whether the navigation includes the administration pages.
     pub is_admin: bool,
     /// The current navigation item: `home`, `new`, `templates`, `docs`, `account`, `admin`, `admin-containers`, `admin-states`,
-    /// `admin-backups`, `admin-log`, `admin-jobs`, `admin-users`, `admin-storage`, `admin-system`.
+    /// `admin-backups`, `admin-contents`, `admin-log`, `admin-jobs`, `admin-users`, `admin-storage`, `admin-system`. Empty on
+    /// the page of an error.
     pub nav: String,
     /// `auto`, `light` or `dark`; empty means `auto`.
     pub theme: String,
+    /// A page that belongs to the way here but not to the URL.
+    pub parent: Option<Link>,
     /// Path and query of this page, to which the theme form returns.
     pub here: String,
     /// Why nothing can be changed, if the portal is read-only.
@@ -72,6 +76,21 @@ impl Frame {
     #[must_use]
     pub fn back(&self) -> &str {
         if self.here.is_empty() { "/" } else { &self.here }
+    }
+
+    /// The way from the start page to this one; empty for pages of the navigation, errors and visitors.
+    #[must_use]
+    pub fn crumbs(&self) -> Vec<Link> {
+        if self.nav.is_empty() || self.user.is_none() {
+            return Vec::new();
+        }
+        crumbs(&self.here, &self.nav, self.parent.as_ref())
+    }
+
+    /// The list in which the field at the top searches.
+    #[must_use]
+    pub fn databases(&self) -> &'static str {
+        if self.is_admin { "/admin/containers" } else { "/" }
     }
 
     /// Whether the contact is a plain e-mail address, which is then linked.

@@ -12,6 +12,7 @@ pub mod confirm;
 pub mod container;
 pub mod contents;
 pub mod copies;
+mod crumbs;
 pub mod docs;
 pub mod elements;
 pub mod error;

@@ -66,6 +66,53 @@ async fn an_owner_restores_what_a_purged_database_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_owner_deletes_what_a_purged_database_left() {
+    let portal = TestPortal::with_store().await;
+    let (ada, eve, admin) = (portal.user("ada").await, portal.user("eve").await, portal.admin().await);
+    let first = lab(&portal, &ada).await;
+    let delete = |id: &str| format!("/backups/{id}/delete");
+    let said = ada.get(&delete(&first)).await.expect(409).text();
+    assert!(said.contains("still exists"), "{said}");
+    let second = back_up(&portal, &ada, "lab").await;
+    let third = back_up(&portal, &ada, "lab").await;
+    purge(&portal, &ada).await;
+    portal.until("select count(*) from job where status in ('queued', 'running')", |open| open == "0").await;
+
+    let lock = format!("/admin/backups/{first}/lock");
+    admin.post(&lock, &[("until", "2099-01-01")]).await.expect(303);
+    assert!(ada.get("/backups").await.expect(200).text().contains("locked until 2099-01-01"));
+    ada.get(&delete(&first)).await.expect(409);
+    ada.post(&delete(&first), &[("confirm", "lab")]).await.expect(409);
+    eve.get(&delete(&second)).await.expect(404);
+    eve.post(&delete(&second), &[("confirm", "lab")]).await.expect(404);
+
+    let preview = ada.get(&delete(&second)).await.expect(200).text();
+    for part in
+        ["The backup of lab from", "is deleted from local", "the 1 other backup of lab", "1 backup that is locked"]
+    {
+        assert!(preview.contains(part), "{part}: {preview}");
+    }
+    ada.post(&delete(&second), &[("confirm", "LAB"), ("all", "on")]).await.expect(422);
+    let gone = "select count(*) from backup_log where removed_at is not null";
+    assert_eq!(portal.sql(gone), "0");
+    let reply = ada.post(&delete(&second), &[("confirm", "lab"), ("all", "on")]).await.expect(303);
+    ada.get(&reply.location).await.expect(200);
+    assert_eq!(portal.ended("remove-backups").await, ("succeeded".to_owned(), String::new()));
+    let left = |id: &str| objects(&portal).iter().filter(|path| path.to_string_lossy().contains(id)).count();
+    assert_eq!((left(&second), left(&third)), (0, 0), "nothing of the deleted ones is left");
+    assert!(left(&first) > 0, "the locked one is kept");
+    assert_eq!(portal.sql("select count(*) from log where action = 'backup.remove' and actor = 'ada'"), "2");
+
+    admin.post(&lock, &[("until", "")]).await.expect(303);
+    let preview = ada.get(&delete(&first)).await.expect(200).text();
+    assert!(preview.contains("It is the last backup of lab"), "{preview}");
+    ada.post(&delete(&first), &[("confirm", "lab")]).await.expect(303);
+    assert_eq!(portal.ended("remove-backups").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(left(&first), 0);
+    assert!(!ada.get("/").await.expect(200).text().contains("deleted database"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);

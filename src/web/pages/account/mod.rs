@@ -20,7 +20,7 @@ use crate::web::forms::Fields;
 use crate::web::forms::create::Faults;
 use crate::web::urls;
 use crate::web::views::account::{AccountPage, NewToken, SessionRow, TokenRow};
-use crate::web::views::{Choice, Fact, Field, Flash, Moment};
+use crate::web::views::{ActionButton, Choice, Fact, Field, Flash, Moment};
 
 /// Path of the page.
 pub(super) const HERE: &str = "/account";
@@ -85,7 +85,11 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
                 created: Moment::new(t.created_at, now),
                 used: t.last_used_at.map(|at| Moment::new(at, now)),
                 expires: t.expires_at.map(|at| Moment::new(at, now)),
-                revoke_href: urls::token_revoke(t.id),
+                revoke: ActionButton::post("Revoke token", urls::token_revoke(t.id))
+                    .danger()
+                    .small()
+                    .about(&t.name)
+                    .asks("Programs that use this token stop working immediately. This cannot be undone."),
             })
             .collect(),
         token_form: token_form(&posted.token, &fault),
@@ -100,7 +104,10 @@ pub(super) async fn render(ctx: &Context, status: StatusCode, posted: FormState)
                 current: s.current,
             })
             .collect(),
-        end_others_href: others.then(|| "/account/sessions/end-others".to_owned()),
+        end_others: others.then(|| {
+            ActionButton::post("Sign out everywhere else", "/account/sessions/end-others")
+                .asks("Ends your sessions in all other browsers. API tokens stay valid.")
+        }),
     };
     page_with(status, &view)
 }

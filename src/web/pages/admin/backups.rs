@@ -14,7 +14,7 @@ use crate::admin_db::containers;
 use crate::app::App;
 use crate::audit::AUDIT;
 use crate::backup::verification;
-use crate::domain::audit::{AuditReport, AuditedTarget, Finding};
+use crate::domain::audit::{AuditReport, AuditedTarget, Finding, is_current};
 use crate::domain::quantity::thousands;
 use crate::domain::short_reason;
 use crate::queue::enqueue::enqueue_portal;
@@ -166,6 +166,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
     page(&AdminBackupsPage {
         frame: ctx.frame("admin-backups"),
         audited: report.as_ref().map(|r| Moment::new(r.at, now)),
+        verdict: verdict(report.as_ref(), now),
         extent: report.as_ref().map(extent).unwrap_or_default(),
         more: report.as_ref().map_or(0, |r| r.all().saturating_sub(findings.len() as u64)),
         findings,
@@ -176,6 +177,18 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
         pager: pager(shown.len(), ("backup", "backups"), first, next),
         rows: shown,
     })
+}
+
+/// What it means that an audit found nothing.
+fn verdict(report: Option<&AuditReport>, now: DateTime<Utc>) -> &'static str {
+    match report {
+        None => "No audit has run yet.",
+        Some(r) if !is_current(r.at, now) => "None, but the audit is too old to say anything about the present.",
+        Some(r) if r.databases == 0 => "None, but the audit covered no databases.",
+        Some(_) => {
+            "None. Every database has the backups its policy requires, and they are all present in their targets."
+        }
+    }
 }
 
 fn extent(r: &AuditReport) -> String {

@@ -9,7 +9,7 @@ use crate::admin_db::log::Outcome;
 use crate::admin_db::{containers, log};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
-use crate::web::pages::shared::{cursor, job_row, parse_cursor};
+use crate::web::pages::shared::{collapsed, cursor, job_row, parse_cursor};
 use crate::web::urls;
 use crate::web::views::admin::lists::{JobsPage, LogPage, LogRow};
 use crate::web::views::elements::format::count_text;
@@ -165,7 +165,7 @@ pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Respon
     page(&JobsPage {
         frame: ctx.frame("admin-jobs"),
         statuses,
-        rows: rows.iter().map(|l| job_row(&l.job, l.container_name.as_deref(), now)).collect(),
+        rows: collapsed(rows.iter().map(|l| job_row(&l.job, l.container_name.as_deref(), now))),
         pager: pager(rows.len(), ("job", "jobs"), after.map(|_| link("")), next),
     })
 }

@@ -13,12 +13,13 @@ pub mod prune;
 pub mod states;
 pub mod storage;
 pub mod system;
-
-use std::collections::BTreeMap;
+pub mod user;
+pub mod user_deletion;
 
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 
+use crate::admin_db::backups::audits::AuditSummary;
 use crate::admin_db::backups::findings::ListedFinding;
 use crate::admin_db::backups::schedule::ScheduledWork;
 use crate::admin_db::backups::{audits, findings, schedule};
@@ -29,7 +30,7 @@ use crate::admin_db::jobs::{JobStatus, listing as job_list};
 use crate::admin_db::notices::{Notice, of_admins};
 use crate::admin_db::people::accounts;
 use crate::app::App;
-use crate::domain::audit::FindingKind;
+use crate::domain::audit::is_current;
 use crate::domain::quantity::ByteSize;
 use crate::domain::quantity::thousands;
 use crate::domain::short_reason;
@@ -40,7 +41,7 @@ use crate::web::pages::admin::facts::{CERTIFICATE_WARNING, certificate, error_of
 use crate::web::pages::admin::states::{FindingText, words};
 use crate::web::pages::admin::storage::{TierState, tiers};
 use crate::web::pages::notices;
-use crate::web::pages::shared::{database_row, job_row};
+use crate::web::pages::shared::{collapsed, database_row, job_row};
 use crate::web::urls;
 use crate::web::views::admin::{AdminPage, Attention, Figure};
 use crate::web::views::elements::format::{count_text, size_text};
@@ -64,7 +65,7 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     let newest = listing::list(&mut db, &ContainerQuery { limit: NEWEST, ..ContainerQuery::default() }).await?;
     let latest = job_list::list(&mut db, None, None, NEWEST).await?;
     let tiers = tiers(&ctx, &mut db).await?;
-    let audited = audits::counts(&mut db).await?;
+    let audited = audits::summary(&mut db).await?;
     let told = of_admins(&mut db).await?;
     drop(db);
 
@@ -75,16 +76,18 @@ pub async fn overview(ctx: Context) -> Result<Response, AppError> {
     attention.extend(certificate_item(app, now).await);
     attention.extend(unknown_differences(&differences, now));
     attention.extend(missing_images(app));
-    attention.extend(audited.iter().filter_map(|(at, counts)| backups_item(*at, counts, now)));
+    let existing = states.iter().map(|(_, n)| *n).sum::<i64>() - state_count(&states, ContainerState::Trashed);
+    attention.extend(backups_item(audited.as_ref(), existing, now));
     attention.extend(failed_jobs(job_count(&job_counts, JobStatus::Failed)));
     // The sort is stable: items of equal severity keep the order above.
     attention.sort_by_key(|a| a.kind != "bad");
     page(&AdminPage {
         frame: ctx.frame("admin"),
         attention,
+        empty: existing == 0,
         numbers: numbers(&states, &job_counts, people, &tiers),
         newest: newest.iter().map(|c| database_row(c, now)).collect(),
-        jobs: latest.iter().map(|j| job_row(&j.job, j.container_name.as_deref(), now)).collect(),
+        jobs: collapsed(latest.iter().map(|j| job_row(&j.job, j.container_name.as_deref(), now))),
     })
 }
 
@@ -151,16 +154,28 @@ fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
     items
 }
 
+/// Failed databases, with one line for all that failed for the same reason.
 fn failed_databases(failed: &[Container], all: i64, now: DateTime<Utc>) -> Vec<Attention> {
-    let one = |c: &Container| {
-        let reason = c.failed_reason.as_deref().map(short_reason::line).unwrap_or_default();
-        let link = Link::new("Open", urls::database(&c.name));
+    let reason = |c: &Container| c.failed_reason.as_deref().map(short_reason::line).unwrap_or_default();
+    let mut groups: Vec<(String, Vec<&Container>)> = Vec::new();
+    for c in failed {
+        match groups.iter_mut().find(|(why, _)| *why == reason(c)) {
+            Some((_, same)) => same.push(c),
+            None => groups.push((reason(c), vec![c])),
+        }
+    }
+    let one = |(why, same): &(String, Vec<&Container>)| {
+        let names: Vec<&str> = same.iter().map(|c| c.name.as_str()).collect();
+        let link = match names.as_slice() {
+            [name] => Link::new("Open", urls::database(name)),
+            _ => Link::new("All failed databases", "/admin/containers?state=failed"),
+        };
         Attention {
-            since: Some(Moment::new(c.changed_at, now)),
-            ..item("bad", format!("{} failed", c.name), reason, link)
+            since: same.iter().map(|c| c.changed_at).min().map(|at| Moment::new(at, now)),
+            ..item("bad", format!("{} failed", names.join(", ")), why, link)
         }
     };
-    let mut items: Vec<_> = failed.iter().map(one).collect();
+    let mut items: Vec<_> = groups.iter().map(one).collect();
     let more = positive(all).saturating_sub(failed.len() as u64);
     if more > 0 {
         let text = format!("{} failed", count_text(more, "more database", "more databases"));
@@ -235,16 +250,25 @@ async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
     }
 }
 
-/// The result of the last audit of backups, with a warning if it is overdue.
-fn backups_item(at: DateTime<Utc>, counts: &BTreeMap<FindingKind, u64>, now: DateTime<Utc>) -> Option<Attention> {
+/// The result of the last audit of backups, or a warning that it says nothing about the present.
+fn backups_item(audited: Option<&AuditSummary>, existing: i64, now: DateTime<Utc>) -> Option<Attention> {
     let link = Link::new("Backups", "/admin/backups");
-    let since = Some(Moment::new(at, now));
-    if now - at > Duration::days(2) {
-        return Some(Attention { since, ..item("bad", "Backups have not been audited for days", "", link) });
+    let advice = "To know whether every backup is present, select “Audit now” there.";
+    let Some(audit) = audited else {
+        return (existing > 0).then(|| item("warn", "Backups have not been audited yet", advice, link));
+    };
+    let since = Some(Moment::new(audit.at, now));
+    if !is_current(audit.at, now) {
+        let kind = if now - audit.at > Duration::days(2) { "bad" } else { "warn" };
+        let text = format!("Backups were last audited {}", Moment::new(audit.at, now).ago);
+        return Some(item(kind, text, "Audits run every day. If this one does not, see System.", link));
     }
-    let all = counts.values().sum();
-    let kind = if counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
-    let advice: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
+    let all = audit.counts.values().sum();
+    if all == 0 && audit.databases == 0 && existing > 0 {
+        return Some(item("warn", "The last audit of the backups covered no databases", advice, link));
+    }
+    let kind = if audit.counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
+    let advice: Vec<_> = audit.counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
     let text = format!("The backup audit found {}", count_text(all, "problem", "problems"));
     (all > 0).then(|| Attention { since, ..item(kind, text, format!("{}.", advice.join(", ")), link) })
 }
@@ -298,6 +322,25 @@ fn numbers(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_audit_that_is_old_or_covers_nothing_is_no_good_news() {
+        let now: DateTime<Utc> = "2026-11-30T12:00:00Z".parse().unwrap();
+        let audit = |hours, databases| AuditSummary {
+            at: now - Duration::hours(hours),
+            databases,
+            counts: std::collections::BTreeMap::new(),
+        };
+        let told = |audited: Option<AuditSummary>, existing| {
+            backups_item(audited.as_ref(), existing, now).map(|a| format!("{}: {}", a.kind, a.text))
+        };
+        assert_eq!(told(Some(audit(3, 5)), 5), None);
+        assert_eq!(told(None, 0), None);
+        assert_eq!(told(None, 1).unwrap(), "warn: Backups have not been audited yet");
+        assert_eq!(told(Some(audit(3, 0)), 1).unwrap(), "warn: The last audit of the backups covered no databases");
+        assert_eq!(told(Some(audit(26, 5)), 5).unwrap(), "warn: Backups were last audited 26 h ago");
+        assert_eq!(told(Some(audit(72, 5)), 5).unwrap(), "bad: Backups were last audited 3 d ago");
+    }
 
     #[test]
     fn numbers_count_the_trash_apart() {

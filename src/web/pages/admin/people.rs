@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::admin_db::log::{LogEntry, Outcome};
-use crate::admin_db::people::accounts::{ListedAccount, NewAccount};
+use crate::admin_db::people::accounts::{Account, ListedAccount, NewAccount};
 use crate::admin_db::people::quotas::Quota;
 use crate::admin_db::people::{accounts, quotas};
 use crate::admin_db::{constraint, log};
@@ -18,15 +18,15 @@ use crate::auth::passwords;
 use crate::config::Limits;
 use crate::domain::names::Username;
 use crate::domain::password::Password;
-use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::user::Role;
 use crate::web::context::{Context, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line};
 use crate::web::pages::admin::lists::{FETCH, PAGE, address, pager};
+use crate::web::urls;
 use crate::web::views::admin::lists::{UserRow, UsersPage};
-use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment};
+use crate::web::views::{Chip, Choice, Field, Flash, Moment};
 
 /// Path of the page.
 pub(crate) const HERE: &str = "/admin/users";
@@ -47,7 +47,7 @@ pub async fn list(ctx: Context, Query(query): Query<PeopleQuery>) -> Result<Resp
 
 /// The page, with the values typed into its form.
 pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &Faults) -> Result<UsersPage, AppError> {
-    let (me, now) = (ctx.user()?.id, ctx.now());
+    let now = ctx.now();
     let mut db = ctx.app().db.acquire().await?;
     let mut rows = accounts::page(&mut db, Some(after).filter(|a| !a.is_empty()), FETCH).await?;
     let more = rows.len() > PAGE;
@@ -61,41 +61,34 @@ pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &F
     Ok(UsersPage {
         frame: ctx.frame("admin-users"),
         pager: pager(rows.len(), ("person", "people"), first, next),
-        rows: rows.iter().map(|l| row(l, me, now, (used.get(&l.account.id), limits))).collect(),
+        rows: rows.iter().map(|l| row(l, now, (used.get(&l.account.id), limits))).collect(),
         form: form(fields, faults),
         form_open: !faults.is_empty(),
     })
 }
 
-fn row(listed: &ListedAccount, me: Uuid, now: DateTime<Utc>, (quota, limits): (Option<&Quota>, &Limits)) -> UserRow {
-    let (a, other) = (&listed.account, listed.account.id != me);
-    let path = |verb: &str| format!("{HERE}/{}/{verb}", a.id);
-    let disabled = a.disabled_at.is_some();
-    let toggle = match disabled {
-        true => ActionButton::post("Enable account", path("enable")),
-        false => ActionButton::post("Disable account", path("disable")).danger(),
-    };
+fn row(listed: &ListedAccount, now: DateTime<Utc>, (quota, limits): (Option<&Quota>, &Limits)) -> UserRow {
+    let a = &listed.account;
     UserRow {
         name: a.username.clone(),
+        href: urls::admin_user(a.id),
         email: a.email.clone(),
         role: a.role.as_str().to_owned(),
-        chip: Chip::of(if disabled { "disabled" } else { "active" }),
+        chip: chip(a),
         databases: u64::try_from(listed.databases).unwrap_or(0),
         used: quota.map(|q| q.sentence(limits)).unwrap_or_default(),
-        limits_href: path("limits"),
-        memory_limit: quota.and_then(|q| q.memory_limit).map(|m| ByteSize(m).exact()).unwrap_or_default(),
-        cpus_limit: quota.and_then(|q| q.millicpu_limit).map(|c| MilliCpus(c).to_string()).unwrap_or_default(),
         seen: a.last_login_at.map(|at| Moment::new(at, now)),
         created: Moment::new(a.created_at, now),
-        toggle: other.then_some(toggle),
-        role_href: other.then(|| path("role")),
-        roles: roles(a.role.as_str()),
-        // Administrators change their own password on the account page, which asks for the current one.
-        password_href: other.then(|| path("password")),
     }
 }
 
-fn roles(chosen: &str) -> Vec<Choice> {
+/// The state of an account.
+pub(super) fn chip(a: &Account) -> Chip {
+    Chip::of(if a.disabled_at.is_some() { "disabled" } else { "active" })
+}
+
+/// The roles that can be chosen.
+pub(super) fn roles(chosen: &str) -> Vec<Choice> {
     Role::ALL.iter().map(|r| Choice::new(r.as_str(), r.as_str(), chosen)).collect()
 }
 
@@ -125,7 +118,8 @@ fn form(fields: &Fields, faults: &Faults) -> Vec<Field> {
     ]
 }
 
-fn email(text: &str) -> Result<String, String> {
+/// Checks an e-mail address lightly.
+pub(super) fn email(text: &str) -> Result<String, String> {
     let fine = text.is_empty() || (text.contains('@') && !text.contains(char::is_whitespace));
     if fine {
         line(text, 200)

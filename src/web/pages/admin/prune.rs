@@ -14,9 +14,9 @@ use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::admin::backups::rows;
 use crate::web::urls;
-use crate::web::views::Flash;
 use crate::web::views::admin::backups::PrunePage;
 use crate::web::views::elements::format::{count_text, size_text};
+use crate::web::views::{ActionButton, Flash};
 
 /// Maximum number of rows on the page.
 const MOST: usize = 200;
@@ -43,6 +43,11 @@ pub async fn show(ctx: Context) -> Result<Response, AppError> {
             size_text(u64::try_from(bytes).unwrap_or(0))
         ),
         more: going.len().saturating_sub(shown.len()) as u64,
+        remove: (!shown.is_empty()).then(|| {
+            ActionButton::post("Remove", "/admin/backups/prune")
+                .danger()
+                .asks("Deletes the backups listed below from their targets. This cannot be undone.")
+        }),
         rows: shown,
     })
 }

@@ -92,7 +92,7 @@ async fn clone_page(ctx: &Context, c: &Container, typed: &Fields, faults: &Fault
     let fault = |name: &str| faults.iter().find(|(field, _)| field == name).map(|(_, why)| why.clone());
     let About { facts, will, hidden } = about(ctx, c, typed).await?;
     Ok(ClonePage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Clone {}", c.name),
         facts,
         will,

@@ -64,7 +64,7 @@ fn ask(ctx: &Context, c: &Container, asked: Asked<'_>) -> Result<Response, AppEr
         return Err(AppError::Conflict(RequestError::NoClone.to_string()));
     }
     page(&ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: asked.title,
         will: asked.will,
         kept: asked.kept,

@@ -56,7 +56,7 @@ async fn list(ctx: &Context, c: &Container, typed: &Fields, faults: &Faults) -> 
     let refusal = refusal(c);
     let fault = |name: &str| faults.iter().find(|(field, _)| field == name).map(|(_, why)| why.clone());
     Ok(SnapshotsPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         head: head(ctx, c, "Snapshots"),
         origin,
         cost: cost(ctx, c).await.text,
@@ -146,7 +146,7 @@ pub(crate) async fn taken(ctx: &Context, c: &Container, id: &str) -> Result<Snap
 pub(crate) fn restore_page(ctx: &Context, c: &Container, s: &Snapshot) -> ConfirmPage {
     let at = s.frozen_at.unwrap_or(s.requested_at).format("%Y-%m-%d %H:%M:%S UTC");
     ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(c),
         title: format!("Restore {} to {at}", c.name),
         will: vec![
             "The server restarts with the data of the snapshot. Later changes are no longer in it.".to_owned(),
@@ -172,7 +172,7 @@ pub async fn confirm_delete(ctx: Context, Path((name, id)): Path<(String, String
     let c = ctx.container(&name, Action::Backup).await?;
     let s = taken(&ctx, &c, &id).await?;
     page(&ConfirmPage {
-        frame: ctx.frame("home"),
+        frame: ctx.frame_of(&c),
         title: format!("Delete a snapshot of {}", c.name),
         will: vec![format!(
             "The snapshot of {} is deleted. You can no longer restore it.",

@@ -20,7 +20,7 @@ use crate::web::error::AppError;
 use crate::web::forms::create::Faults;
 use crate::web::forms::templates::{FormFault, TemplateSettings};
 use crate::web::forms::{Fields, templates as form};
-use crate::web::pages::shared::{size_of, steps, took};
+use crate::web::pages::shared::{Durations, size_of, steps, took};
 use crate::web::urls;
 use crate::web::views::confirm::ConfirmPage;
 use crate::web::views::copies::templates::{TemplatePage, VersionRow};
@@ -59,7 +59,7 @@ async fn template_page(
         None => None,
     };
     let job = match job {
-        Some(job) => Some(steps(&job, &jobs::steps(&mut db, job.id).await?, "the portal", None, now)),
+        Some(job) => Some(steps(&job, &jobs::steps(&mut db, job.id).await?, "the portal", Durations::default(), now)),
         None => None,
     };
     drop(db);

@@ -16,6 +16,8 @@ pub struct AdminBackupsPage {
     pub frame: Frame,
     /// Time of the last audit.
     pub audited: Option<Moment>,
+    /// Shown if there are no findings.
+    pub verdict: &'static str,
     /// The extent of the audit: "12 databases and 340 backups".
     pub extent: String,
     /// Findings, most severe first.
@@ -124,6 +126,8 @@ pub struct PrunePage {
     pub policy: String,
     /// "3 of 40 backups would go, 12 MiB."
     pub summary: String,
+    /// Removes them; `None` if there are none.
+    pub remove: Option<ActionButton>,
     /// The backups to be removed, newest first; possibly not all.
     pub rows: Vec<AdminBackupRow>,
     /// Number of backups not shown.
@@ -230,6 +234,6 @@ pub struct LeftRow {
     pub size: Option<Size>,
     /// Its verification level.
     pub level: String,
-    /// Restores or downloads it.
+    /// Restores, downloads or deletes it.
     pub actions: Vec<ActionButton>,
 }

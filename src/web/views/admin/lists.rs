@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use crate::web::views::elements::field::{Choice, Field, with_errors};
+use crate::web::views::elements::field::{Field, with_errors};
 use crate::web::views::elements::format::Moment;
-use crate::web::views::elements::parts::{ActionButton, Chip, FilterForm, JobRow, Link, Pager};
+use crate::web::views::elements::parts::{Chip, FilterForm, JobRow, Link, Pager};
 use crate::web::views::frame::Frame;
 
 /// The log.
@@ -83,6 +83,8 @@ impl UsersPage {
 pub struct UserRow {
     /// User name.
     pub name: String,
+    /// Its page.
+    pub href: String,
     /// E-mail address.
     pub email: String,
     /// "user" or "admin".
@@ -93,22 +95,8 @@ pub struct UserRow {
     pub databases: u64,
     /// Total resources in use, and the limits.
     pub used: String,
-    /// URL the limits form is sent to (`memory`, `cpus`).
-    pub limits_href: String,
-    /// The account's own memory limit; empty for the configured one.
-    pub memory_limit: String,
-    /// The account's own CPU limit; empty for the configured one.
-    pub cpus_limit: String,
     /// Time of the last sign-in.
     pub seen: Option<Moment>,
     /// When the account was created.
     pub created: Moment,
-    /// "Disable" or "Enable"; `None` for one's own account.
-    pub toggle: Option<ActionButton>,
-    /// URL the role form is sent to (`role`); `None` for one's own account.
-    pub role_href: Option<String>,
-    /// Selectable roles.
-    pub roles: Vec<Choice>,
-    /// URL the password form is sent to (`password`).
-    pub password_href: Option<String>,
 }

@@ -3,6 +3,7 @@
 pub mod backups;
 pub mod lists;
 pub mod system;
+pub mod user;
 
 use askama::Template;
 
@@ -19,6 +20,8 @@ pub struct AdminPage {
     pub frame: Frame,
     /// Items that need attention, most severe first.
     pub attention: Vec<Attention>,
+    /// Whether there are no databases, so that there is nothing that could be well.
+    pub empty: bool,
     /// Key figures.
     pub numbers: Vec<Figure>,
     /// The newest databases.
@@ -40,9 +43,9 @@ impl AdminPage {
 pub struct Attention {
     /// `bad` or `warn`.
     pub kind: String,
-    /// The problem: "trial-42 failed 5 times in 10 minutes".
+    /// The problem, in one line: "trial-42 failed 5 times in 10 minutes".
     pub text: String,
-    /// What to do about it.
+    /// The reason, or what to do about it; folded.
     pub advice: String,
     /// Since when.
     pub since: Option<Moment>,

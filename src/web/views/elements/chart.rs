@@ -3,13 +3,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-/// Size of the drawing in SVG units; the page scales it.
+/// Size of the drawing in SVG units. The page stretches it to the available width; labels are beside it, so that their
+/// size never changes.
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 96.0;
-/// Margins for the labels on the left and below.
-const LEFT: f64 = 66.0;
-const BOTTOM: f64 = 20.0;
-const TOP: f64 = 8.0;
+/// Columns that each show a value on hover: fewer than points, so that a page stays small.
+const COLUMNS: u8 = 48;
 
 /// How the values of a chart are written, and the steps of its scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +81,12 @@ pub struct Chart {
     pub lines: Vec<String>,
     /// Isolated values, which would be invisible as lines: (x, y).
     pub dots: Vec<(String, String)>,
-    /// Labels of the scale: (y, text).
-    pub scale: Vec<(String, String)>,
-    /// Labels of the time axis: (x, text anchor, text).
-    pub times: Vec<(String, &'static str, String)>,
+    /// Labels of the scale at the top, in the middle and at the bottom.
+    pub scale: Vec<String>,
+    /// Labels of the time axis at its start, middle and end.
+    pub times: Vec<String>,
+    /// Areas that show a value on hover: (x, width, text).
+    pub areas: Vec<(String, String, String)>,
     /// Text alternative: the chart described in a sentence.
     pub alternative: String,
 }
@@ -108,8 +109,9 @@ impl Chart {
         let top = unit.ceiling(greatest);
         let seconds = |span: Duration| span.as_seconds_f64();
         let span = seconds(to - from).max(1.0);
-        let x = |at: DateTime<Utc>| LEFT + (WIDTH - LEFT - 2.0) * (seconds(at - from) / span).clamp(0.0, 1.0);
-        let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value / top).clamp(0.0, 1.0));
+        let share = |at: DateTime<Utc>| (seconds(at - from) / span).clamp(0.0, 1.0);
+        let x = |at: DateTime<Utc>| WIDTH * share(at);
+        let y = |value: f64| HEIGHT * (1.0 - (value / top).clamp(0.0, 1.0));
         let mut lines: Vec<Vec<(String, String)>> = Vec::new();
         let mut before: Option<DateTime<Utc>> = None;
         for (at, value) in values {
@@ -128,16 +130,28 @@ impl Chart {
         let hours = (to - from).num_hours() <= 48;
         let time =
             |at: DateTime<Utc>| if hours { at.format("%H:%M").to_string() } else { at.format("%-d %b").to_string() };
+        let exact = |at: DateTime<Utc>| match hours {
+            true => at.format("%H:%M UTC").to_string(),
+            false => at.format("%-d %b %H:%M UTC").to_string(),
+        };
+        // The last value of each column.
+        let width = WIDTH / f64::from(COLUMNS);
+        let mut areas: Vec<(String, String, String)> = Vec::new();
+        for (at, value) in values {
+            let column = (share(*at) * f64::from(COLUMNS)).floor().min(f64::from(COLUMNS) - 1.0);
+            let left = format!("{:.2}", column * width);
+            areas.pop_if(|last| last.0 == left);
+            areas.push((left, format!("{width:.2}"), format!("{}: {}", exact(*at), unit.text(*value))));
+        }
         let middle = from + (to - from) / 2;
         Self {
             title: title.to_owned(),
             last: unit.text(*last),
             lines: lines.into_iter().map(line).collect(),
             dots: dots.into_iter().flatten().collect(),
-            scale: [0.0, top / 2.0, top].map(|value| (format!("{:.1}", y(value)), unit.text(value))).to_vec(),
-            times: [(from, "start"), (middle, "middle"), (to, "end")]
-                .map(|(at, anchor)| (format!("{:.1}", x(at)), anchor, time(at)))
-                .to_vec(),
+            scale: [top, top / 2.0, 0.0].map(|value| unit.text(value)).to_vec(),
+            times: [from, middle, to].map(time).to_vec(),
+            areas,
             alternative: format!(
                 "{title}: now {}, minimum {}, maximum {}, from {} to {} UTC.",
                 unit.text(*last),
@@ -179,15 +193,23 @@ mod tests {
         let chart = Chart::new("Connections", Unit::Count, &values, (at(0), at(60)), Duration::minutes(15));
         assert_eq!((chart.lines.len(), chart.dots.len()), (1, 1), "a point alone is a dot");
         assert_eq!(chart.last, "6");
-        let scale: Vec<_> = chart.scale.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(scale, ["0", "4", "8"]);
+        assert_eq!(chart.scale, ["8", "4", "0"]);
+        let told: Vec<_> = chart.areas.iter().map(|(_, _, text)| text.as_str()).collect();
+        assert_eq!(told, ["08:00 UTC: 3", "08:05 UTC: 7", "09:00 UTC: 6"], "each value is told on hover");
         assert!(chart.alternative.contains("minimum 3, maximum 7"), "{}", chart.alternative);
         // Everything is inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
             let (x, y) = point.split_once(',').unwrap();
             let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
-            assert!((LEFT..=WIDTH).contains(&x) && (TOP..=HEIGHT).contains(&y), "{point}");
+            assert!((0.0..=WIDTH).contains(&x) && (0.0..=HEIGHT).contains(&y), "{point}");
         }
+    }
+
+    #[test]
+    fn many_points_are_told_in_few_areas() {
+        let values: Vec<_> = (0..1440).map(|minute| (at(minute), 1.0)).collect();
+        let chart = Chart::new("CPU", Unit::Cores, &values, (at(0), at(1440)), Duration::minutes(15));
+        assert_eq!((chart.areas.len(), chart.lines.len()), (usize::from(COLUMNS), 1));
     }
 
     #[test]

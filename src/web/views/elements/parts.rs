@@ -91,6 +91,10 @@ pub struct ActionButton {
     pub unavailable: Option<String>,
     /// Hidden fields.
     pub fields: Vec<(String, String)>,
+    /// What it concerns, appended to the label for screen readers.
+    pub about: String,
+    /// The consequences. If set, the button opens a box with this sentence and the button that really acts.
+    pub asks: Option<String>,
 }
 
 impl ActionButton {
@@ -124,6 +128,27 @@ impl ActionButton {
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes it small, for table rows.
+    #[must_use]
+    pub fn small(mut self) -> Self {
+        self.kind.push_str(" small");
+        self
+    }
+
+    /// Appends what it concerns to the label for screen readers.
+    #[must_use]
+    pub fn about(mut self, what: impl Into<String>) -> Self {
+        self.about = what.into();
+        self
+    }
+
+    /// Asks once before it acts, and states the consequences.
+    #[must_use]
+    pub fn asks(mut self, consequences: impl Into<String>) -> Self {
+        self.asks = Some(consequences.into());
         self
     }
 
@@ -199,6 +224,8 @@ pub struct Column {
     pub sort: String,
     /// Whether its values are numbers, which are right-aligned.
     pub number: bool,
+    /// Whether it is left out where there is little room, because the page of each row says the same.
+    pub minor: bool,
 }
 
 impl Column {
@@ -212,6 +239,13 @@ impl Column {
     #[must_use]
     pub fn sorted(label: impl Into<String>, href: impl Into<String>, sort: &str) -> Self {
         Self { href: Some(href.into()), sort: sort.to_owned(), ..Self::plain(label) }
+    }
+
+    /// Leaves it out where there is little room.
+    #[must_use]
+    pub fn minor(mut self) -> Self {
+        self.minor = true;
+        self
     }
 
     /// Right-aligns its values.
@@ -282,6 +316,37 @@ pub struct JobRow {
     pub took: Option<String>,
     /// The number of the attempt unless it is the first, or the last error.
     pub note: Option<String>,
+    /// Set if this row stands for several equal failures.
+    pub repeats: Option<Repeats>,
+}
+
+/// Equal neighbours in a list of failures, shown as one row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// How many.
+    pub count: u64,
+    /// When the first of them happened.
+    pub first: Moment,
+}
+
+/// Merges each row with the one above it if they are equal failures. `of` are the number of failures that a row stands for
+/// and its time; the newest row comes first.
+pub fn merge_equal<T>(
+    rows: impl IntoIterator<Item = T>,
+    equal: impl Fn(&T, &T) -> bool,
+    (when, repeats): (impl Fn(&T) -> Moment, impl Fn(&mut T) -> &mut Option<Repeats>),
+) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
+    for row in rows {
+        match found.last_mut() {
+            Some(last) if equal(last, &row) => {
+                let before = repeats(last).as_ref().map_or(1, |r| r.count);
+                *repeats(last) = Some(Repeats { count: before + 1, first: when(&row) });
+            }
+            _ => found.push(row),
+        }
+    }
+    found
 }
 
 #[cfg(test)]
