@@ -54,6 +54,7 @@ check_images() {
 }
 
 if [ -n "${BENCH:-}" ]; then
+  unset ZSTD_SYS_USE_PKG_CONFIG
   step "building the benches" cargo bench --locked --no-run 9>&-
   cargo bench --locked "$@" 9>&-
 else

@@ -9,6 +9,7 @@ pub mod edit;
 pub mod exec;
 pub mod firewall;
 pub mod freeze;
+pub(crate) mod initial_data;
 pub mod lifetime;
 pub mod pinning;
 pub mod power;
