@@ -75,7 +75,7 @@ else
     rc=0
     # More threads than processors: the tests mostly wait for servers.
     cargo test --locked --all-targets 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
-    cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
+    cargo test --locked --test main 9>&- -- "${long[@]}" browser:: --test-threads=1 || rc=1
     exit $rc
   fi
 fi

@@ -16,9 +16,9 @@ use crate::admin_db::backups::{Backup, audits, listing, retention};
 use crate::audit;
 use crate::backup::retention::prune;
 use crate::backup::retention::prune::Remover;
-use crate::cli::{backup_import as found, enqueue};
 use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, end, say};
+use crate::cli::{backup_import as found, enqueue};
 use crate::domain::quantity::ByteSize;
 use crate::secrets::Sealer;
 

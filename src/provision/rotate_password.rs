@@ -27,7 +27,8 @@ use crate::queue::step_error::StepError;
 const LOOK: Duration = Duration::from_secs(20);
 
 /// Creates the user and the database, or finds them, and sets the password.
-pub(crate) const SET_UP_ACCESS: Step = Step::new("Set up your access", |w| Box::pin(set_up_access(w))).resume(Resume::Answering);
+pub(crate) const SET_UP_ACCESS: Step =
+    Step::new("Set up your access", |w| Box::pin(set_up_access(w))).resume(Resume::Answering);
 /// Sets the password after the owner's data has been restored.
 pub(crate) const SET_PASSWORD: Step =
     Step::new("Set the new password", |w| Box::pin(set_password(w))).resume(Resume::Answering);

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::credentials;
 use crate::admin_db::containers::credentials::CredentialKind;
-use crate::admin_db::seeds::Seed;
 use crate::admin_db::seeds;
+use crate::admin_db::seeds::Seed;
 use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;

@@ -26,7 +26,8 @@ async fn all_databases_are_backed_up_by_button_and_by_command() {
     ada.post("/admin/backups/all", &[]).await.expect(403);
     admin.post("/admin/backups/all", &[]).await.expect(303);
     let page = admin.get("/admin/backups").await.expect(200).text();
-    let told = "2 backups enqueued. 1 database is not backed up. failed: This is not possible while the database is failed.";
+    let told =
+        "2 backups enqueued. 1 database is not backed up. failed: This is not possible while the database is failed.";
     assert!(page.contains(told), "{page}");
     portal.until(&backed_up(1), |names| names == "running stopped").await;
 
@@ -35,7 +36,10 @@ async fn all_databases_are_backed_up_by_button_and_by_command() {
     let (code, said) = cli(&portal, &["backup", "now"]);
     assert!(code == 2 && said.contains("--all"), "{said}");
     let (code, said) = cli(&portal, &["backup", "now", "--all"]);
-    assert!(code == 1 && said.contains("no backup: This is not possible") && said.matches(" job ").count() == 2, "{said}");
+    assert!(
+        code == 1 && said.contains("no backup: This is not possible") && said.matches(" job ").count() == 2,
+        "{said}"
+    );
     portal.until(&backed_up(2), |names| names == "running stopped").await;
     let (code, said) = cli(&portal, &["backup", "now", "running"]);
     assert_eq!(code, 0, "{said}");

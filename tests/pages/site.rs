@@ -11,7 +11,7 @@ async fn every_page_has_the_name_of_the_site_and_the_version_and_mode_of_the_por
     let configure = |config: &mut mydb::config::Config| "Institute of Mice & Men".clone_into(&mut config.branding.name);
     let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
     let (admin, version) = (portal.admin().await, env!("CARGO_PKG_VERSION"));
-    for path in ["/", "/new", "/account", "/docs", "/admin", "/admin/system", "/none"] {
+    for path in ["/", "/containers/new", "/account", "/docs", "/admin", "/admin/system", "/none"] {
         let page = admin.get(path).await;
         assert!(page.all("header, nav").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
         assert!(page.all("title").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
@@ -43,6 +43,6 @@ async fn the_form_begins_with_the_e_mail_address_and_the_department_of_the_accou
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     portal.sql("update account set email = 'ada@mice.example', department = 'Genomics' where username = 'ada'");
-    let form = ada.get("/new?engine=postgres").await.expect(200).body;
+    let form = ada.get("/containers/new?engine=postgres").await.expect(200).body;
     assert!(form.contains("ada@mice.example") && form.contains("Genomics"), "{form}");
 }
