@@ -14,7 +14,7 @@ binary=${2:-$target/release/db4sci}
 suite=$(. /etc/os-release; echo "${VERSION_CODENAME:-}")
 case $suite in bookworm | trixie) ;; *) suite=trixie ;; esac
 "$ROOT/dev/images/build.sh" "base:$suite"
-[ -n "${2:-}" ] || step "cargo build (release)" cargo build --locked --release --bin db4sci
+[ -n "${2:-}" ] || step "cargo build (release)" env -u ZSTD_SYS_USE_PKG_CONFIG cargo build --locked --release --bin db4sci
 
 build() {
   local rc=0 old; old=$(image_id "$tag")

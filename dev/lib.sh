@@ -17,6 +17,7 @@ LABEL_CONTENT=db4sci.content      # what that image was built from, as sha256
 
 export DOCKER_BUILDKIT=0          # every engine has the classic builder; no plugin needed
 export DOCKER_CLI_HINTS=false
+export ZSTD_SYS_USE_PKG_CONFIG=1  # Debian's library instead of 30 s of compiling it; releases contain their own
 
 say()  { printf '%s\n' "$*"; }
 die()  { printf '%s\n' "$*" >&2; exit 1; }

@@ -1,17 +1,13 @@
 #!/usr/bin/env bash
 # run.sh [--prepare]: sets up the machine, builds, and runs the portal (dev mode, https://localhost:8443).
 # --prepare stops after the build; `dev/up.sh` runs the portal in the background. CARGO_PROFILE=release builds what is
-# deployed.
-#
-# The profile `quick` compiles dependencies without optimisation: nobody waits for optimised code that a first look does
-# not need. `make test` has a profile of its own, because tests spend much of their time in dependencies.
+# deployed; otherwise the build is that of the tests.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:${HOME:-/root}/.cargo/bin
-profile=${CARGO_PROFILE:-quick}
+profile=${CARGO_PROFILE:-dev}
 target=${CARGO_TARGET_DIR:-$ROOT/target}
 binary=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")/db4sci
-# Debian's library instead of 20 s of compiling it. Releases contain their own.
-[ "$profile" != quick ] || export ZSTD_SYS_USE_PKG_CONFIG=1
+[ "$profile" = dev ] || unset ZSTD_SYS_USE_PKG_CONFIG
 images_log=$LOGS/images-beside-the-portal.log
 
 # The image of mydb_admin and of the first database; the portal starts with it.

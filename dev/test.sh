@@ -54,6 +54,7 @@ check_images() {
 }
 
 if [ -n "${BENCH:-}" ]; then
+  unset ZSTD_SYS_USE_PKG_CONFIG
   step "building the benches" cargo bench --locked --no-run 9>&-
   cargo bench --locked "$@" 9>&-
 else
@@ -74,7 +75,7 @@ else
     rc=0
     # More threads than processors: the tests mostly wait for servers.
     cargo test --locked --all-targets 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
-    cargo test --locked --test main 9>&- -- browser:: --test-threads=1 || rc=1
+    cargo test --locked --test main 9>&- -- "${long[@]}" browser:: --test-threads=1 || rc=1
     exit $rc
   fi
 fi

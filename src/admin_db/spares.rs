@@ -33,13 +33,15 @@ pub struct Spare {
     pub begun_at: DateTime<Utc>,
     /// When its server was paused and could be taken.
     pub made_at: Option<DateTime<Utc>>,
+    /// Memory in bytes that its server held then, if it could be measured.
+    pub memory_used: Option<i64>,
 }
 
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             Spare,
-            "SELECT id, image, tier, digest, fingerprint, memory_bytes, millicpus, docker_name, docker_id, admin_sealed, seed_sealed, begun_at, made_at
+            "SELECT id, image, tier, digest, fingerprint, memory_bytes, millicpus, docker_name, docker_id, admin_sealed, seed_sealed, begun_at, made_at, memory_used
                FROM spare " + $rest
             $(, $arg)*
         )
@@ -73,12 +75,23 @@ pub async fn insert(db: &mut PgConnection, spare: &Spare) -> Result<(), sqlx::Er
     .map(|_| ())
 }
 
-/// Records that its server is paused in this container and can be taken.
-pub async fn made(db: &mut PgConnection, id: Uuid, docker_id: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE spare SET docker_id = $2, made_at = $3 WHERE id = $1", id, docker_id, now)
-        .execute(db)
-        .await
-        .map(|_| ())
+/// Records that its server is paused in this container, where it holds this much memory, and can be taken.
+pub async fn made(
+    db: &mut PgConnection,
+    id: Uuid,
+    (docker_id, memory): (&str, Option<i64>),
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE spare SET docker_id = $2, memory_used = $3, made_at = $4 WHERE id = $1",
+        id,
+        docker_id,
+        memory,
+        now
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 /// Withdraws a spare, so that nobody can take it any more. `false` if somebody has taken it or is taking it.

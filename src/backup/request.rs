@@ -8,7 +8,7 @@ use crate::admin_db::backups::{Backup, NewBackup};
 use crate::admin_db::containers::{Container, copies, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::people::accounts;
-use crate::admin_db::{backups, constraint, new_id};
+use crate::admin_db::{backups, constraint, containers, new_id};
 use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::{RESTORE, offline, partial};
@@ -52,6 +52,36 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     tx.commit().await?;
     app.wake.notify_one();
     Ok((id, job))
+}
+
+/// What [`backup_all`] has done for a database.
+#[derive(Debug)]
+pub struct BackupOutcome {
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub owner: String,
+    /// The job, or why there is none.
+    pub job: Result<Uuid, RequestError>,
+}
+
+/// Enqueues a backup of every database that can be backed up now. The others are in the result too, with the reason.
+///
+/// # Errors
+/// [`RequestError::NoTarget`], or mydb_admin.
+pub async fn backup_all(app: &App, reason: &str, actor: &Actor) -> Result<Vec<BackupOutcome>, RequestError> {
+    if app.stores.first().is_none() {
+        return Err(RequestError::NoTarget);
+    }
+    let mut db = app.db.acquire().await?;
+    let rows = containers::living(&mut db).await?;
+    drop(db);
+    let mut outcomes = Vec::new();
+    for c in rows {
+        let job = backup(app, &c, reason, actor).await.map(|(_, job)| job);
+        outcomes.push(BackupOutcome { name: c.name, owner: c.owner, job });
+    }
+    Ok(outcomes)
 }
 
 /// Name and owner of the new container restored from a backup.

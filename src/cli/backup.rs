@@ -1,4 +1,4 @@
-//! `db4sci backup …`: lists, removes, audits, registers, downloads and locks backups.
+//! `db4sci backup …`: makes, lists, removes, audits, registers, downloads and locks backups.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,14 +16,16 @@ use crate::admin_db::backups::{Backup, audits, listing, retention};
 use crate::audit;
 use crate::backup::retention::prune;
 use crate::backup::retention::prune::Remover;
-use crate::cli::backup_import as found;
 use crate::cli::stores::ConfiguredStores;
 use crate::cli::surroundings::{Surroundings, end, say};
+use crate::cli::{backup_import as found, enqueue};
 use crate::domain::quantity::ByteSize;
 use crate::secrets::Sealer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BackupCommand {
+    /// Back up databases now; exit code 0 if a backup of each was enqueued, which the running portal then makes
+    Now(enqueue::backup::BackupOptions),
     /// List backups, newest first
     List {
         /// Only backups of databases with this name, existing or deleted
@@ -105,6 +107,7 @@ pub(super) enum BackupCommand {
 
 pub(super) async fn run(command: BackupCommand, at: &Surroundings) -> ExitCode {
     match command {
+        BackupCommand::Now(options) => enqueue::backup::run(options, at).await,
         BackupCommand::List { container, status, limit } => end(list(at, container.as_deref(), status, limit).await),
         BackupCommand::Prune { dry_run } => end(remove(at, dry_run).await),
         BackupCommand::Audit { json } => match examine(at, json).await {

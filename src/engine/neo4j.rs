@@ -191,6 +191,12 @@ impl Engine for Neo4j {
         vec![exec]
     }
 
+    fn warm_up(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        // The first statements about users take seconds. The user exists, with this password.
+        let password = plan.admin_secret();
+        vec![Self::ask(plan, &[made(OWNER, &password), altered(OWNER, &password)])]
+    }
+
     fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         Some(Self::ask(plan, &[(GRAPH, statements(&["CALL db.checkpoint()"]))]))
     }

@@ -85,8 +85,8 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
         let (bytes, shared) = match size(app, &dir, &c.image, reflink(tier)).await {
             Ok((bytes, shared)) => {
                 let mut db = app.db.acquire().await?;
-                containers::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
-                containers::set_shared(&mut db, c.id, shared).await?;
+                containers::record::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
+                containers::record::set_shared(&mut db, c.id, shared).await?;
                 (bytes, shared)
             }
             Err(e) => {

@@ -108,7 +108,7 @@ pub(super) async fn create(app: &App, b: &Blueprint, name: &str) -> Result<Strin
 async fn note_id(work: &StepContext, c: &Container, id: &str) -> Result<(), StepError> {
     if c.docker_id.as_deref() != Some(id) {
         let mut db = work.app.db.acquire().await?;
-        containers::set_docker_id(&mut db, c.id, Some(id)).await?;
+        containers::record::set_docker_id(&mut db, c.id, Some(id)).await?;
         work.changed();
     }
     Ok(())
@@ -143,7 +143,7 @@ async fn replace_port(app: &App, c: &Container, port: u16) -> Result<(), StepErr
     let now = app.clock.now();
     let purpose = c.ports.iter().find(|(_, p)| *p == port).map(|(purpose, _)| purpose.clone()).unwrap_or_default();
     let mut tx = app.db.begin().await?;
-    containers::set_docker_id(&mut tx, c.id, None).await?;
+    containers::record::set_docker_id(&mut tx, c.id, None).await?;
     ports::mark_occupied(&mut tx, port, "another program is listening on it", now).await?;
     let taken = ports::take(&mut tx, &app.config.databases.ports, PortOwner::Container(c.id), &purpose, now).await?;
     if taken.is_none() {
@@ -172,7 +172,7 @@ pub async fn remove(work: &StepContext) -> Result<(), StepError> {
         work.app.runtime.remove(&found.id).await?;
     }
     let mut db = work.app.db.acquire().await?;
-    containers::set_docker_id(&mut db, c.id, None).await?;
+    containers::record::set_docker_id(&mut db, c.id, None).await?;
     work.changed();
     Ok(())
 }

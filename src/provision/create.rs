@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{container, data_directory, power, rotate_password, seed, server};
+use super::{container, data_directory, initial_data, power, rotate_password, server};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{credentials, usage};
 use crate::domain::job_kind::JobKind;
@@ -39,7 +39,7 @@ pub(crate) const CHECK_STORAGE: Step = Step::new("Check the storage", |w| Box::p
 pub(crate) const GET_IMAGE: Step = Step::new("Get the image", |w| Box::pin(get_image(w)));
 /// Prepares the data directory of a new server.
 pub(crate) const PREPARE_DATA: Step =
-    Step::new("Prepare the data directory", |w| Box::pin(seed::prepare(w))).undo(|w| Box::pin(remove_data(w)));
+    Step::new("Prepare the data directory", |w| Box::pin(initial_data::prepare(w))).undo(|w| Box::pin(remove_data(w)));
 /// Creates an empty data directory, for data from elsewhere.
 pub(crate) const EMPTY_DATA: Step =
     Step::new(PREPARE_DATA.name, |w| Box::pin(empty_data(w))).undo(|w| Box::pin(remove_data(w)));
@@ -98,7 +98,7 @@ pub(crate) async fn get_image(w: &StepContext) -> Result<(), StepError> {
         }
     };
     let mut db = w.app.db.acquire().await?;
-    containers::set_digest(&mut db, c.id, &found.digest).await?;
+    containers::record::set_digest(&mut db, c.id, &found.digest).await?;
     drop(db);
     w.changed();
     refuse_full_directory(w).await
@@ -158,7 +158,6 @@ pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
 }
 
 pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
-    // A server that was started in advance has responded already.
     let (_, version) = server::running(w, &*w.container().await?, w.app.config.databases.create_timeout).await?;
     w.progress(&format!("Version {version}")).await;
     Ok(())

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod firewall;
 pub mod freeze;
 pub mod hand_over;
+pub(crate) mod initial_data;
 pub mod lifetime;
 pub mod pinning;
 pub mod power;

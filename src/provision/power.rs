@@ -94,10 +94,10 @@ pub(crate) async fn up(w: &StepContext) -> Result<(), StepError> {
     let size = app.files.usage(&blueprint.dir, &blueprint.reference).await;
     let mut tx = app.db.begin().await?;
     apply_in(w, &mut tx, Event::Up).await?;
-    containers::set_running(&mut tx, c.id, &version, started, &inspect).await?;
+    containers::record::set_running(&mut tx, c.id, &version, started, &inspect).await?;
     // Shows a size on the page from the beginning; the measuring job updates it later.
     if let Ok(bytes) = size {
-        containers::set_size(&mut tx, c.id, bytes, app.clock.now()).await?;
+        containers::record::set_size(&mut tx, c.id, bytes, app.clock.now()).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -1,6 +1,6 @@
 //! Resuming a job after its portal was killed.
 
-use crate::provision::{container, seed, server};
+use crate::provision::{container, initial_data, server};
 use crate::queue::context::StepContext;
 use crate::queue::flow::Resume;
 use crate::queue::step_error::StepError;
@@ -10,7 +10,7 @@ pub async fn prepare(w: &StepContext, needs: Resume) -> Result<(), StepError> {
     if needs == Resume::Nothing {
         return Ok(());
     }
-    seed::complete(w, matches!(needs, Resume::Initialised | Resume::Starting)).await?;
+    initial_data::complete(w, matches!(needs, Resume::Initialised | Resume::Starting)).await?;
     if matches!(needs, Resume::Starting | Resume::Running | Resume::Answering) {
         container::start(w).await?;
     }

@@ -27,7 +27,8 @@ use crate::queue::step_error::StepError;
 const LOOK: Duration = Duration::from_secs(20);
 
 /// Creates the user and the database, or finds them, and sets the password.
-pub(crate) const SET_UP_ACCESS: Step = Step::new("Set up your access", |w| Box::pin(set(w))).resume(Resume::Answering);
+pub(crate) const SET_UP_ACCESS: Step =
+    Step::new("Set up your access", |w| Box::pin(set_up_access(w))).resume(Resume::Answering);
 /// Sets the password after the owner's data has been restored.
 pub(crate) const SET_PASSWORD: Step =
     Step::new("Set the new password", |w| Box::pin(set_password(w))).resume(Resume::Answering);
@@ -64,6 +65,14 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     tx.commit().await?;
     app.wake.notify_one();
     Ok(job)
+}
+
+/// Sets up the accounts, unless an earlier step of this run has done so.
+async fn set_up_access(w: &StepContext) -> Result<(), StepError> {
+    match container::find(&w.app, &*w.container().await?).await? {
+        Some(found) if w.has_accounts(&found) => Ok(()),
+        _ => set(w).await,
+    }
 }
 
 /// Sets the encrypted password in the server. The statements are those that created the role; they also work if it

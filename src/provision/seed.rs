@@ -6,30 +6,22 @@
 //! gives the administrator of the copy its own password. Until then the copy contains nothing of anyone's, so an
 //! interrupted attempt starts over with another copy.
 
-use std::time::Duration;
-
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{container, data_directory, template_copy};
 use crate::admin_db::containers::credentials;
-use crate::admin_db::containers::credentials::{Credential, CredentialKind};
+use crate::admin_db::containers::credentials::CredentialKind;
+use crate::admin_db::seeds;
 use crate::admin_db::seeds::Seed;
-use crate::admin_db::{image_tools, seeds};
 use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
-use crate::domain::job_kind::JobKind;
 use crate::engine::ServerCert;
-use crate::provision::exec::ask;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::DataDir;
-
-/// Timeout for the first answer of a server that was started in advance.
-const SPARE_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Changed whenever seeds are made differently, so that seeds of older portals are not copied.
 const FORM: &str = "1";
@@ -105,98 +97,10 @@ pub async fn copy_into(app: &App, b: &Blueprint) -> Result<Option<SecretString>,
     Ok(Some(password))
 }
 
-/// Prepares the data directory of a new database: a copy of a seed, or an empty one that the image initialises.
-pub async fn prepare(w: &StepContext) -> Result<(), StepError> {
-    let app = &w.app;
-    let c = w.container().await?;
-    let b = w.blueprint().await?;
-    if from_spare(w).await? {
-        w.progress("From a server that was started in advance").await;
-        return Ok(());
-    }
-    // A container of an earlier attempt must not run on the data that is copied.
-    container::remove(w).await?;
-    // If this step is interrupted before the password is recorded, it is not done and copies again.
-    let copied = match template_copy::copy_into(w, &c, &b).await? {
-        Some(password) => Some(password),
-        None => copy_into(app, &b).await?,
-    };
-    let mut db = app.db.acquire().await?;
-    credentials::take(&mut db, c.id, CredentialKind::Seed).await?;
-    if let Some(password) = &copied {
-        let sealed = seal(app, password, &CredentialKind::Seed.context(c.id))?;
-        let username = c.engine.engine().admin_user().to_owned();
-        let credential = Credential { username, sealed, generated: true };
-        credentials::insert(&mut db, c.id, CredentialKind::Seed, &credential, app.clock.now()).await?;
-    }
-    drop(db);
-    w.changed();
-    data_directory::prepare(app, &b).await?;
-    if c.template_version.is_none() {
-        let how = if copied.is_some() { "From prepared data" } else { "The image will initialise the data" };
-        w.progress(how).await;
-    }
-    Ok(())
-}
-
-/// Resumes the server that was started in advance for this database, if there is one, and checks that it works. Otherwise
-/// the database starts with another copy of the seed.
-async fn from_spare(w: &StepContext) -> Result<bool, StepError> {
-    let (app, c) = (&w.app, w.container().await?);
-    let found = container::find(app, &c).await?.filter(|found| found.status == "paused");
-    let Some(found) = found.filter(|found| c.docker_id.as_deref() == Some(&found.id)) else { return Ok(false) };
-    app.runtime.unpause(&found.id).await?;
-    let b = w.blueprint().await?;
-    let why = match ask(app, &found.id, &c.engine.engine().probe(&b.plan()), SPARE_ANSWERS).await {
-        Ok(said) if said.code == 0 => {
-            let mut db = app.db.acquire().await?;
-            let digest = c.image_digest.as_deref().unwrap_or_default();
-            // Otherwise the next steps wait for another answer, and look up the programs in the image.
-            if image_tools::get(&mut db, digest).await?.is_some() {
-                w.note_answer(&found, said.stdout.trim());
-            }
-            return Ok(true);
-        }
-        Ok(said) => said.stderr,
-        Err(e) => e.to_string(),
-    };
-    tracing::warn!(container.name = c.name, "The server started in advance does not respond: {}", why.trim());
-    Ok(false)
-}
-
-/// Jobs in which the image initialises the data if there is no seed.
-const IMAGE_MAKES: [JobKind; 3] = [JobKind::Create, JobKind::Restore, JobKind::Load];
-
-/// Starts over if an attempt was interrupted whose data cannot be trusted: a copy of a seed whose administrator may have
-/// either password or, if the accounts are not set up yet (`initialising`), data that the image was initialising.
-pub(super) async fn complete(w: &StepContext, initialising: bool) -> Result<(), StepError> {
-    if !is_copy(w).await? {
-        if !(initialising && was_initialising(w).await?) {
-            return Ok(());
-        }
-        w.progress("The server ended while its data was being initialised; starting over").await;
-    }
-    container::remove(w).await?;
-    let b = w.blueprint().await?;
-    w.app.files.remove(&b.dir, &b.reference).await?;
-    prepare(w).await
-}
-
 /// Whether the data is a copy of a seed whose accounts are not set up yet.
-async fn is_copy(w: &StepContext) -> Result<bool, StepError> {
+pub(super) async fn is_copy(w: &StepContext) -> Result<bool, StepError> {
     let mut db = w.app.db.acquire().await?;
     Ok(credentials::get(&mut db, w.container_id()?, CredentialKind::Seed).await?.is_some())
-}
-
-/// Whether the image was initialising the data when its container ended with the portal. What it left can look complete
-/// but lack the administrator, for which the next start would wait in vain.
-async fn was_initialising(w: &StepContext) -> Result<bool, StepError> {
-    let c = w.container().await?;
-    if c.started_at.is_some() || !w.job.kind().is_some_and(|kind| IMAGE_MAKES.contains(&kind)) {
-        return Ok(false);
-    }
-    let found = container::find(&w.app, &c).await?;
-    Ok(!found.is_some_and(|f| f.running || f.status == "created"))
 }
 
 /// Records that the accounts are set up, after the whole copy has been written to disk: a server assumes that the data

@@ -34,6 +34,8 @@ pub struct StepContext {
     span: Span,
     /// The server that last responded in this run.
     answered: Mutex<Option<ServerAnswer>>,
+    /// The engine's id of the container in which the accounts were set up in this run.
+    accounts_in: Mutex<Option<String>>,
     /// Rows read in this step.
     read: Mutex<Rows>,
 }
@@ -64,6 +66,7 @@ impl StepContext {
             seq: AtomicI64::new(0),
             span: Span::current(),
             answered: Mutex::default(),
+            accounts_in: Mutex::default(),
             read: Mutex::default(),
         }
     }
@@ -84,6 +87,16 @@ impl StepContext {
         let last = self.last();
         let same = |a: &&ServerAnswer| found.running && a.container == found.id && a.started_at == found.started_at;
         last.as_ref().filter(same).map(|a| a.version.clone())
+    }
+
+    /// Records that the accounts have been set up in this container.
+    pub fn note_accounts(&self, found: &Observed) {
+        *self.accounts_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.id.clone());
+    }
+
+    /// Whether the accounts were set up in this container in this run.
+    pub fn has_accounts(&self, found: &Observed) -> bool {
+        self.accounts_in.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(&found.id)
     }
 
     fn last(&self) -> MutexGuard<'_, Option<ServerAnswer>> {

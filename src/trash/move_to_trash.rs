@@ -79,7 +79,7 @@ async fn trash(w: &StepContext) -> Result<(), StepError> {
     let until = now + Duration::days(w.app.config.trash_days);
     let mut tx = w.app.db.begin().await?;
     change(states::apply(&mut tx, id, Event::Trash, &w.job.created_by, now, None).await)?;
-    containers::set_trashed(&mut tx, id, Some((now, until))).await?;
+    containers::record::set_trashed(&mut tx, id, Some((now, until))).await?;
     tx.commit().await?;
     rebalance::released(&w.app).await;
     tombstone::note(&w.app, id).await
@@ -89,7 +89,7 @@ async fn untrash(w: &StepContext) -> Result<(), StepError> {
     let id = w.container_id()?;
     let mut tx = w.app.db.begin().await?;
     change(states::apply(&mut tx, id, Event::Undelete, &w.job.created_by, w.app.clock.now(), None).await)?;
-    containers::set_trashed(&mut tx, id, None).await?;
+    containers::record::set_trashed(&mut tx, id, None).await?;
     renew::renew(&w.app, &mut tx, id).await?;
     tx.commit().await?;
     tombstone::note(&w.app, id).await

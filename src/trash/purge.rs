@@ -63,7 +63,7 @@ pub async fn forget(db: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Resul
     credentials::delete(db, id).await?;
     surveys::forget(db, id).await?;
     samples::forget(db, id).await?;
-    containers::set_purged(db, id, at).await
+    containers::record::set_purged(db, id, at).await
 }
 
 /// A step fails if the state machine does not allow its transition.

@@ -173,6 +173,7 @@ routes! {
     GET  "/admin/contents"                       Admin    admin::contents::contents;
     GET  "/admin/backups"                        Admin    admin::backups::list;
     POST "/admin/backups/audit"                  Admin    admin::backups::audit;
+    POST "/admin/backups/all"                    Admin    admin::backups::all;
     POST "/admin/backups/admin-db"               Admin    admin::admin_backups::now;
     GET  "/admin/backups/prune"                  Admin    admin::prune::show;
     POST "/admin/backups/prune"                  Admin    admin::prune::remove;

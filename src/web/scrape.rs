@@ -112,6 +112,8 @@ fn count_spares(m: &Metrics, spares: &[Spare]) {
             let n = spares.iter().filter(|s| s.image == image && s.made_at.is_some() == ready).count();
             m.gauge("db4sci_spares", vec![Label::new("image", image.to_owned()), Label::new("state", state)], n as f64);
         }
+        let held: i64 = spares.iter().filter(|s| s.image == image).filter_map(|s| s.memory_used).sum();
+        m.gauge("db4sci_spares_memory_bytes", vec![Label::new("image", image.to_owned())], held as f64);
         let memory: i64 = spares.iter().filter(|s| s.image == image).map(|s| s.memory_bytes).sum();
         m.gauge("db4sci_spares_memory_limit_bytes", vec![Label::new("image", image.to_owned())], memory as f64);
     }

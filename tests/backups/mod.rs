@@ -1,5 +1,6 @@
 //! Backups from the dump to the restore, with real servers and the embedded S3 store.
 
+mod all_now;
 pub mod disaster;
 pub mod dump;
 pub mod import;

@@ -1,6 +1,7 @@
 //! The pages in a real Chromium: a researcher's workflow with mouse and typing, without scripts, and with the keyboard
 //! only.
 
+mod axe;
 mod backups;
 mod clones;
 pub mod driver;

@@ -92,6 +92,7 @@ async fn tidy(place: &Place, tables: &Tables, admin: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn killed_at_random_instants_of_backups_and_of_restores() {
     // The number of kills during backups, and the same number during restores.
     let kills = rounds(50, 8);

@@ -11,5 +11,6 @@ mod pauses;
 mod people;
 mod rotate;
 mod secrets;
+mod site;
 mod strangers;
 mod together;

@@ -1,5 +1,6 @@
 //! The container engine's own command line, used to verify independently what the portal did, and to clean up.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 
 /// Runs `docker` and returns its output; empty if it failed.
@@ -32,4 +33,18 @@ pub fn sweep(instance: &str) {
     for id in docker(&["network", "ls", "-q", "--filter", &filter]).lines() {
         docker(&["network", "rm", id]);
     }
+}
+
+/// This machine's address in the engine's default network. Until its first restart, Docker 20.10 names only the subnet,
+/// of which it is the first address.
+pub fn bridge_address() -> Ipv4Addr {
+    let config = "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{end}}";
+    let said = docker_ok(&["network", "inspect", "bridge", "-f", config]);
+    let mut words = said.split_whitespace();
+    let first = |w: &str| {
+        w.split_once('/')
+            .and_then(|(subnet, _)| subnet.parse().ok())
+            .map(|a: Ipv4Addr| Ipv4Addr::from(u32::from(a) + 1))
+    };
+    words.find_map(|w| w.parse().ok().or_else(|| first(w))).expect("the address of a network")
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Scripts, settings, sql, update, write};
 use crate::engines::{Place, sign_in};
-use crate::support::docker::docker;
+use crate::support::docker::bridge_address;
 use crate::support::portal::Options;
 use crate::support::{PATIENCE, TestPortal, compose};
 
@@ -48,14 +48,8 @@ pub fn free_port() -> u16 {
 
 /// A portal that containers can reach, and the address of the interface.
 pub async fn reachable() -> (TestPortal, String) {
-    let gateway =
-        docker(&["network", "inspect", "bridge", "-f", "{{with index .IPAM.Config 0}}{{or .Gateway .Subnet}}{{end}}"]);
-    // Some engines do not say which address of the network is theirs. It is the first one.
-    let gateway = match gateway.trim().split_once('/') {
-        Some((network, _)) => format!("{}.1", network.rsplit_once('.').map_or("", |(network, _)| network)),
-        None => gateway.trim().to_owned(),
-    };
-    let (address, host) = (format!("{gateway}:0"), gateway.clone());
+    let gateway = bridge_address();
+    let (address, host) = (format!("{gateway}:0"), gateway.to_string());
     let configure = Box::new(move |config: &mut mydb::config::Config| {
         settings(config);
         config.myaas.listen = Some(address.parse().expect("an address"));

@@ -53,7 +53,7 @@ pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -
         Err(TransitionError::Gone) => return Err(RequestError::Gone),
     }
     // It counts as never started: until it starts, data left by an interrupted job belongs to nobody.
-    containers::set_recovering(&mut tx, c.id, backup.id).await?;
+    containers::record::set_recovering(&mut tx, c.id, backup.id).await?;
     let job = enqueue(app, &mut tx, &RECOVER, (c.id, &c.name), actor, &format!("backup {}", backup.id)).await?;
     tx.commit().await?;
     app.wake.notify_one();

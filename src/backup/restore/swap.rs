@@ -130,7 +130,7 @@ async fn wear(w: &StepContext, image: &str) -> Result<(), StepError> {
         let found = found.ok_or_else(|| StepError::Fail(format!("{reference} is no longer on this machine.")))?;
         container::remove(w).await?;
         let mut db = w.app.db.acquire().await?;
-        containers::set_image(&mut db, c.id, image, &found.digest).await?;
+        containers::record::set_image(&mut db, c.id, image, &found.digest).await?;
         w.changed();
     }
     container::ensure(w).await.map(|_| ())

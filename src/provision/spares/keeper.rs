@@ -25,6 +25,7 @@ use crate::domain::password::Password;
 use crate::domain::quantity::GIB;
 use crate::engine::Tools;
 use crate::provision::container;
+use crate::provision::exec::run_all;
 use crate::provision::readiness::{Patience, describe, until_answers};
 use crate::provision::{data_directory, seed};
 use crate::queue::context::StepContext;
@@ -223,9 +224,9 @@ async fn make(app: &App, wanted: &WantedSpare<'_>) -> Result<bool, StepError> {
     let b = blueprint(app, wanted, &spare, (admin, password), &published, tools)?;
     let done = start(app, &b, &spare).await;
     match &done {
-        Ok(id) => {
+        Ok((id, memory)) => {
             let mut db = app.db.acquire().await?;
-            spares::made(&mut db, spare.id, id, app.clock.now()).await?;
+            spares::made(&mut db, spare.id, (id, *memory), app.clock.now()).await?;
         }
         // The row stays, so that the next attempt waits.
         Err(_) => {
@@ -255,6 +256,7 @@ fn row(app: &App, wanted: &WantedSpare<'_>, seed: &SecretString) -> Result<(Spar
         seed_sealed: seed::seal(app, seed, &CredentialKind::Seed.context(id))?,
         begun_at: app.clock.now(),
         made_at: None,
+        memory_used: None,
     };
     Ok((spare, admin))
 }
@@ -272,8 +274,9 @@ fn blueprint(
     Ok(b.of_spare(&app.config, seed, ports.to_vec(), limits, tools))
 }
 
-/// Starts the server, waits until it responds and pauses it. Returns the engine's id of its container.
-async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<String, StepError> {
+/// Starts the server, waits until it responds and pauses it. Returns the engine's id of its container, and the memory that
+/// it holds, in bytes.
+async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<(String, Option<i64>), StepError> {
     if seed::copy_into(app, b).await?.is_none() {
         return Err(StepError::Fail("There is no prepared data to start with.".to_owned()));
     }
@@ -288,7 +291,10 @@ async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<String, StepEr
     if let Err(silent) = until_answers(app, &id, &probe, patience).await? {
         return Err(StepError::Fail(describe(app, &id, silent, patience).await));
     }
+    run_all(app, &id, &b.image.engine.engine().warm_up(&b.plan())).await?;
     app.files.sync(&b.dir).await?;
     app.runtime.pause(&id).await?;
-    Ok(id)
+    // Only shown to people. It does not change any more, because a paused server does nothing.
+    let memory = app.runtime.stats(&id).await.ok().flatten().map(|stats| stats.memory);
+    Ok((id, memory))
 }

@@ -1,12 +1,9 @@
 # Creates the user's role and database, or completes an earlier attempt. Everything runs in the database postgres, where
 # the user cannot create anything; only extensions are created in the user's own database, which is new at that time.
-if [ -n "${DB4SCI_OWN_PASSWORD:-}" ] && ! administer postgres -c '' 2>/dev/null; then
-  # An earlier attempt has already given the administrator its own password.
-  DB4SCI_ADMIN_PASSWORD=$DB4SCI_OWN_PASSWORD
-fi
 # Values are passed in the environment and quoted by the server's own format(), so no name or password can break out.
 # Neither the statements nor their failures reach the server's log, which its owner can read.
-administer postgres -f - <<'SQL'
+set_up() {
+  administer postgres -f - <<'SQL'
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
@@ -26,6 +23,17 @@ SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') \gexec
 @OBSERVER@SQL
+}
+code=0
+said=$(set_up 2>&1) || code=$?
+if [ $code = 2 ] && [ -n "${DB4SCI_OWN_PASSWORD:-}" ]; then
+  # psql could not sign in: an earlier attempt has already given the administrator its own password.
+  DB4SCI_ADMIN_PASSWORD=$DB4SCI_OWN_PASSWORD
+  set_up
+elif [ $code != 0 ]; then
+  printf '%s\n' "$said" >&2
+  exit $code
+fi
 [ -n "$DB4SCI_EXTENSIONS" ] || exit 0
 [ -z "${DB4SCI_OWN_PASSWORD:-}" ] || DB4SCI_ADMIN_PASSWORD=$DB4SCI_OWN_PASSWORD
 # Trusted extensions are created by the user, who can then drop and update them.

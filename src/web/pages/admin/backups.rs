@@ -13,7 +13,8 @@ use crate::admin_db::backups::{Backup, audits, listing};
 use crate::admin_db::containers;
 use crate::app::App;
 use crate::audit::AUDIT;
-use crate::backup::verification;
+use crate::backup::request::BackupOutcome;
+use crate::backup::{request, verification};
 use crate::domain::audit::{AuditReport, AuditedTarget, Finding, is_current};
 use crate::domain::quantity::thousands;
 use crate::domain::short_reason;
@@ -32,6 +33,8 @@ use crate::web::views::admin::backups::{AdminBackupRow, AdminBackupsPage, Target
 use crate::web::views::elements::format::count_text;
 use crate::web::views::{Chip, Choice, Field, FilterForm, Flash, Moment, Size};
 
+/// Maximum number of databases without a backup that a message names.
+const NAMED: usize = 3;
 /// Maximum number of findings on the page.
 const FINDINGS: usize = 50;
 
@@ -197,6 +200,36 @@ fn extent(r: &AuditReport) -> String {
         count_text(r.databases as u64, "database", "databases"),
         count_text(r.backups as u64, "backup", "backups")
     )
+}
+
+/// `POST /admin/backups/all`: backs up all databases now.
+pub async fn all(ctx: Context) -> Result<Response, AppError> {
+    let flash = match request::backup_all(ctx.app(), "requested", &ctx.actor()).await {
+        Ok(outcomes) => told(&outcomes),
+        Err(e @ RequestError::NoTarget) => Flash::warn(e.to_string()),
+        Err(e) => return Err(e.into()),
+    };
+    Ok(to("/admin/backups", Some(flash)))
+}
+
+/// Says how many backups were enqueued, and names the first databases without one.
+fn told(outcomes: &[BackupOutcome]) -> Flash {
+    let without: Vec<_> =
+        outcomes.iter().filter_map(|o| o.job.as_ref().err().map(|e| format!("{}: {e}", o.name))).collect();
+    let made = outcomes.len() - without.len();
+    let made = format!("{} enqueued.", count_text(made as u64, "backup", "backups"));
+    if without.is_empty() {
+        return Flash::ok(made);
+    }
+    let more = match without.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" And {more} more."),
+    };
+    Flash::warn(format!(
+        "{made} {} not backed up. {}{more}",
+        count_text(without.len() as u64, "database is", "databases are"),
+        without.iter().take(NAMED).cloned().collect::<Vec<_>>().join(" ")
+    ))
 }
 
 /// `POST /admin/backups/audit`

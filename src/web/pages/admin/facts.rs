@@ -191,8 +191,12 @@ fn spares_text(image: &CatalogImage, (spares, taken): (&[Spare], i64)) -> Option
         return None;
     }
     let ready = own.iter().filter(|spare| spare.made_at.is_some()).count();
-    let memory = ByteSize(own.iter().map(|spare| spare.memory_bytes).sum());
-    Some(format!("{ready} ready, {} being made, {taken} taken today, up to {memory}", own.len() - ready))
+    let held = ByteSize(own.iter().filter_map(|spare| spare.memory_used).sum());
+    let limit = ByteSize(own.iter().map(|spare| spare.memory_bytes).sum());
+    Some(format!(
+        "{ready} ready, {} being made, {taken} taken today, {held} of memory held of at most {limit}",
+        own.len() - ready
+    ))
 }
 
 /// Whether databases can open outgoing connections.

@@ -1,0 +1,48 @@
+//! What a site sets for every page, and what every page says about the portal.
+
+use std::net::TcpListener;
+
+use reqwest::redirect::Policy;
+
+use crate::support::{Options, TestPortal, http};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_the_name_of_the_site_and_the_version_and_mode_of_the_portal() {
+    let configure = |config: &mut mydb::config::Config| "Institute of Mice & Men".clone_into(&mut config.branding.name);
+    let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
+    let (admin, version) = (portal.admin().await, env!("CARGO_PKG_VERSION"));
+    for path in ["/", "/containers/new", "/account", "/docs", "/admin", "/admin/system", "/none"] {
+        let page = admin.get(path).await;
+        assert!(page.all("header, nav").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
+        assert!(page.all("title").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
+        assert!(page.all("footer").concat().contains(version), "{path}: {}", page.text());
+        assert_eq!(page.all(".mode").concat().trim(), "dev", "{path}");
+    }
+    // Somebody who has not signed in sees whose portal it is, but not which version of it.
+    let page = portal.nobody().get("/login").await.expect(200).text();
+    assert!(page.contains("Institute of Mice & Men") && !page.contains(version), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_leads_to_the_same_address_on_https() {
+    // A port that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+    let configure = move |config: &mut mydb::config::Config| config.server.redirect_listen = Some(free);
+    let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
+    let client = http().redirect(Policy::none()).build().expect("a client");
+    for path in ["/", "/containers/lab?tab=a%20b", "//elsewhere/x"] {
+        let said = client.get(format!("http://localhost:{}{path}", free.port())).send().await.expect("an answer");
+        assert_eq!(said.status().as_u16(), 308, "{path}");
+        let to = said.headers().get("location").and_then(|l| l.to_str().ok()).expect("an address");
+        assert_eq!(to, format!("{}{path}", portal.base));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_begins_with_the_e_mail_address_and_the_department_of_the_account() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    portal.sql("update account set email = 'ada@mice.example', department = 'Genomics' where username = 'ada'");
+    let form = ada.get("/containers/new?engine=postgres").await.expect(200).body;
+    assert!(form.contains("ada@mice.example") && form.contains("Genomics"), "{form}");
+}
