@@ -118,6 +118,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/admin/backups", 403, 200),
     ("POST", "/admin/backups/audit", 403, 303),
     ("POST", "/admin/backups/admin-db", 403, 303),
+    ("POST", "/admin/backups/all", 403, 303),
     ("GET", "/admin/backups/prune", 403, 200),
     ("POST", "/admin/backups/prune", 403, 303),
     ("GET", "/admin/backups/find", 403, 200),

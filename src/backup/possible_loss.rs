@@ -74,7 +74,7 @@ pub fn brief(a: &Assurance, schedule: Schedule<'_>, now: DateTime<Utc>) -> Brief
     };
     let proof = match (a.proven, a.proven_backup_at) {
         (Some((when, ms)), _) => format!("proven {} in {}", day(when, now), seconds(ms)),
-        (None, Some(older)) => format!("newest backup not proven yet, that of {} is", day(older, now)),
+        (None, Some(older)) => format!("last proven backup: {}", day(older, now)),
         (None, None) => "not proven yet".to_owned(),
     };
     let severity = match (missed, a.proven_backup_at) {

@@ -90,7 +90,11 @@ async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
     browser.sign_out().await;
     for (verb, gone) in [("delete", "trashed_at"), ("purge", "purged_at")] {
         ada.post(&format!("/containers/lab/{verb}"), &[("confirm", "lab")]).await.expect(303);
-        let count = format!("select count(*) from container where name = 'lab' and {gone} is not null");
+        // A purge is refused as long as the job of the deletion is open.
+        let count = format!(
+            "select count(*) from container c where c.name = 'lab' and c.{gone} is not null
+                and not exists (select from job j where j.container_id = c.id and j.status in ('queued', 'running'))"
+        );
         portal.until(&count, |said| said != "0").await;
     }
     browser.sign_in_as_admin().await;

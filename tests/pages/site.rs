@@ -16,7 +16,7 @@ async fn every_page_has_the_name_of_the_site_and_the_version_and_mode_of_the_por
         assert!(page.all("header, nav").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
         assert!(page.all("title").concat().contains("Institute of Mice & Men"), "{path}: {}", page.text());
         assert!(page.all("footer").concat().contains(version), "{path}: {}", page.text());
-        assert_eq!(page.all(".mode").concat().trim(), "dev", "{path}");
+        assert_eq!(page.all(".mode").concat().trim(), "development", "{path}");
     }
     // Somebody who has not signed in sees whose portal it is, but not which version of it.
     let page = portal.nobody().get("/login").await.expect(200).text();
