@@ -54,7 +54,7 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     Ok((id, job))
 }
 
-/// What [`backup_all`] has done for a database.
+/// What [`backup_each`] has done for a database.
 #[derive(Debug)]
 pub struct BackupOutcome {
     /// Its name.
@@ -76,12 +76,17 @@ pub async fn backup_all(app: &App, reason: &str, actor: &Actor) -> Result<Vec<Ba
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     drop(db);
+    Ok(backup_each(app, rows, reason, actor).await)
+}
+
+/// Enqueues a backup of each of these databases.
+pub async fn backup_each(app: &App, rows: Vec<Container>, reason: &str, actor: &Actor) -> Vec<BackupOutcome> {
     let mut outcomes = Vec::new();
     for c in rows {
         let job = backup(app, &c, reason, actor).await.map(|(_, job)| job);
         outcomes.push(BackupOutcome { name: c.name, owner: c.owner, job });
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// Name and owner of the new container restored from a backup.

@@ -60,10 +60,5 @@ async fn named(app: &App, names: &[String], actor: &Actor) -> anyhow::Result<Vec
         found.push(containers::by_name(&mut db, name).await?.with_context(|| format!("there is no database {name}"))?);
     }
     drop(db);
-    let mut outcomes = Vec::new();
-    for c in found {
-        let job = request::backup(app, &c, "requested", actor).await.map(|(_, job)| job);
-        outcomes.push(BackupOutcome { name: c.name, owner: c.owner, job });
-    }
-    Ok(outcomes)
+    Ok(request::backup_each(app, found, "requested", actor).await)
 }
