@@ -18,6 +18,7 @@ use crate::runtime::Runtime;
 use crate::runtime::activity::Activity;
 use crate::runtime::firewall_state::Egress;
 use crate::runtime::image_states::ImageStates;
+use crate::runtime::waiting_shell::WaitingShells;
 use crate::secrets::{Random, Sealer, write_private};
 use crate::storage::Files;
 use crate::tls::Authority;
@@ -49,6 +50,8 @@ pub struct App {
     pub egress: Egress,
     /// Which servers have been idle since their last scan.
     pub activity: Activity,
+    /// Shells that wait in the servers started in advance.
+    pub shells: WaitingShells,
     /// Which images are available.
     pub images: ImageStates,
     /// Wakes the workers when this process enqueues a job.
@@ -93,6 +96,7 @@ impl App {
         Ok(Arc::new(Self {
             egress: Egress::default(),
             activity: Activity::default(),
+            shells: WaitingShells::default(),
             images: ImageStates::default(),
             config,
             catalog,

@@ -35,13 +35,26 @@ pub struct Spare {
     pub made_at: Option<DateTime<Utc>>,
     /// Memory in bytes that its server held then, if it could be measured.
     pub memory_used: Option<i64>,
+    /// Version that its server reported.
+    pub version: Option<String>,
+}
+
+/// The server of a spare that can be taken.
+#[derive(Debug, Clone)]
+pub struct SpareServer {
+    /// The engine's id of its container.
+    pub docker_id: String,
+    /// Memory in bytes that it holds, if it could be measured.
+    pub memory: Option<i64>,
+    /// Version that it reported.
+    pub version: String,
 }
 
 macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             Spare,
-            "SELECT id, image, tier, digest, fingerprint, memory_bytes, millicpus, docker_name, docker_id, admin_sealed, seed_sealed, begun_at, made_at, memory_used
+            "SELECT id, image, tier, digest, fingerprint, memory_bytes, millicpus, docker_name, docker_id, admin_sealed, seed_sealed, begun_at, made_at, memory_used, version
                FROM spare " + $rest
             $(, $arg)*
         )
@@ -75,18 +88,19 @@ pub async fn insert(db: &mut PgConnection, spare: &Spare) -> Result<(), sqlx::Er
     .map(|_| ())
 }
 
-/// Records that its server is paused in this container, where it holds this much memory, and can be taken.
+/// Records that this server is paused and can be taken.
 pub async fn made(
     db: &mut PgConnection,
     id: Uuid,
-    (docker_id, memory): (&str, Option<i64>),
+    server: &SpareServer,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE spare SET docker_id = $2, memory_used = $3, made_at = $4 WHERE id = $1",
+        "UPDATE spare SET docker_id = $2, memory_used = $3, version = $4, made_at = $5 WHERE id = $1",
         id,
-        docker_id,
-        memory,
+        &server.docker_id,
+        server.memory,
+        &server.version,
         now
     )
     .execute(db)

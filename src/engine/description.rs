@@ -56,8 +56,8 @@ pub trait Engine: Sync {
     /// Commands that create the user's database and role, or set the password if they exist. If the administrator still
     /// has the password of a seed, they set its own.
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec>;
-    /// Commands that change nothing, but make a server load what setting up the accounts needs. A server started in advance
-    /// runs them before it is paused.
+    /// Commands that do beforehand what takes long when the accounts are set up. A server started in advance runs them
+    /// before it is paused.
     fn warm_up(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }

@@ -19,6 +19,8 @@ use crate::engine::survey::{Survey, SurveyedDatabase, SurveyedObject, SurveyedRo
 
 const ADMIN: &str = "db4sci_admin";
 const OWNER: &str = "neo4j";
+/// A user that exists only while a server is started in advance.
+const WARM_UP: &str = "db4sci_warm_up";
 const BASH: Tool = Tool { names: &["bash"] };
 const BASE64: Tool = Tool { names: &["base64"] };
 const ASK: &str = include_str!("neo4j/ask.sh");
@@ -56,21 +58,35 @@ impl Neo4j {
     }
 }
 
-/// A request that sets a user's password.
-fn about(statement: &str, password: &SecretString) -> (&'static str, Value) {
-    let statement = json!({ "statement": statement, "parameters": { "password": password.expose_secret() } });
-    (SYSTEM, json!({ "statements": [statement] }))
+/// A request about a user and their password. The name is a parameter too, so that the server compiles a statement once
+/// for all users.
+fn about(statement: &str, user: &str, password: &SecretString) -> (&'static str, Value) {
+    let parameters = json!({ "user": user, "password": password.expose_secret() });
+    (SYSTEM, json!({ "statements": [{ "statement": statement, "parameters": parameters }] }))
 }
 
 /// Creates a user, unless it exists.
-fn made(user: &str, password: &SecretString) -> (&'static str, Value) {
-    let set = "SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED";
-    about(&format!("CREATE USER {user} IF NOT EXISTS {set}"), password)
+fn created(user: &str, password: &SecretString) -> (&'static str, Value) {
+    about(
+        "CREATE USER $user IF NOT EXISTS SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED",
+        user,
+        password,
+    )
+}
+
+/// Creates a user, in place of one that exists. Only for users that nobody has used yet. A server that has just started
+/// compiles this in a tenth of the time that its first `ALTER USER` takes.
+fn replaced(user: &str, password: &SecretString) -> (&'static str, Value) {
+    about(
+        "CREATE OR REPLACE USER $user SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED",
+        user,
+        password,
+    )
 }
 
 /// Changes a user's password.
 fn altered(user: &str, password: &SecretString) -> (&'static str, Value) {
-    about(&format!("ALTER USER {user} SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED"), password)
+    about("ALTER USER $user SET PLAINTEXT PASSWORD $password SET PASSWORD CHANGE NOT REQUIRED", user, password)
 }
 
 fn statements(list: &[&str]) -> Value {
@@ -174,7 +190,7 @@ impl Engine for Neo4j {
 
     fn regain(&self, plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         let password = plan.admin_password;
-        let commands = vec![Self::ask(plan, &[made(ADMIN, password), altered(ADMIN, password)])];
+        let commands = vec![Self::ask(plan, &[created(ADMIN, password), altered(ADMIN, password)])];
         // As documented by Neo4j for a lost password: authentication is turned off, which is harmless in a sealed
         // container.
         Some(AdminRecovery {
@@ -184,17 +200,23 @@ impl Engine for Neo4j {
     }
 
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
-        // The owner may have dropped their own user.
-        let steps = [made(ADMIN, plan.admin_password), made(OWNER, password), altered(OWNER, password)];
+        let admin = created(ADMIN, plan.admin_password);
+        let steps = if plan.fresh {
+            vec![admin, replaced(OWNER, password)]
+        } else {
+            // The owner may have dropped their own user.
+            vec![admin, created(OWNER, password), altered(OWNER, password)]
+        };
         let mut exec = Self::ask(plan, &steps);
-        exec.env.push(("DB4SCI_MADE".to_owned(), SecretString::from("1")));
+        exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
         vec![exec]
     }
 
     fn warm_up(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
-        // The first statements about users take seconds. The user exists, with this password.
+        // The first statements about users take seconds.
         let password = plan.admin_secret();
-        vec![Self::ask(plan, &[made(OWNER, &password), altered(OWNER, &password)])]
+        let removed = about("DROP USER $user IF EXISTS", WARM_UP, &password);
+        vec![Self::ask(plan, &[created(OWNER, &password), replaced(WARM_UP, &password), removed])]
     }
 
     fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {

@@ -28,6 +28,8 @@ use crate::engine::spec::{
 
 const ADMIN: &str = "db4sci_admin";
 const PSQL: Tool = Tool { names: &["psql"] };
+/// Creates the empty database that the owner of a server started in advance gets. Its users cannot choose this name.
+const WARM_UP: &str = "administer postgres -c 'CREATE DATABASE db4sci_warm_up'\n";
 const ACCOUNTS: &str = include_str!("postgres/administer/accounts.sh");
 const ONLINE_COPY: &str = include_str!("postgres/administer/online_copy.sh");
 const CUT_OFF: &str = include_str!("postgres/administer/cut_off.sh");
@@ -179,6 +181,10 @@ impl Engine for Postgres {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
         }
         vec![exec]
+    }
+
+    fn warm_up(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        vec![script(plan, WARM_UP, &[])]
     }
 
     fn flush(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {

@@ -170,6 +170,7 @@ pub async fn remove(work: &StepContext) -> Result<(), StepError> {
     let c = work.container().await?;
     if let Some(found) = find(&work.app, &c).await? {
         work.app.runtime.remove(&found.id).await?;
+        drop(work.app.shells.take(&found.id));
     }
     let mut db = work.app.db.acquire().await?;
     containers::record::set_docker_id(&mut db, c.id, None).await?;

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{container, data_directory, initial_data, power, rotate_password, server};
 use crate::admin_db::containers;
-use crate::admin_db::containers::{credentials, usage};
+use crate::admin_db::containers::{Container, credentials, usage};
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::domain::quantity::{ByteSize, MIB};
@@ -14,6 +14,7 @@ use crate::domain::state::Event;
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Resume, Step};
 use crate::queue::step_error::StepError;
+use crate::runtime::waiting_shell::WaitingShell;
 use crate::storage::measured;
 
 /// Minimum free space on a tier for a new database: an empty server with its write-ahead log, and some room to start
@@ -158,9 +159,23 @@ pub(crate) async fn remove_data(w: &StepContext) -> Result<(), StepError> {
 }
 
 pub(crate) async fn wait(w: &StepContext) -> Result<(), StepError> {
-    let (_, version) = server::running(w, &*w.container().await?, w.app.config.databases.create_timeout).await?;
+    let c = w.container().await?;
+    // Meanwhile, a shell starts for the next step.
+    let (running, shell) =
+        tokio::join!(server::running(w, &c, w.app.config.databases.create_timeout), shell_for_accounts(w, &c));
+    let (found, version) = running?;
+    if let Some(shell) = shell {
+        w.app.shells.keep(&found.id, shell);
+    }
     w.progress(&format!("Version {version}")).await;
     Ok(())
+}
+
+/// A shell that waits in the container to set up the accounts; `None` if they are set up, or if it cannot be started.
+async fn shell_for_accounts(w: &StepContext, c: &Container) -> Option<WaitingShell> {
+    let id = c.docker_id.as_deref().filter(|id| w.job.kind() == Some(CREATE.kind) && !w.has_accounts(id))?;
+    let user = c.engine.engine().probe(&w.blueprint().await.ok()?.plan()).user;
+    WaitingShell::open(w.app.runtime.as_ref(), id, user).await.ok()
 }
 
 pub(crate) async fn hand_over(w: &StepContext) -> Result<(), StepError> {

@@ -31,6 +31,18 @@ pub async fn run_all(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), S
     printed(app, id, commands).await.map(|_| ())
 }
 
+/// The same, but a single command runs in the shell that waits in this container, if there is one. If that fails, it
+/// runs again in the usual way, so it must be one that can be repeated.
+pub async fn run_at_once(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), StepError> {
+    if let (Some(shell), [command]) = (app.shells.take(id), commands) {
+        match tokio::time::timeout(AT_ONCE, shell.run(command)).await {
+            Ok(Ok(Some(said))) if said.code == 0 => return Ok(()),
+            said => tracing::debug!("The waiting shell did not run the command: {said:?}"),
+        }
+    }
+    run_all(app, id, commands).await
+}
+
 /// The same, and returns what the commands print.
 pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<String, StepError> {
     let mut printed = String::new();
@@ -49,5 +61,7 @@ pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<Strin
     Ok(printed)
 }
 
+/// Timeout for a command in a waiting shell.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// Timeout for one command. A server that hangs must not block a job forever.
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);

@@ -59,6 +59,9 @@ async fn from_spare(w: &StepContext) -> Result<bool, StepError> {
     let why = match set_up.await {
         Ok(Ok(())) => {
             w.note_accounts(&found);
+            if let Some(version) = &c.server_version {
+                w.note_answer(&found, version);
+            }
             return Ok(true);
         }
         Ok(Err(e)) => e.to_string(),

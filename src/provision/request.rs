@@ -232,7 +232,7 @@ async fn become_container(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     spares::become_container(&mut *tx, spare.id).await?;
-    containers::record::set_from_spare(&mut *tx, spare.id, spare.docker_id.as_deref(), &spare.digest).await?;
+    containers::record::set_from_spare(&mut *tx, spare).await?;
     for (kind, sealed) in [(CredentialKind::Admin, &spare.admin_sealed), (CredentialKind::Seed, &spare.seed_sealed)] {
         let credential = Credential { username: admin_user.to_owned(), sealed: sealed.clone(), generated: true };
         credentials::insert(&mut *tx, spare.id, kind, &credential, now).await?;

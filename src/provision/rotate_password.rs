@@ -15,7 +15,7 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, JobRules, Pool};
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
-use crate::provision::exec::{ask, run_all};
+use crate::provision::exec::{ask, run_at_once};
 use crate::queue::cancel_backup;
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
@@ -70,7 +70,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
 /// Sets up the accounts, unless an earlier step of this run has done so.
 async fn set_up_access(w: &StepContext) -> Result<(), StepError> {
     match container::find(&w.app, &*w.container().await?).await? {
-        Some(found) if w.has_accounts(&found) => Ok(()),
+        Some(found) if w.has_accounts(&found.id) => Ok(()),
         _ => set(w).await,
     }
 }
@@ -96,7 +96,7 @@ async fn set_up(w: &StepContext, extensions: bool) -> Result<(), StepError> {
     let password = user_password(w, &c).await?;
     let found = container::find(&w.app, &c).await?;
     let id = found.ok_or_else(|| StepError::Retry("The container no longer exists.".to_owned()))?.id;
-    run_all(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await?;
+    run_at_once(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await?;
     if c.origin.is_some() || c.template_version.is_some() {
         // A reset gives the owner of a clone the current password, and the interface on port 5001 shows it.
         let sealed = seed::seal(&w.app, &password, &CredentialKind::Clone.context(c.id))?;

@@ -95,8 +95,8 @@ impl StepContext {
     }
 
     /// Whether the accounts were set up in this container in this run.
-    pub fn has_accounts(&self, found: &Observed) -> bool {
-        self.accounts_in.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(&found.id)
+    pub fn has_accounts(&self, docker_id: &str) -> bool {
+        self.accounts_in.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(docker_id)
     }
 
     fn last(&self) -> MutexGuard<'_, Option<ServerAnswer>> {

@@ -10,6 +10,7 @@ pub mod image_states;
 mod relay;
 pub mod topology;
 mod translate;
+pub mod waiting_shell;
 
 use std::path::PathBuf;
 
@@ -261,6 +262,37 @@ pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
 const OUTPUT_LIMIT: usize = 64 * 1024;
 /// Maximum bytes of output to read. A command that prints more would never stop.
 const OUTPUT_MOST: u64 = 64 * 1024 * 1024;
+/// Reads what a command prints until it exits.
+async fn collect(program: &str, mut pieces: Pieces) -> Result<ExecOutput, RuntimeError> {
+    let (mut stdout, mut stderr, mut code) = (Vec::new(), Vec::new(), -1);
+    let append = |text: &mut Vec<u8>, piece: &[u8]| {
+        let room = OUTPUT_LIMIT.saturating_sub(text.len());
+        text.extend(piece.iter().take(room));
+    };
+    let mut printed = 0u64;
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            ExecPiece::Stdout(piece) => {
+                printed += piece.len() as u64;
+                append(&mut stdout, &piece);
+            }
+            ExecPiece::Stderr(piece) => {
+                printed += piece.len() as u64;
+                append(&mut stderr, &piece);
+            }
+            ExecPiece::Ended(ended) => code = ended,
+        }
+        if printed > OUTPUT_MOST {
+            return Err(RuntimeError::Failed {
+                operation: format!("run {program} in the container"),
+                cause: "it prints too much".to_owned(),
+            });
+        }
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
+}
+
 /// Maximum bytes of a log to keep when reading its last lines.
 const LOG_LIMIT: usize = 1024 * 1024;
 
@@ -351,35 +383,8 @@ pub trait Runtime: Send + Sync {
     async fn exec_stream(&self, id: &str, spec: &ExecSpec, input: Option<Input>) -> Result<Pieces, RuntimeError>;
     /// Runs a command inside a running container until it exits.
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
-        let mut pieces = self.exec_stream(id, spec, None).await?;
-        let (mut stdout, mut stderr, mut code) = (Vec::new(), Vec::new(), -1);
-        let append = |text: &mut Vec<u8>, piece: &[u8]| {
-            let room = OUTPUT_LIMIT.saturating_sub(text.len());
-            text.extend(piece.iter().take(room));
-        };
-        let mut printed = 0u64;
-        while let Some(piece) = pieces.next().await {
-            match piece? {
-                ExecPiece::Stdout(piece) => {
-                    printed += piece.len() as u64;
-                    append(&mut stdout, &piece);
-                }
-                ExecPiece::Stderr(piece) => {
-                    printed += piece.len() as u64;
-                    append(&mut stderr, &piece);
-                }
-                ExecPiece::Ended(ended) => code = ended,
-            }
-            if printed > OUTPUT_MOST {
-                let program = spec.argv.first().map_or("", String::as_str);
-                return Err(RuntimeError::Failed {
-                    operation: format!("run {program} in the container"),
-                    cause: "it prints too much".to_owned(),
-                });
-            }
-        }
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
+        let program = spec.argv.first().map_or("", String::as_str);
+        collect(program, self.exec_stream(id, spec, None).await?).await
     }
     /// Containers of an instance in which the kernel ended a process because of the memory limit: those since a time
     /// that the engine remembers, and then as it happens.

@@ -120,6 +120,10 @@ async fn many_creates_for_few_servers_are_all_right_and_none_is_given_twice() {
         let db = portal.connect(name, PASSWORD).await.expect("signs in");
         let own: String = db.query_one("select name from own", &[]).await.expect("reads").get(0);
         assert_eq!(&own, name);
+        // Nothing else is left of what a spare has.
+        let sql = "select string_agg(datname, ' ' order by datname) from pg_database";
+        let all: String = db.query_one(sql, &[]).await.expect("reads").get(0);
+        assert_eq!(all, "postgres template0 template1 trial");
     }
     let taken: usize = portal.sql("select count(*) from container where from_spare").parse().expect("a number");
     assert!(taken >= 3, "{taken} of 3 were taken");

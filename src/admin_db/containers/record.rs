@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
+use crate::admin_db::spares::Spare;
 
 /// Records the engine's id of the container, or that it has none now.
 pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&str>) -> Result<(), sqlx::Error> {
@@ -12,18 +13,14 @@ pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&s
     one_row(&done)
 }
 
-/// Records that a new container has the server that was started in advance in this container of the engine.
-pub async fn set_from_spare(
-    db: &mut PgConnection,
-    id: Uuid,
-    docker_id: Option<&str>,
-    digest: &str,
-) -> Result<(), sqlx::Error> {
+/// Records that a new container has the server of this spare.
+pub async fn set_from_spare(db: &mut PgConnection, spare: &Spare) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE container SET docker_id = $2, image_digest = $3, from_spare = true WHERE id = $1",
-        id,
-        docker_id,
-        digest
+        "UPDATE container SET docker_id = $2, image_digest = $3, server_version = $4, from_spare = true WHERE id = $1",
+        spare.id,
+        spare.docker_id.as_deref(),
+        &spare.digest,
+        spare.version.as_deref()
     )
     .execute(db)
     .await?;

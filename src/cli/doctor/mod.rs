@@ -1,6 +1,7 @@
 //! `db4sci doctor`: checks everything the portal needs and suggests fixes.
 
 mod admin_db;
+mod cores;
 mod engine;
 mod files;
 mod network;
@@ -37,6 +38,7 @@ async fn examine(at: &Surroundings) -> DoctorReport {
     }
     let clock = Clock::system();
     engine::examine(&mut report, at, &config).await;
+    cores::examine(&mut report, &config);
     files::examine(&mut report, &config, clock.now());
     network::examine(&mut report, &config);
     admin_db::examine(&mut report, &config, &clock).await;

@@ -35,16 +35,27 @@ pub(super) fn examine(report: &mut DoctorReport, config: &Config) {
             report.fail("portal", format!("cannot listen on {listen}: {e}"), advice(e.kind(), "server.listen"));
         }
     }
-    if let Some(listen) = config.server.redirect_listen.filter(|_| config.server.tls)
-        && let Err(e) = TcpListener::bind(listen)
-        && e.kind() != ErrorKind::AddrInUse
-    {
-        report.fail("redirect", format!("cannot listen on {listen}: {e}"), advice(e.kind(), "server.redirect_listen"));
+    let redirect = config.server.redirect_listen.filter(|_| config.server.tls);
+    let further =
+        [("redirect", redirect, "server.redirect_listen"), ("instances", config.myaas.listen, "myaas.listen")];
+    for (what, listen, setting) in further {
+        if let Some(listen) = listen {
+            listener(report, what, listen, setting);
+        }
     }
     ports(report, config);
     match open_files::too_few(config) {
         None => report.ok("open files", format!("the limit is {}", open_files::most())),
         Some(few) => report.warn("open files", few, "Raise LimitNOFILE of the service, or lower server.connections."),
+    }
+}
+
+/// Checks an address besides the portal's own. A portal that is running uses it itself.
+fn listener(report: &mut DoctorReport, what: &str, listen: SocketAddr, setting: &str) {
+    if let Err(e) = TcpListener::bind(listen)
+        && e.kind() != ErrorKind::AddrInUse
+    {
+        report.fail(what, format!("cannot listen on {listen}: {e}"), advice(e.kind(), setting));
     }
 }
 

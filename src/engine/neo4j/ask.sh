@@ -2,8 +2,9 @@
 # Standard input contains one request per line: a path, a tab, a JSON body. The requests run as the portal's own user.
 # Before that user exists (DB4SCI_FRESH), they first run as the user that the image creates, with the password that the
 # portal gave it, because the server's log records every attempt with a missing user or a wrong password. Fails on any
-# answer that is not a success. DB4SCI_VALUE=1 prints only the first value of each answer; DB4SCI_MADE=1 notes in the
-# container that the portal's own user exists from now on.
+# answer that is not a success. DB4SCI_VALUE=1 prints only the first value of each answer. With DB4SCI_OWN_PASSWORD, the
+# first request creates the portal's own user with that password, and the others run as that user; a note in the
+# container says that the user exists from then on.
 set -u
 MADE=/tmp/db4sci-made
 [ ! -e "$MADE" ] || DB4SCI_FRESH=
@@ -45,6 +46,7 @@ while IFS=$'\t' read -r path body; do
     answer=${answer#*\"row\":[}; answer=${answer%%]*}; answer=${answer#\"}; answer=${answer%\"}
   fi
   printf '%s\n' "${answer//[$'\r\n']/ }"
+  [ -z "${DB4SCI_OWN_PASSWORD:-}" ] || DB4SCI_FRESH='' DB4SCI_ADMIN_PASSWORD=$DB4SCI_OWN_PASSWORD
 done
 # Without the note, the only effect is one more line in the log.
-[ -z "${DB4SCI_MADE:-}" ] || { : >"$MADE"; } 2>/dev/null || true
+[ -z "${DB4SCI_OWN_PASSWORD:-}" ] || { : >"$MADE"; } 2>/dev/null || true

@@ -11,7 +11,7 @@ use crate::admin_db::containers::credentials::CredentialKind;
 use crate::admin_db::containers::ports;
 use crate::admin_db::containers::ports::PortOwner;
 use crate::admin_db::log::Actor;
-use crate::admin_db::spares::Spare;
+use crate::admin_db::spares::{Spare, SpareServer};
 use crate::admin_db::{image_tools, new_id, spares};
 use crate::app::App;
 use crate::blueprint::Blueprint;
@@ -34,6 +34,7 @@ use crate::queue::flow::{Flow, Step};
 use crate::queue::refusal::RequestError;
 use crate::queue::step_error::StepError;
 use crate::runtime::RuntimeError;
+use crate::runtime::waiting_shell::WaitingShell;
 use crate::storage::{DataDir, measured, unavailable_reason};
 
 /// Keeps spares.
@@ -195,6 +196,9 @@ async fn remove(app: &App, spare: &Spare) -> Result<(), StepError> {
     }
     drop(db);
     let Some(tier) = app.config.tier(&spare.tier).filter(|t| unavailable_reason(t).is_none()) else { return Ok(()) };
+    if let Some(id) = &spare.docker_id {
+        drop(app.shells.take(id));
+    }
     app.runtime.remove(&spare.docker_name).await?;
     let dir = DataDir::new(tier, &app.config.instance, spare.id);
     app.files.remove(&dir, &app.config.image_reference(&spare.image)).await?;
@@ -224,9 +228,9 @@ async fn make(app: &App, wanted: &WantedSpare<'_>) -> Result<bool, StepError> {
     let b = blueprint(app, wanted, &spare, (admin, password), &published, tools)?;
     let done = start(app, &b, &spare).await;
     match &done {
-        Ok((id, memory)) => {
+        Ok(server) => {
             let mut db = app.db.acquire().await?;
-            spares::made(&mut db, spare.id, (id, *memory), app.clock.now()).await?;
+            spares::made(&mut db, spare.id, server, app.clock.now()).await?;
         }
         // The row stays, so that the next attempt waits.
         Err(_) => {
@@ -257,6 +261,7 @@ fn row(app: &App, wanted: &WantedSpare<'_>, seed: &SecretString) -> Result<(Spar
         begun_at: app.clock.now(),
         made_at: None,
         memory_used: None,
+        version: None,
     };
     Ok((spare, admin))
 }
@@ -274,9 +279,8 @@ fn blueprint(
     Ok(b.of_spare(&app.config, seed, ports.to_vec(), limits, tools))
 }
 
-/// Starts the server, waits until it responds and pauses it. Returns the engine's id of its container, and the memory that
-/// it holds, in bytes.
-async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<(String, Option<i64>), StepError> {
+/// Starts the server, waits until it responds and pauses it.
+async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<SpareServer, StepError> {
     if seed::copy_into(app, b).await?.is_none() {
         return Err(StepError::Fail("There is no prepared data to start with.".to_owned()));
     }
@@ -286,15 +290,22 @@ async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<(String, Optio
         RuntimeError::PortTaken { port } => StepError::Fail(format!("Port {port} is in use by another program.")),
         e => e.into(),
     })?;
-    let probe = b.image.engine.engine().probe(&b.plan());
+    let engine = b.image.engine.engine();
     let patience = Patience::new(app, app.config.databases.create_timeout);
-    if let Err(silent) = until_answers(app, &id, &probe, patience).await? {
-        return Err(StepError::Fail(describe(app, &id, silent, patience).await));
+    let version = match until_answers(app, &id, &engine.probe(&b.plan()), patience).await? {
+        Ok(version) => version,
+        Err(silent) => return Err(StepError::Fail(describe(app, &id, silent, patience).await)),
+    };
+    run_all(app, &id, &engine.warm_up(&b.plan())).await?;
+    // The shell of a user like the one that will set up the accounts.
+    let user = engine.probe(&b.plan()).user;
+    match WaitingShell::open(app.runtime.as_ref(), &id, user).await {
+        Ok(shell) => app.shells.keep(&id, shell),
+        Err(e) => tracing::debug!("No shell waits in a server started in advance: {e}"),
     }
-    run_all(app, &id, &b.image.engine.engine().warm_up(&b.plan())).await?;
     app.files.sync(&b.dir).await?;
     app.runtime.pause(&id).await?;
     // Only shown to people. It does not change any more, because a paused server does nothing.
     let memory = app.runtime.stats(&id).await.ok().flatten().map(|stats| stats.memory);
-    Ok((id, memory))
+    Ok(SpareServer { docker_id: id, memory, version })
 }

@@ -19,6 +19,14 @@ SELECT format('CREATE ROLE %I', :'dbuser')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'dbuser') \gexec
 SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',
               :'dbuser', :'password') \gexec
+\if :{?own}
+-- An empty database that a server started in advance has: creating one takes longer than everything else here.
+SELECT format('ALTER DATABASE db4sci_warm_up RENAME TO %I', :'dbname')
+ WHERE EXISTS (SELECT FROM pg_database WHERE datname = 'db4sci_warm_up')
+   AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
+SELECT format('ALTER DATABASE %I OWNER TO %I', :'dbname', :'dbuser')
+  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = :'dbname' AND rolname = current_user \gexec
+\endif
 SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') \gexec
