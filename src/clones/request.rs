@@ -276,12 +276,17 @@ pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Re
     let source = crate::admin_db::containers::by_id(&mut db, from).await?.filter(|s| s.purged_at.is_none());
     drop(db);
     let source = source.ok_or(RequestError::NoSource)?;
+    same_owner(c, &source)?;
     cancel_backup::end_backup(app, &source, actor).await?;
     cancel_backup::end_backup(app, c, actor).await?;
     let source = &source;
     patiently(app, source.id, || async move {
         let mut tx = app.db.begin().await?;
         let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
+        // Read again under the lock: either may have been given away in the meantime.
+        for id in [c.id, source.id] {
+            same_owner(c, &crate::admin_db::containers::by_id(&mut tx, id).await?.ok_or(RequestError::Gone)?)?;
+        }
         let job = restore_in(app, &mut tx, c, snapshot, actor).await?;
         jobs::start_after(&mut tx, job, taking).await?;
         tx.commit().await?;
@@ -289,6 +294,12 @@ pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Re
         Ok(job)
     })
     .await
+}
+
+/// Whoever may use a clone gets the data of its source with a refresh, so both must belong to the same person at the time
+/// of the request. This holds for administrators too: the data goes to the clone's owner.
+fn same_owner(clone: &Container, source: &Container) -> Result<(), RequestError> {
+    if clone.account_id == source.account_id { Ok(()) } else { Err(RequestError::SourceOfOther) }
 }
 
 /// Makes a clone an ordinary database, which is backed up daily.

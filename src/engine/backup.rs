@@ -229,11 +229,9 @@ pub trait EngineBackup: Sync {
         None
     }
     /// A command that reports a fault for each account that has more rights in a running server than the owner of its
-    /// database. Only for engines whose accounts come with the data; the others check this when they create the
-    /// accounts.
-    fn gained(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
-        None
-    }
+    /// database, and for whatever would run with the rights of the portal's accounts. `None` only if the engine has no
+    /// rights to compare.
+    fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec>;
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;
     /// Commands that report the counts of these databases: one for each, or one for all if starting a client costs more

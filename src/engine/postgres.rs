@@ -10,6 +10,7 @@ pub mod server_record;
 mod session;
 mod snippets;
 mod statements;
+mod verifier;
 
 use secrecy::SecretString;
 
@@ -21,6 +22,7 @@ use crate::engine::backup::EngineBackup;
 use crate::engine::description::Engine;
 use crate::engine::online_copy;
 use crate::engine::postgres::session::EXTENSIONS;
+use crate::engine::postgres::verifier::verifier;
 use crate::engine::spec::{
     DIR, EnginePort, ExecSpec, Extension, InjectedFile, InnerPort, Recipe, ServerCert, ServerSpec, Stdin, Tool,
     VersionFile,
@@ -159,8 +161,9 @@ impl Engine for Postgres {
         let query = "select current_setting('server_version')";
         let argv = ["psql", "-X", "-q", "-h", "127.0.0.1", "-At", "-c", query].map(str::to_owned).to_vec();
         let mut env = session::environment(plan);
-        env.retain(|(name, _)| !matches!(name.as_str(), "PGUSER" | "PGPASSWORD"));
+        env.retain(|(name, _)| !matches!(name.as_str(), "PGUSER" | "PGPASSWORD" | "PGOPTIONS"));
         env.extend([
+            ("PGOPTIONS".to_owned(), SecretString::from(session::administrator_options(plan))),
             ("PGUSER".to_owned(), SecretString::from(plan.admin_user)),
             ("PGPASSWORD".to_owned(), plan.admin_secret()),
             ("PGDATABASE".to_owned(), SecretString::from("postgres")),
@@ -175,10 +178,12 @@ impl Engine for Postgres {
         exec.env.extend([
             ("DB4SCI_DATABASE".to_owned(), SecretString::from(plan.dbname.as_str())),
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
+            ("DB4SCI_USER_VERIFIER".to_owned(), verifier(plan, password)),
             ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
         ]);
         if plan.seed_password.is_some() {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));
+            exec.env.push(("DB4SCI_OWN_VERIFIER".to_owned(), verifier(plan, plan.admin_password)));
         }
         vec![exec]
     }

@@ -35,8 +35,12 @@ pub async fn run_all(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), S
 /// runs again in the usual way, so it must be one that can be repeated.
 pub async fn run_at_once(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), StepError> {
     if let (Some(shell), [command]) = (app.shells.take(id), commands) {
-        match tokio::time::timeout(AT_ONCE, shell.run(command)).await {
-            Ok(Ok(Some(said))) if said.code == 0 => return Ok(()),
+        // A command that takes long goes on in the container, so it must not be started a second time beside itself.
+        let said = tokio::time::timeout(ANSWER, shell.run(command)).await.map_err(|_| {
+            StepError::Retry(format!("The server did not finish a command within {} s.", ANSWER.as_secs()))
+        })?;
+        match said {
+            Ok(Some(said)) if said.code == 0 => return Ok(()),
             said => tracing::debug!("The waiting shell did not run the command: {said:?}"),
         }
     }
@@ -61,7 +65,5 @@ pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<Strin
     Ok(printed)
 }
 
-/// Timeout for a command in a waiting shell.
-const AT_ONCE: Duration = Duration::from_secs(5);
 /// Timeout for one command. A server that hangs must not block a job forever.
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);

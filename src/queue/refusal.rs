@@ -92,6 +92,12 @@ pub enum RequestError {
     /// The source of a clone no longer exists.
     #[error("The source of this clone no longer exists.")]
     NoSource,
+    /// The source of a clone belongs to another person than the clone.
+    #[error(
+        "The source of this clone belongs to somebody else now, so its data cannot be copied any more. The clone keeps its \
+         data, and can be reset."
+    )]
+    SourceOfOther,
     /// The data that a clone had at first was not kept.
     #[error(
         "This clone cannot be reset: no copy of its first data was kept, because its storage cannot share data between \

@@ -2,6 +2,7 @@
 //! run. Every operation of the portal is applied to each; all succeed, and none escalates privileges.
 
 mod gained;
+mod gained_in_copies;
 mod mariadb;
 pub mod mongodb;
 pub mod neo4j;

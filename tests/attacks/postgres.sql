@@ -16,6 +16,12 @@ BEGIN
   BEGIN EXECUTE 'RESET ROLE'; EXECUTE 'ALTER ROLE ada SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
   BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXECUTE 'ALTER ROLE ada SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
   BEGIN EXECUTE 'SET ROLE NONE'; EXECUTE 'ALTER ROLE ada SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
+  BEGIN EXECUTE 'SET default_transaction_read_only = off'; EXCEPTION WHEN OTHERS THEN NULL; END;
+  BEGIN EXECUTE 'ALTER ROLE db4sci_observer PASSWORD ''mine'''; EXCEPTION WHEN OTHERS THEN NULL; END;
+  -- Something that would stay behind and run with the rights of whoever was caught.
+  IF session_user <> 'ada' THEN
+    BEGIN EXECUTE 'CREATE FUNCTION public.left_behind() RETURNS text SECURITY DEFINER LANGUAGE sql AS ''SELECT session_user::text'''; EXCEPTION WHEN OTHERS THEN NULL; END;
+  END IF;
 END $$;
 -- What looks harmless enough to stand in an index.
 CREATE FUNCTION public.trap(what text, value int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.note(what); RETURN value; END $$;
@@ -68,6 +74,13 @@ CREATE TABLE public.computed (i int CHECK (public.trap('check', i) > 0), d int D
 INSERT INTO public.computed (i) SELECT generate_series(1, 20);
 CREATE INDEX ON public.computed (public.trap('index', i)) WHERE public.trap('index part', i) > 3;
 CREATE STATISTICS public.guess ON (public.trap('statistics', i)), d FROM public.computed;
+-- The server evaluates functions with constant arguments when it only plans or opens a table.
+CREATE INDEX ON public.computed ((i + public.trap('constant in an index', 0)));
+CREATE INDEX ON public.computed (i) WHERE i > public.trap('constant in a predicate', 0);
+CREATE STATISTICS public.constant ON ((i + public.trap('constant in statistics', 0))), d FROM public.computed;
+CREATE TABLE public.parted_by (i int) PARTITION BY RANGE ((i + public.trap('constant in a partition key', 0)));
+CREATE TABLE public.parted_by_1 PARTITION OF public.parted_by FOR VALUES FROM (0) TO (100);
+INSERT INTO public.parted_by VALUES (1);
 CREATE TABLE public.parted (i int) PARTITION BY LIST ((public.trap('partition', i)));
 CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES IN (1);
 INSERT INTO public.parted VALUES (1);

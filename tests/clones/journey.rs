@@ -62,6 +62,21 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     let mut copy = sign(&portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
 
+    // While the source belongs to somebody else, the clone gets none of its data, not through an administrator either.
+    portal.user("eve").await;
+    let root = portal.token(&portal.admin().await).await;
+    let give = async |to: &str| {
+        root.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "owner": to })).await.expect(200);
+    };
+    give("eve").await;
+    for who in [&api, &root] {
+        let refused = who.json(Method::POST, "/api/v1/containers/copy/refresh", &json!({})).await.expect(409).text();
+        assert!(refused.contains("belongs to somebody else now"), "{refused}");
+    }
+    let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
+    assert!(page.contains("a database of somebody else") && !page.contains("containers/lab"), "{page}");
+    give("ada").await;
+
     // A snapshot of the source: restored in place, and cloned.
     call(&api, "lab/snapshots", &json!({ "note": "before the change", "days": 3 }), 200).await;
     lab.put("word 4", "after the snapshot").await.expect("writes");

@@ -13,6 +13,7 @@ use crate::engine::partial::{RestoreStage, Selection, SmallestPart};
 use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
 const INVENTORY: &str = include_str!("observe/inventory.sql");
+const GAINED: &str = include_str!("administer/rights_gained.sql");
 const USERS: &str = include_str!("observe/accounts.sh");
 const QUESTIONS: &str = include_str!("observe/account_statements.sql");
 const DUMP: &str = include_str!("observe/dump.sh");
@@ -184,6 +185,12 @@ impl EngineBackup for Mariadb {
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
         let set = set(plan, database, fingerprints);
         ask(plan, format!("{set}{LIST}START TRANSACTION WITH CONSISTENT SNAPSHOT;\nEXECUTE tables;\n{COUNTS}"))
+    }
+
+    fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        let mut exec = administer(plan, "client --raw\n", &[]);
+        exec.stdin = Stdin::Text(SecretString::from(GAINED));
+        Some(exec)
     }
 
     fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {

@@ -149,6 +149,11 @@ impl EngineBackup for Neo4j {
         exec
     }
 
+    fn gained(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        // The edition has no roles: every user may do the same, and the portal removes or locks all but its own.
+        None
+    }
+
     fn definitions(&self, plan: &ServerSpec<'_>, database: Option<&str>) -> Option<ExecSpec> {
         let mut exec = Self::ask(plan, &[]);
         exec.argv = vec!["bash".to_owned(), "-c".to_owned(), [HTTP, DEFINITIONS].concat()];

@@ -21,6 +21,14 @@ const ROLES: &str = include_str!("observe/server_records.sh");
 const RECORDS: &str = include_str!("rebuild/restore_server_records.sh");
 const SETTLE: &str = include_str!("rebuild/settle_roles.sql");
 const SETTLED: &str = include_str!("rebuild/check_rights.sql");
+const GAINED: &str = include_str!("administer/rights_gained.sh");
+/// Ends a restore that gave somebody rights.
+const NOBODY_GAINED: &str = r#"found=$(gained)
+[ -z "$found" ] || {
+  printf 'After the restore, somebody has more rights than in the backup. The backup may come from an attacked server.\n%s\n' "$found" >&2
+  exit 1
+}
+"#;
 const BY_HAND: &str = include_str!("rebuild/restore_by_hand.sql");
 const CHECK: &str = include_str!("observe/check_tables.sh");
 /// Remarks about data outside of the data directory.
@@ -188,7 +196,12 @@ impl EngineBackup for Postgres {
     }
 
     fn settle(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
-        Some(script(plan, &format!("administer postgres -f - <<'SQL'\n{SETTLE}{SETTLED}SQL\n"), &[]))
+        let settle = format!("administer postgres -f - <<'SQL'\n{SETTLE}{SETTLED}SQL\n");
+        Some(script(plan, &format!("{settle}{GAINED}{NOBODY_GAINED}"), &[]))
+    }
+
+    fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
+        Some(script(plan, &format!("{GAINED}gained\n"), &[]))
     }
 
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {

@@ -15,6 +15,8 @@ const ROWS: &str = include_str!("rebuild/table_rows.sh");
 const KEEP_ONLY: &str = include_str!("rebuild/drop_unselected.sql");
 const DATABASE: &str = include_str!("rebuild/copy_database.sh");
 const SCRATCH: &str = include_str!("rebuild/copy_scratch.sh");
+/// Creates a database with the properties of another one, for both.
+const LIKE: &str = include_str!("rebuild/database_like.sql");
 const MOVE: &str = include_str!("rebuild/copy_move.sh");
 const CLEAR: &str = include_str!("rebuild/copy_cleanup.sh");
 /// Creates the temporary role under which data is loaded into a running server.
@@ -70,9 +72,9 @@ pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection,
     match (&part.database, &only.table) {
         (Some(database), _) if *database != only.database => Vec::new(),
         (Some(_), Some(_)) => {
-            let text = format!("{OWNERS}{MAKE}{}{SCHEMA}", content());
+            let text = format!("{OWNERS}{MAKE}{}employ\n{SCHEMA}", content());
             let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only"), again]);
-            let rows = about(plan, &format!("{OWNERS}{TOLD}{ROWS}"), only, &only.database, &[again]);
+            let rows = about(plan, &format!("{OWNERS}{TOLD}employ\n{ROWS}"), only, &only.database, &[again]);
             vec![RestoreStage::new(StageInput::Beginning, schema), RestoreStage::new(StageInput::All, rows)]
         }
         _ => Postgres.restore_stages(plan, part),
@@ -153,7 +155,7 @@ impl RestoreAsCopy for CopyPlan {
         if only.table.is_none() {
             let more =
                 [("DB4SCI_TOKEN", to.token), ("DB4SCI_LENT", &lent), ("DB4SCI_OPTIONS", "--no-privileges"), again];
-            let text = format!("{LENT}{DATABASE}{}", content());
+            let text = format!("{LENT}{}{}", DATABASE.replace("@LIKE@", LIKE), content());
             return vec![RestoreStage::new(StageInput::All, about(plan, &text, only, to.name, &more))];
         }
         let into = scratch(to);
@@ -165,7 +167,7 @@ impl RestoreAsCopy for CopyPlan {
             ("DB4SCI_LENT", &lent),
             again,
         ];
-        let schema = format!("{LENT}{SCRATCH}{}{SCHEMA}", content());
+        let schema = format!("{LENT}{}{}{SCHEMA}", SCRATCH.replace("@LIKE@", LIKE), content());
         vec![
             RestoreStage::new(StageInput::Beginning, about(plan, &schema, only, &into, &more)),
             RestoreStage::new(StageInput::All, about(plan, &format!("{LENT}{TOLD}{ROWS}"), only, &into, &more)),

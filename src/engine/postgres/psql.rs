@@ -25,7 +25,7 @@ pub(crate) const TOLD: &str = include_str!("rebuild/second_attempt.sh");
 /// Reports the counts of a database, as the observer.
 pub(crate) fn counted(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
     let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
-    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\n{COUNTS}SQL\n"));
+    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\nBEGIN;\n{COUNTS}COMMIT;\nSQL\n"));
     script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])
 }
 

@@ -4,6 +4,7 @@
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::engine::postgres::verifier::verifier;
 use crate::engine::spec::{Extension, ServerSpec};
 
 /// The role for scans and dumps: it can read everything and write nothing.
@@ -27,8 +28,8 @@ const PINNED: &[(&str, &str, u32)] = &[
     ("client_connection_check_interval", "0", 14),
     ("exit_on_error", "off", 0),
     ("local_preload_libraries", "", 0),
-    // Transactions.
-    ("default_transaction_read_only", "off", 0),
+    // Transactions. A session that changes something says so itself.
+    ("default_transaction_read_only", "on", 0),
     ("default_transaction_isolation", "read committed", 0),
     ("default_transaction_deferrable", "off", 0),
     ("synchronous_commit", "on", 0),
@@ -67,9 +68,26 @@ pub(super) fn major(plan: &ServerSpec<'_>) -> u32 {
 
 /// The value of `PGOPTIONS`: settings of the connection, which override those of the database and the role.
 pub(super) fn options(plan: &ServerSpec<'_>) -> String {
-    let known = PINNED.iter().filter(|(_, _, since)| *since <= major(plan));
+    set(plan, PINNED.iter())
+}
+
+fn set<'a>(plan: &ServerSpec<'_>, settings: impl Iterator<Item = &'a (&'a str, &'a str, u32)>) -> String {
+    let known = settings.filter(|(_, _, since)| *since <= major(plan));
     let set = known.map(|(name, value, _)| format!("-c {name}={}", value.replace(' ', "\\ ")));
     set.collect::<Vec<_>>().join(" ")
+}
+
+/// What the administrator's sessions add to these: they change things, no statement of theirs is kept where others can
+/// read it, and no trigger runs on their account. Settings of a library that is not loaded are ignored by the server.
+const ADMINISTERED: &[(&str, &str, u32)] = &[
+    ("default_transaction_read_only", "off", 0),
+    ("pg_stat_statements.track", "none", 0),
+    ("event_triggers", "off", 17),
+];
+
+/// The value of `PGOPTIONS` for the administrator.
+pub(super) fn administrator_options(plan: &ServerSpec<'_>) -> String {
+    set(plan, PINNED.iter().chain(ADMINISTERED))
 }
 
 /// A password for one purpose, derived from the administrator's.
@@ -83,14 +101,10 @@ pub(super) fn observer_password(plan: &ServerSpec<'_>) -> SecretString {
     derived(plan, "db4sci observer")
 }
 
-/// Identifies the password that the observer was given, without revealing it.
-pub(super) fn observer_mark(plan: &ServerSpec<'_>) -> SecretString {
-    derived(plan, "db4sci observer mark")
-}
-
 /// The environment of every command. Its sessions use the observer, except where a script requests the administrator.
 pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> {
     let text = |value: &str| SecretString::from(value);
+    let owner = derived(plan, "db4sci rebuild");
     [
         ("PGUSER", text(OBSERVER)),
         ("PGPASSWORD", observer_password(plan)),
@@ -99,10 +113,11 @@ pub(super) fn environment(plan: &ServerSpec<'_>) -> Vec<(String, SecretString)> 
         ("PGAPPNAME", text("db4sci")),
         ("DB4SCI_ADMIN", text(plan.admin_user)),
         ("DB4SCI_ADMIN_PASSWORD", plan.admin_secret()),
-        ("DB4SCI_OBSERVER_PASSWORD", observer_password(plan)),
-        ("DB4SCI_OBSERVER_MARK", observer_mark(plan)),
+        ("DB4SCI_ADMIN_OPTIONS", SecretString::from(administrator_options(plan))),
+        ("DB4SCI_OBSERVER_VERIFIER", verifier(plan, &observer_password(plan))),
         // The password with which roles sign in while their data is restored.
-        ("DB4SCI_OWNER_PASSWORD", derived(plan, "db4sci rebuild")),
+        ("DB4SCI_OWNER_VERIFIER", verifier(plan, &owner)),
+        ("DB4SCI_OWNER_PASSWORD", owner),
         ("DB4SCI_USER", text(plan.dbuser.as_str())),
         // Extensions that the administrator may create in databases of older backups, which do not record who created
         // them.
@@ -172,7 +187,7 @@ mod tests {
     #[test]
     fn each_purpose_has_a_password_of_its_own() {
         described(&Postgres as &dyn Engine, "docker.io/library/postgres:17", |plan| {
-            let (one, other) = (observer_password(plan), observer_mark(plan));
+            let (one, other) = (observer_password(plan), derived(plan, "db4sci rebuild"));
             assert!(one.expose_secret().len() == 64 && one.expose_secret() != other.expose_secret());
         });
     }

@@ -90,12 +90,15 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
     ada.create("lab", &[]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     db.batch_execute(FILL).await.expect("the user may do all this");
-    db.batch_execute("create database \"a \"\"second\"\"; one's\"").await.expect("and make databases");
+    let second =
+        "create database \"a \"\"second\"\"; one's\" template template0 locale_provider icu icu_locale 'en-u-kn-true'";
+    db.batch_execute(second).await.expect("and make databases");
     psql(
         &portal,
         "lab",
         SECOND,
-        "create table notes (n int primary key); insert into notes select generate_series(1, 42)",
+        "create table notes (n int primary key); insert into notes select generate_series(1, 42);
+         create table parts (name text check (name > 'part 9')); insert into parts values ('part 10')",
     );
     let id = back_up(&portal, &ada, "lab").await;
     well(&portal, "drill").await;
@@ -158,6 +161,12 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
         ),
         "ada"
     );
+
+    // The check of this table holds only if strings are compared as in its database.
+    beside(&portal, &token, &id, json!({ "database": SECOND, "table": "public.parts" })).await;
+    well(&portal, "restore-beside").await;
+    let copies = "select count(*) from pg_tables where schemaname ~ '^restored_' and tablename = 'parts'";
+    assert_eq!(psql(&portal, "lab", SECOND, copies), "1");
 
     // Restored into new databases, which contain nothing else.
     let only = json!({ "name": "one-table", "only": { "database": "trial", "table": ODD } });

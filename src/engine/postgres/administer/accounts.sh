@@ -9,8 +9,8 @@ SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 \getenv dbuser DB4SCI_USER
 \getenv dbname DB4SCI_DATABASE
-\getenv password DB4SCI_USER_PASSWORD
-\getenv own DB4SCI_OWN_PASSWORD
+\getenv password DB4SCI_USER_VERIFIER
+\getenv own DB4SCI_OWN_VERIFIER
 \if :{?own}
 -- The administrator still has the password of the seed that this server started from.
 SELECT format('ALTER ROLE CURRENT_USER PASSWORD %L', :'own') \gexec
@@ -22,7 +22,7 @@ SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATI
 \if :{?own}
 -- An empty database that a server started in advance has: creating one takes longer than everything else here.
 SELECT format('ALTER DATABASE db4sci_warm_up RENAME TO %I', :'dbname')
- WHERE EXISTS (SELECT FROM pg_database WHERE datname = 'db4sci_warm_up')
+ WHERE EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = 'db4sci_warm_up' AND rolname = current_user)
    AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
 SELECT format('ALTER DATABASE %I OWNER TO %I', :'dbname', :'dbuser')
   FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = :'dbname' AND rolname = current_user \gexec
@@ -55,7 +55,7 @@ SQL
 }
 statements=$(chosen true)
 (
-  export PGUSER="$DB4SCI_USER" PGPASSWORD="$DB4SCI_USER_PASSWORD"
+  export PGUSER="$DB4SCI_USER" PGPASSWORD="$DB4SCI_USER_PASSWORD" PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off"
   ask "$DB4SCI_DATABASE" -c "$statements"
 )
 statements=$(chosen false)

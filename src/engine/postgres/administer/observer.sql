@@ -5,16 +5,14 @@ SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 SET client_min_messages = 'error';
-\getenv observer_password DB4SCI_OBSERVER_PASSWORD
-\getenv observer_mark DB4SCI_OBSERVER_MARK
+\getenv verifier DB4SCI_OBSERVER_VERIFIER
 SELECT 'CREATE ROLE db4sci_observer' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'db4sci_observer') \gexec
-SELECT format('ALTER ROLE db4sci_observer LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS CONNECTION LIMIT -1 VALID UNTIL ''infinity'' PASSWORD %L', :'observer_password'),
-       format('COMMENT ON ROLE db4sci_observer IS %L', :'observer_mark')
+SELECT format('ALTER ROLE db4sci_observer LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS CONNECTION LIMIT -1 VALID UNTIL ''infinity'' PASSWORD %L', :'verifier')
   FROM pg_authid
  WHERE rolname = 'db4sci_observer'
    AND NOT (rolcanlogin AND NOT rolsuper AND rolinherit AND NOT rolcreatedb AND NOT rolcreaterole AND NOT rolreplication
             AND rolbypassrls AND rolconnlimit = -1 AND coalesce(rolvaliduntil, 'infinity') = 'infinity'
-            AND coalesce(shobj_description(oid, 'pg_authid'), '') = :'observer_mark') \gexec
+            AND rolpassword IS NOT DISTINCT FROM :'verifier') \gexec
 -- pg_read_all_data does not cover large objects; this setting lets the role read them.
 SELECT 'ALTER ROLE db4sci_observer RESET ALL', 'ALTER ROLE db4sci_observer SET lo_compat_privileges = on'
  WHERE NOT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = 'db4sci_observer'::regrole AND setdatabase = 0
@@ -30,6 +28,8 @@ SELECT format('GRANT %I TO db4sci_observer', wanted) FROM unnest('{pg_read_all_d
  WHERE NOT EXISTS (SELECT FROM pg_auth_members a WHERE a.member = 'db4sci_observer'::regrole AND a.roleid = wanted::regrole) \gexec
 SELECT format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', datname) FROM pg_database
  WHERE datconnlimit <> -2 AND NOT has_database_privilege('db4sci_observer', oid, 'CONNECT') \gexec
--- Here the portal records which databases it has opened. No other role has any rights here.
+-- Here the portal records which databases it has opened, and which it has made for itself. No other role has any rights here.
 CREATE SCHEMA IF NOT EXISTS db4sci;
+CREATE TABLE IF NOT EXISTS db4sci.scratch (oid oid PRIMARY KEY);
+DELETE FROM db4sci.scratch s WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = s.oid);
 CREATE TABLE IF NOT EXISTS db4sci.opened (oid oid PRIMARY KEY, allowed boolean NOT NULL, most int NOT NULL);

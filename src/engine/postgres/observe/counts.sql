@@ -3,15 +3,12 @@
 -- cast could run the owner's code.
 \set only ''
 \getenv only DB4SCI_ONLY
--- Within a transaction all counted tables would stay locked, and many thousands would exceed the server's lock table,
--- so each lock is released at once. A listed table may have been replaced by its owner's view by the time it is read;
+-- To count a table, the server evaluates functions with constant arguments in its indexes and statistics, which are its
+-- owner's. The transaction is read-only, and what such a function sets is undone after each table. That also releases the
+-- table's lock: many thousands would exceed the server's lock table. A listed table may have been replaced by its owner's view by the time it is read;
 -- this setting refuses that. Servers of older versions do not have it.
 SELECT (SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind') AS set \gset ignored_
-\if :{?within}
 SAVEPOINT db4sci;
-\else
-\set within 0
-\endif
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
          'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
@@ -20,12 +17,15 @@ SELECT format(
          CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
               THEN ', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(db4sci_row.*)) COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
          n.nspname, c.relname),
-       CASE WHEN :'within' = '1' THEN 'ROLLBACK TO SAVEPOINT db4sci' END
+       'ROLLBACK TO SAVEPOINT db4sci'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
    AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
-   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+   -- What an extension brings is not in a dump. A table that its owner has made a member of one is not either, so it is
+   -- counted: a test restore then names it.
+   AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_roles r ON r.oid = c.relowner
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' AND r.rolsuper)
  ORDER BY n.nspname, c.relname \gexec
 SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text
   -- The number of sequences, not their values: those belong to no snapshot.

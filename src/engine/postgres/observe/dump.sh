@@ -2,7 +2,7 @@
 # until all are done.
 enter_database finish
 mkfifo "$work/in"
-PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" -v within=1 \
+PGDATABASE=$DB4SCI_DATABASE psql -X -q -A -t -v ON_ERROR_STOP=1 -v fingerprints="$DB4SCI_FINGERPRINTS" \
   <"$work/in" >"$work/out" 2>"$work/err" &
 holder=$!
 exec 3>"$work/in"

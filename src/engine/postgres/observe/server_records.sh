@@ -31,7 +31,7 @@ SELECT jsonb_build_object('database', jsonb_build_object(
                     WHERE x.grantee = 0 OR pg_get_userbyid(x.grantee) NOT IN (:'admin', 'db4sci_observer')) END))
   FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba, to_jsonb(d) AS j
  WHERE d.datconnlimit <> -2 AND d.datname NOT IN ('postgres', 'template0', 'template1')
-   AND NOT (d.datname ~ '^db4sci_restore_[0-9a-f]+$' AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'db4sci_as_' || substr(d.datname, 16)))
+   AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
  ORDER BY d.datname;
 SELECT jsonb_build_object('setting', jsonb_build_object(
          'database', d.datname, 'role', r.rolname, 'name', split_part(c, '=', 1), 'value', substr(c, strpos(c, '=') + 1)))
@@ -46,7 +46,7 @@ COMMIT;
 SQL
   ask postgres -c "SELECT oid, datallowconn AND datconnlimit = -1 FROM pg_database
      WHERE datconnlimit <> -2 AND datname NOT IN ('postgres', 'template0', 'template1')
-       AND NOT (datname ~ '^db4sci_restore_[0-9a-f]+\$' AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'db4sci_as_' || substr(datname, 16)))
+       AND oid NOT IN (SELECT oid FROM db4sci.scratch)
      ORDER BY datname" >"$work/databases" || return 1
   while IFS='|' read -r oid open; do
     [ "$open" = t ] || open_database "$oid" || return 1

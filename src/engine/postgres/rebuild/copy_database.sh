@@ -11,14 +11,7 @@ SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_descr
   DO $$BEGIN RAISE EXCEPTION 'There is a database of this name already. Nothing was touched.'; END$$;
 \endif
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'db',
-              CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END, pg_encoding_to_char(encoding), datcollate, datctype) ||
-       CASE datlocprovider
-         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j ->> 'datlocale', j ->> 'daticulocale')) || coalesce(format(' ICU_RULES %L', j ->> 'daticurules'), '')
-         WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j ->> 'datlocale')
-         ELSE '' END
-  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba, to_jsonb(d) AS j WHERE datname = :'from' \gexec
-SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', :'own')
+@LIKE@SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', :'own')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'from') \gexec
 SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db') \gexec

@@ -16,9 +16,8 @@ administer postgres -f - <<'SQL'
 \getenv own DB4SCI_USER
 SET client_min_messages = error;
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'db',
-              CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END, pg_encoding_to_char(encoding), datcollate, datctype)
-  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = :'from' \gexec
+@LIKE@-- It is the portal's own from now on, whatever its name becomes.
+INSERT INTO db4sci.scratch SELECT oid FROM pg_database WHERE datname = :'db' ON CONFLICT DO NOTHING;
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db'), format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', :'db') \gexec
 SQL
 DB4SCI_DATABASE=$DB4SCI_INTO

@@ -2,9 +2,22 @@
 owner() { # OID COMMAND…: runs the command in a session of that role
   role=$(administer postgres -c "SELECT rolname || '.' FROM pg_roles WHERE oid = $1" </dev/null)
   shift
-  PGUSER=${role%.} PGPASSWORD=$DB4SCI_OWNER_PASSWORD "$@"
+  PGUSER=${role%.} PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off" "$@"
 }
-edit() { # DATABASE …: psql for changing definitions, where no code of an owner runs
-  administer "$@"
+# Definitions are changed in sessions of a role that is a member of all roles of the backup and has no other rights:
+# whoever changes a table can run its owner's code. The end of the restore removes the role.
+employ() {
+  administer postgres -f - <<'SQL'
+SET client_min_messages = 'error';
+\getenv password DB4SCI_OWNER_VERIFIER
+SELECT 'CREATE ROLE db4sci_editor' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'db4sci_editor') \gexec
+SELECT format('ALTER ROLE db4sci_editor LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', :'password') \gexec
+SELECT format('GRANT %I TO db4sci_editor', rolname) FROM pg_roles
+ WHERE NOT rolsuper AND rolname !~ '^pg_' AND rolname NOT IN ('db4sci_observer', 'db4sci_editor') \gexec
+SQL
+}
+edit() { # DATABASE …: psql for changing definitions
+  edited=$1; shift
+  PGUSER=db4sci_editor PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off" PGDATABASE=$edited psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 ends() { :; }

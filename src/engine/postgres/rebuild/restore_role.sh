@@ -6,7 +6,7 @@ SET client_min_messages = 'error';
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 \getenv lent DB4SCI_LENT
-\getenv password DB4SCI_OWNER_PASSWORD
+\getenv password DB4SCI_OWNER_VERIFIER
 \getenv own DB4SCI_USER
 SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = :'of' AND NOT r.rolsuper), :'own') AS owner \gset
 SELECT format('CREATE ROLE %I', :'lent') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
@@ -30,7 +30,7 @@ SQL
 }
 owner() { # OID COMMAND…: runs the command in such a session
   shift
-  PGUSER=$DB4SCI_LENT PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c role=${lender%.}" "$@"
+  PGUSER=$DB4SCI_LENT PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off -c role=${lender%.}" "$@"
 }
 edit() { # DATABASE …: psql as the owner
   edited=$1; shift

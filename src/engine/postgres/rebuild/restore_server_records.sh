@@ -6,7 +6,7 @@ administer postgres -f /dev/fd/3 3<<'SQL'
 SET client_min_messages = 'error';
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
-\getenv password DB4SCI_OWNER_PASSWORD
+\getenv password DB4SCI_OWNER_VERIFIER
 DROP TABLE IF EXISTS db4sci.record;
 CREATE TABLE db4sci.record (n int GENERATED ALWAYS AS IDENTITY, line jsonb NOT NULL);
 \copy db4sci.record (line) FROM pstdin WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')

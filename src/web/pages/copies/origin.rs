@@ -38,12 +38,21 @@ pub(super) async fn view(db: &mut PgConnection, ctx: &Context, c: &Container) ->
     let link =
         |label: &str, page| ActionButton::link(label, urls::database_page(&c.name, page)).unavailable(not_now.clone());
     let refresh = link("Refresh", DatabasePage::Refresh);
-    let refresh = if gone { refresh.unavailable(Some(RequestError::NoSource.to_string())) } else { refresh };
+    let others = source.account_id != c.account_id;
+    let refresh = match (gone, others) {
+        (true, _) => refresh.unavailable(Some(RequestError::NoSource.to_string())),
+        (_, true) => refresh.unavailable(Some(RequestError::SourceOfOther.to_string())),
+        _ => refresh,
+    };
     let reset = link("Reset", DatabasePage::Reset);
     let reset = if kept { reset } else { reset.unavailable(Some(RequestError::NoOrigin.to_string())) };
     Ok(Some(OriginView {
         href: (!gone && allowed(ctx, &source, Action::View)).then(|| urls::database(&source.name)),
-        source: source.name,
+        source: if allowed(ctx, &source, Action::View) {
+            source.name
+        } else {
+            "a database of somebody else".to_owned()
+        },
         at: c.cloned_at.map(|at| Moment::new(at, ctx.now())),
         cut_off: copies::cut_off(db, c.id).await?,
         actions: vec![reset, refresh, link("Promote", DatabasePage::Promote)],

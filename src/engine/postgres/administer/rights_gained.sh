@@ -1,0 +1,37 @@
+# Reports a fault for each role that has rights over the complete server, and for each object that would run with the
+# rights of the portal's own roles, or in their sessions. Reads catalogs only.
+gained() {
+  administer postgres -f - <<'SQL'
+\getenv admin DB4SCI_ADMIN
+SELECT 'db4sci: ' || json_build_object('fault', format('The role %s has rights over the complete server.', rolname))::text FROM pg_roles
+ WHERE (rolsuper OR rolcreaterole OR rolreplication) AND rolname <> :'admin';
+SELECT 'db4sci: ' || json_build_object('fault', format('The role %s is a member of %s.', m.rolname, r.rolname))::text
+  FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+ WHERE m.rolname !~ '^pg_' AND m.rolname NOT IN (:'admin', 'db4sci_observer')
+   AND (r.rolname IN (:'admin', 'db4sci_observer', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+                      'pg_create_subscription') OR r.rolsuper);
+SQL
+  # Names of databases with each byte in octal digits, because a name may contain spaces and line breaks.
+  for database in $(administer postgres -f - <<'SQL'
+SELECT string_agg(format('\0%s%s%s', b / 64, b / 8 % 8, b % 8), '' ORDER BY i)
+  FROM pg_database, convert_to(datname, 'UTF8') AS name, generate_series(0, octet_length(name) - 1) AS i, get_byte(name, i) AS b
+ WHERE datallowconn AND datconnlimit <> -2 GROUP BY oid;
+SQL
+  ); do
+    name=$(printf '%b.' "$database")
+    administer "${name%.}" -f - <<'SQL'
+\getenv admin DB4SCI_ADMIN
+SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, %s %s belongs to a role of the portal.', current_database(), what, name))::text
+  FROM (SELECT 'pg_proc'::regclass AS class, oid, proowner AS owner, pronamespace AS space, 'the function' AS what, proname AS name FROM pg_proc
+        UNION ALL
+        SELECT 'pg_class'::regclass, oid, relowner, relnamespace, 'the relation', relname FROM pg_class
+         WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't') o
+ -- Objects of the server itself have lower numbers.
+ WHERE oid >= 16384 AND owner IN (SELECT r.oid FROM pg_roles r WHERE rolname IN (:'admin', 'db4sci_observer'))
+   AND space <> coalesce((SELECT n.oid FROM pg_namespace n WHERE nspname = 'db4sci' AND current_database() = 'postgres'), 0)
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e');
+SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the event trigger %s runs in the sessions of others.', current_database(), evtname))::text
+  FROM pg_event_trigger t WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e');
+SQL
+  done
+}

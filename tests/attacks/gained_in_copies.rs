@@ -1,0 +1,95 @@
+//! Databases in which somebody has more rights than an owner, or something that would run with the rights of others. A
+//! copy of such a database is refused, because it may go to somebody else.
+
+use mydb::domain::engine::EngineKind;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::backups::dump::mariadb::as_admin;
+use crate::engines::fields;
+use crate::support::{Client, TestPortal, docker};
+
+/// What an attacker who had become an administrator could leave behind in PostgreSQL, how to remove it, and the error.
+const POSTGRES: [(&str, &str, &str); 4] = [
+    ("create role backdoor superuser login", "drop role backdoor", "The role backdoor has rights over the complete server."),
+    (
+        "grant pg_execute_server_program to ada",
+        "revoke pg_execute_server_program from ada",
+        "The role ada is a member of pg_execute_server_program.",
+    ),
+    (
+        "create function public.climb() returns text security definer language sql as 'select session_user::text'",
+        "drop function public.climb()",
+        "In the database trial, the function climb belongs to a role of the portal.",
+    ),
+    (
+        "create function public.plant() returns event_trigger language plpgsql as 'begin end'; alter function public.plant() owner to ada;
+         create event trigger plant on ddl_command_start execute function public.plant()",
+        "drop event trigger plant; drop function public.plant()",
+        "In the database trial, the event trigger plant runs in the sessions of others.",
+    ),
+];
+
+/// The same for MariaDB.
+const MARIADB: [(&str, &str, &str); 3] = [
+    (
+        "grant super on *.* to ada@'%'",
+        "revoke super on *.* from ada@'%'",
+        "The account ada@% has rights over the complete server.",
+    ),
+    (
+        "create procedure trial.climb() sql security definer select current_user()",
+        "drop procedure trial.climb",
+        "The procedure trial.climb runs with the rights of root@localhost.",
+    ),
+    (
+        "create view trial.seen as select current_user() as who",
+        "drop view trial.seen",
+        "The view trial.seen runs with the rights of root@localhost.",
+    ),
+];
+
+/// Clones `lab` with each of these in it, and once without any.
+async fn refused(portal: &TestPortal, api: &Client, gained: &[(&str, &str, &str)], run: impl Fn(&str)) {
+    for (n, (gain, remove, words)) in gained.iter().enumerate() {
+        run(gain);
+        let copy = json!({ "name": format!("copy-{n}") });
+        api.json(Method::POST, "/api/v1/containers/lab/clone", &copy).await.expect(202);
+        let (status, error) = portal.ended("clone").await;
+        assert!(status == "failed" && error.contains(words), "{gain}: {status}: {error}");
+        run(remove);
+    }
+    let copy = json!({ "name": "copy" });
+    api.json(Method::POST, "/api/v1/containers/lab/clone?wait=60", &copy).await.expect(201);
+}
+
+async fn lab(engine: EngineKind, image: &str) -> (TestPortal, Client) {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let more = fields(engine, image);
+    let mut more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    more.push(("storage", "cow"));
+    ada.create("lab", &more).await;
+    let api = portal.token(&ada).await;
+    (portal, api)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_with_rights_that_no_owner_has_is_not_cloned() {
+    let (portal, api) = lab(EngineKind::Postgres, "docker.io/library/postgres:17").await;
+    refused(&portal, &api, &POSTGRES, |statement| {
+        let container = portal.container("lab");
+        let psql = ["exec", &container, "psql", "-X", "-q", "-U", "db4sci_admin", "-d", "trial", "-c", statement];
+        docker::docker_ok(&psql);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mariadb_with_rights_that_no_owner_has_is_not_cloned() {
+    let (portal, api) = lab(EngineKind::Mariadb, "docker.io/library/mariadb:11.8").await;
+    refused(&portal, &api, &MARIADB, |statement| {
+        as_admin(&portal, "lab", statement);
+    })
+    .await;
+}
