@@ -1,6 +1,8 @@
 //! Parses the beginning of a `mongodump` archive according to MongoDB's published format: a magic number, a header with
 //! the server's version, a document per collection, and a terminator. Documents are BSON.
 
+use std::collections::HashSet;
+
 use bson::RawDocument;
 
 /// Magic number at the beginning of an archive.
@@ -28,12 +30,12 @@ pub fn look(head: &[u8]) -> Result<ArchiveHead, String> {
     let (header, after) = document(rest).ok_or_else(broken)?;
     rest = after;
     let version = header.get_str("server_version").ok().and_then(crate::domain::version::numbers);
-    let mut databases = Vec::new();
+    let (mut databases, mut seen) = (Vec::new(), HashSet::new());
     while !rest.starts_with(&TERMINATOR) {
         let Some((collection, after)) = document(rest) else { break };
         rest = after;
         let name = collection.get_str("db").map_err(|_| broken())?;
-        if !OWN.contains(&name) && !databases.iter().any(|known| known == name) {
+        if !OWN.contains(&name) && seen.insert(name) {
             databases.push(name.to_owned());
         }
     }

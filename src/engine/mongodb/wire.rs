@@ -13,6 +13,8 @@ const CHECKSUM: u32 = 1;
 const HEADER: usize = 16;
 /// Maximum size of a message in bytes. The server's own limit is 48,000,000.
 const LONGEST: usize = 50_000_000;
+/// Maximum bytes of the answers that list something. Values take several times as much memory.
+const LONGEST_LIST: usize = 24 << 20;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
     }
 
     /// Runs a command in a database and returns the server's answer.
-    pub(super) async fn run(&mut self, database: &str, mut command: Document) -> Result<Document, WireError> {
+    pub(super) async fn run(&mut self, database: &str, command: Document) -> Result<Document, WireError> {
+        self.ask(database, command, LONGEST).await.map(|(answer, _)| answer)
+    }
+
+    /// The same for an answer of at most so many bytes; also returns how many it has.
+    async fn ask(
+        &mut self,
+        database: &str,
+        mut command: Document,
+        most: usize,
+    ) -> Result<(Document, usize), WireError> {
         command.insert("$db", database);
         self.sent += 1;
         let message = encode(self.sent, &command)?;
@@ -71,15 +83,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         {
             return Err(broken("the server does not speak the protocol of MongoDB"));
         }
+        if length > most {
+            return Err(broken(format!("the server's list takes more than {} MiB", LONGEST_LIST >> 20)));
+        }
         let mut body = vec![0; length - HEADER];
         self.stream.read_exact(&mut body).await.map_err(lost)?;
-        accepted(decode(&body)?)
+        accepted(decode(&body)?).map(|answer| (answer, length))
     }
 
-    /// Runs a command that answers with a cursor, and returns all its documents.
+    /// Runs a command that answers with a cursor, and returns all its documents: a list that owners make long, so its size
+    /// is limited.
     pub(super) async fn all(&mut self, database: &str, command: Document) -> Result<Vec<Document>, WireError> {
         let mut found = Vec::new();
-        let mut answer = self.run(database, command).await?;
+        let mut left = LONGEST_LIST;
+        let (mut answer, mut length) = self.ask(database, command, left).await?;
         loop {
             let Ok(cursor) = answer.get_document_mut("cursor") else { return Err(broken("the server sent no cursor")) };
             let batch = cursor.remove("firstBatch").or_else(|| cursor.remove("nextBatch"));
@@ -94,7 +111,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
                 return Ok(found);
             }
             let collection = space.split_once('.').map(|(_, name)| name).unwrap_or_default();
-            answer = self.run(database, doc! { "getMore": id, "collection": collection }).await?;
+            left = left.saturating_sub(length);
+            let more = doc! { "getMore": id, "collection": collection };
+            (answer, length) = self.ask(database, more, left).await?;
         }
     }
 

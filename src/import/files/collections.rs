@@ -19,6 +19,8 @@ const ENDINGS: [&str; 4] = [".jsonl", ".ndjson", ".json", ".csv"];
 const PACKED: [&str; 2] = [".gz", ".zst"];
 /// The longest line: a document takes more room as text.
 const LONGEST: u64 = 64 * 1024 * 1024;
+/// The largest number of values: a document has at most 16 MiB, and a value in an array takes eight bytes or more.
+const MOST_VALUES: usize = 2 * 1024 * 1024;
 
 /// The collection that a file of this name contains; `None` if it contains none.
 pub fn collection(file: &str) -> Option<&str> {
@@ -114,8 +116,27 @@ fn json_lines(mut from: impl BufRead, name: &str, batch: &mut Batch<'_>) -> Resu
     }
 }
 
+/// Whether a text has more values than a document of MongoDB can have. Counted before the text is parsed, because each value
+/// takes a hundred times the memory of its two bytes.
+fn too_many_values(text: &[u8]) -> bool {
+    let (mut inside, mut escaped, mut count) = (false, false, 0);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = inside,
+            b'"' => inside = !inside,
+            b',' | b'[' | b'{' if !inside => count += 1,
+            _ => {}
+        }
+    }
+    count > MOST_VALUES
+}
+
 /// Reads a document in MongoDB's Extended JSON.
 fn document(text: &[u8]) -> Result<Document, String> {
+    if too_many_values(text) {
+        return Err("it has more values than a document can have".to_owned());
+    }
     if text.starts_with(b"[") {
         return Err("it begins with “[”, but each line must be one document. Export without --jsonArray".to_owned());
     }
@@ -134,6 +155,14 @@ fn document(text: &[u8]) -> Result<Document, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_counted_before_they_are_parsed() {
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MOST_VALUES));
+        assert!(document(many.as_bytes()).unwrap_err().contains("more values"));
+        let text = format!("{{\"a\":\"\\\"{}\"}}", ",[{".repeat(MOST_VALUES));
+        assert!(document(text.as_bytes()).is_ok(), "commas in a text are no values");
+    }
     use crate::import::files::list::TestDir;
     use tokio::sync::mpsc;
 

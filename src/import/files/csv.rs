@@ -1,23 +1,49 @@
 //! CSV as documents: the first row names the fields.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
+use std::rc::Rc;
 
 use bson::{Bson, Document};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
 use super::batch::Batch;
 
+/// Maximum bytes that a row may take, as text.
+const LONGEST: u64 = 64 << 20;
+
+/// Ends a file in which a row is longer than [`LONGEST`], which would be kept in memory.
+struct LimitedRows<R> {
+    from: R,
+    /// Bytes read since the last row.
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for LimitedRows<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.read.get() > LONGEST {
+            return Err(io::Error::other(format!("a row is longer than {} MiB", LONGEST >> 20)));
+        }
+        let count = self.from.read(into)?;
+        self.read.set(self.read.get() + count as u64);
+        Ok(count)
+    }
+}
+
 /// Reads the rows.
 ///
 /// # Errors
 /// A sentence with the line of a row that cannot be read.
 pub(super) fn read(from: impl Read, name: &str, batch: &mut Batch<'_>) -> Result<(), String> {
+    let read = Rc::new(Cell::new(0));
+    let from = LimitedRows { from, read: read.clone() };
     let mut rows = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
     let header = rows.headers().map_err(|e| told(name, &e))?.clone();
     check(&header).map_err(|why| format!("{name}, line 1: {why}."))?;
     let mut row = StringRecord::new();
     while rows.read_record(&mut row).map_err(|e| told(name, &e))? {
+        read.set(0);
         let line = row.position().map_or(0, Position::line);
         let named = header.iter().zip(row.iter()).filter(|(_, text)| !text.is_empty());
         let document: Document = named.map(|(field, text)| (field.to_owned(), value(text))).collect();
@@ -114,6 +140,15 @@ mod tests {
         for text in ["1.2.3", "--1", "1e", ".5", "0x1", "nan", "123456789012345678901", "-", "1 "] {
             assert_eq!(value(text), Bson::String(text.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_row_without_end_is_not_kept_in_memory() {
+        let (out, _batches) = mpsc::channel(100);
+        let mut batch = Batch::new("mice.csv", "mice", &out);
+        let endless = b"a,b\n1,\"".as_slice().chain(std::io::repeat(b'x'));
+        let said = read(endless, "mice.csv", &mut batch).unwrap_err();
+        assert!(said.contains("a row is longer than 64 MiB"), "{said}");
     }
 
     #[test]
