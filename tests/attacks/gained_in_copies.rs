@@ -40,12 +40,12 @@ const MARIADB: [(&str, &str, &str); 3] = [
     (
         "create procedure trial.climb() sql security definer select current_user()",
         "drop procedure trial.climb",
-        "The procedure trial.climb runs with the rights of root@localhost.",
+        "The procedure trial.climb runs with the rights of root@",
     ),
     (
         "create view trial.seen as select current_user() as who",
         "drop view trial.seen",
-        "The view trial.seen runs with the rights of root@localhost.",
+        "The view trial.seen runs with the rights of root@",
     ),
 ];
 

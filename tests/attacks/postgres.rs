@@ -44,7 +44,7 @@ fn nobody_climbed(portal: &TestPortal, name: &str, database: &str, after: &str) 
 /// Nothing that could run belongs to a role of the portal.
 fn nothing_owned(portal: &TestPortal, name: &str, database: &str, after: &str) {
     let owned = "select string_agg(format('%s of %s', oid::regprocedure, proowner::regrole), ', ') from pg_proc p
-                  where oid >= 16384 and proowner::regrole::text ~ '^db4sci_' and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')";
+                  where oid >= 16384 and proowner::regrole::text ~ '^db4sci_' and not exists (select from pg_depend d where d.objid = p.oid and d.deptype in ('e', 'i'))";
     assert_eq!(ask(portal, name, database, owned), "", "{after}: {name}");
 }
 

@@ -29,7 +29,8 @@ SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, %s %
  -- Objects of the server itself have lower numbers.
  WHERE oid >= 16384 AND owner IN (SELECT r.oid FROM pg_roles r WHERE rolname IN (:'admin', 'db4sci_observer'))
    AND space <> coalesce((SELECT n.oid FROM pg_namespace n WHERE nspname = 'db4sci' AND current_database() = 'postgres'), 0)
-   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e');
+   -- Members of extensions, and the constructors that the server itself makes for range types.
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('e', 'i'));
 SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the event trigger %s runs in the sessions of others.', current_database(), evtname))::text
   FROM pg_event_trigger t WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e');
 SQL

@@ -12,7 +12,7 @@ INSERT INTO wanted SELECT '{}' WHERE NOT EXISTS (SELECT FROM wanted);
 SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', coalesce(d ->> 'owner', :'own')) ||
        CASE WHEN d ? 'encoding' THEN format(' ENCODING %L LC_COLLATE %L LC_CTYPE %L', d ->> 'encoding', d ->> 'collate', d ->> 'ctype') ELSE '' END ||
        CASE d ->> 'provider'
-         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', d ->> 'locale') || coalesce(format(' ICU_RULES %L', d ->> 'rules'), '')
+         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', d ->> 'locale') || CASE WHEN d ->> 'rules' IS NOT NULL THEN format(' ICU_RULES %L', d ->> 'rules') ELSE '' END
          WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', d ->> 'locale')
          ELSE '' END
   FROM wanted \gexec
