@@ -6,6 +6,11 @@ use serde_json::Value;
 use super::driver::{Browser, JOB, Wish};
 use crate::support::TestPortal;
 
+/// Moves the pointer over the first value of a chart, and returns what is shown beside the title.
+const HOVER: &str = "const area = document.querySelector('.chart .area');
+    area.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+    return area.closest('.chart').querySelector('strong').textContent;";
+
 /// Marks the page that is open, to recognise later that it was not loaded again.
 async fn mark(browser: &Browser) {
     browser.script("window.marked = true").await;
@@ -74,9 +79,6 @@ async fn the_pages_of_a_database_show_what_changes_and_keep_what_is_typed() {
          select id, now() - n * interval '1 minute', 48000000, 60000000, (9 - n) * 4000000, 41 from container, generate_series(0, 3) n",
     );
     changes(&browser, "a point appears in the charts", async |b| b.text(".charts").await.contains("41")).await;
-    const HOVER: &str = "const area = document.querySelector('.chart .area');
-        area.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
-        return area.closest('.chart').querySelector('strong').textContent;";
     let value = browser.script(HOVER).await;
     assert!(value.as_str().is_some_and(|text| text.contains("UTC: ")), "the value under the pointer: {value}");
     tell(&portal, "lab");
