@@ -20,9 +20,9 @@
     selection.removeAllRanges();
   }
 
-  for (const button of document.querySelectorAll("button[data-copy]")) {
+  function prepare(button) {
     const source = document.getElementById(button.dataset.copy);
-    if (!source) continue;
+    if (!source || !button.hidden) return;
     const label = button.textContent;
     let timer;
     button.hidden = false;
@@ -42,4 +42,9 @@
       }, 2500);
     });
   }
+
+  const all = () => document.querySelectorAll("button[data-copy]").forEach(prepare);
+  all();
+  // Parts of the page that were replaced.
+  document.addEventListener("parts", all);
 })();

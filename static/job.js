@@ -1,48 +1,62 @@
-// Follows a job: updates its steps, and opens the page of the database when it is done.
+// Follows a job: updates its steps, and when it is done continues with the page that shows the result.
 // Without this script the page refreshes itself.
 "use strict";
 
 (() => {
-  const box = document.getElementById("steps");
-  if (!box || !box.dataset.events || !window.EventSource) return;
-
+  if (!window.EventSource) return;
   const said = document.getElementById("said");
-  const source = new EventSource(box.dataset.events);
-  let last = "";
+  let followed = null;
+  let source = null;
 
-  source.onmessage = (event) => {
-    let news;
-    try {
-      news = JSON.parse(event.data);
-    } catch {
-      return;
+  // A tab keeps the steps with their result and updates its other parts, because something may be typed in it. The
+  // overview loads again, and the page of the job opens the one that shows its result.
+  function end(box, next) {
+    const here = window.location;
+    if (box.dataset.after === "parts") document.dispatchEvent(new Event("refresh"));
+    else if (box.dataset.after === "reload") here.reload();
+    else if (typeof next === "string" && next.startsWith("/") && !next.startsWith("//")) {
+      if (next === here.pathname) here.reload();
+      else here.assign(next);
     }
-    if (typeof news.html === "string") {
-      box.innerHTML = news.html; // rendered and escaped by the portal
-      const inner = box.querySelector("[data-now]");
-      const now = inner ? inner.dataset.now : "";
-      if (said && now && now !== last) said.textContent = now;
-      last = now;
-    }
-    if (news.done) {
-      source.close();
-      const here = window.location;
-      // A page about something else than the job stays, unless there is a reason to show.
-      if ("stay" in box.dataset && news.state === "succeeded") {
-        here.reload();
+  }
+
+  function follow() {
+    const box = document.getElementById("steps");
+    if (!box || box === followed || !box.dataset.events) return;
+    source?.close();
+    followed = box;
+    source = new EventSource(box.dataset.events);
+    const stream = source;
+    let last = "";
+
+    stream.onmessage = (event) => {
+      let news;
+      try {
+        news = JSON.parse(event.data);
+      } catch {
         return;
       }
-      if (typeof news.next === "string" && news.next.startsWith("/") && !news.next.startsWith("//")) {
-        if (news.next === here.pathname) here.reload();
-        else here.assign(news.next);
+      if (typeof news.html === "string") {
+        box.innerHTML = news.html; // rendered and escaped by the portal
+        const inner = box.querySelector("[data-now]");
+        const now = inner ? inner.dataset.now : "";
+        if (said && now && now !== last) said.textContent = now;
+        last = now;
+        document.dispatchEvent(new Event("steps"));
       }
-    }
-  };
+      if (news.done) {
+        stream.close();
+        end(box, news.next);
+      }
+    };
 
-  // Refused permanently, or interrupted by a proxy: reload the page.
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => window.location.reload(), 5000);
-  };
+    // Refused permanently, or interrupted by a proxy.
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => end(box, window.location.pathname), 5000);
+    };
+  }
 
-  window.addEventListener("pagehide", () => source.close());
+  follow();
+  document.addEventListener("parts", follow);
+  window.addEventListener("pagehide", () => source?.close());
 })();

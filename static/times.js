@@ -14,9 +14,9 @@
     else time.title = `${time.title} · ${local}`;
   }
 
-  const all = (from) => from.querySelectorAll("time[datetime]").forEach(complete);
-  all(document);
-  // Parts of the page that are replaced while a job runs.
-  const live = document.getElementById("steps");
-  if (live) new MutationObserver(() => all(live)).observe(live, { childList: true });
+  const all = () => document.querySelectorAll("time[datetime]").forEach(complete);
+  all();
+  // Parts of the page that were replaced.
+  document.addEventListener("parts", all);
+  document.addEventListener("steps", all);
 })();

@@ -55,6 +55,9 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/password", 200, 303),
     ("GET", "/containers/{name}/metrics", 200, 200),
     ("GET", "/containers/{name}/logs", 200, 200),
+    ("GET", "/events", 200, 200),
+    ("GET", "/admin/events", 403, 200),
+    ("GET", "/containers/{name}/events", 200, 200),
     ("GET", "/containers/{name}/logs/events", 200, 200),
     ("GET", "/containers/{name}/settings", 200, 200),
     ("POST", "/containers/{name}/settings", 303, 303),
@@ -268,6 +271,10 @@ impl World {
                 who.api.json(route.method.clone(), path, &serde_json::json!({})).await
             }
             (true, method) => who.api.send(method.clone(), path, |r| r).await,
+            // These streams go on until the page is left.
+            (false, &Method::GET) if ["/events", "/admin/events", "/containers/lab/events"].contains(&path) => {
+                who.page.begin(path).await
+            }
             (false, &Method::GET) => who.page.get(path).await,
             (false, &Method::POST) if path == "/login" => {
                 who.page.post(path, &[("username", who.name), ("password", who.password)]).await

@@ -1,4 +1,5 @@
-//! Screenshots of all pages, in both widths and both colour schemes: `make screenshots` saves them in var/screenshots.
+//! Screenshots of all pages, in four widths and both colour schemes: `make screenshots` saves them in var/screenshots.
+//! `DB4SCI_STOPS=database,admin` selects some pages.
 
 use std::path::Path;
 
@@ -30,10 +31,12 @@ async fn part(browser: &Browser, file: &Path, (width, height): (u32, u64)) {
 #[ignore = "makes pictures and checks nothing; `make screenshots` asks for it"]
 async fn screenshots() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("var/screenshots");
-    let _ = std::fs::remove_dir_all(&folder);
+    // Those of other pages stay if only some are selected.
     std::fs::create_dir_all(&folder).expect("a folder for them");
     let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish::default()).await;
+    // Somewhere else than UTC, so that local times are shown.
+    browser.command("Emulation.setTimezoneOverride", json!({ "timezoneId": "Europe/Berlin" })).await;
     let (mut last, mut count) = ("", 0);
     // The environment may select some stops.
     let some = environment("DB4SCI_STOPS").unwrap_or_default();
@@ -41,14 +44,20 @@ async fn screenshots() {
         browser.resize(1280, 900).await;
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
-        for size in [(1280, 900), (360, 740)] {
-            for scheme in ["light", "dark"] {
-                let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-                browser.command("Emulation.setEmulatedMedia", feature).await;
-                browser.resize(size.0, size.1).await;
-                picture(&browser, &folder.join(format!("{}-{}-{scheme}.png", stop.name, size.0)), size).await;
-                count += 1;
-            }
+        // Only colours differ between the schemes, so one width is enough for the second.
+        let views = [
+            (1280, 900, "dark"),
+            (1280, 900, "light"),
+            (360, 740, "light"),
+            (768, 1000, "light"),
+            (1920, 1000, "light"),
+        ];
+        for (width, height, scheme) in views {
+            let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+            browser.command("Emulation.setEmulatedMedia", feature).await;
+            browser.resize(width, height).await;
+            picture(&browser, &folder.join(format!("{}-{width}-{scheme}.png", stop.name)), (width, height)).await;
+            count += 1;
         }
     }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");

@@ -93,12 +93,17 @@ async fn every_snippet_works_as_it_stands_there() {
         .expect("another password");
     file(&folder, "Try.java", JAVA);
     let path = "/usr/share/java/postgresql.jar:.";
-    check("JDBC", run_with(&older, "java", &["-cp", path, "Try.java", snippet("jdbc").trim()], &folder));
+    for id in ["jdbc", "jdbc-unverified"] {
+        check(id, run_with(&older, "java", &["-cp", path, "Try.java", snippet(id).trim()], &folder));
+    }
     db.batch_execute(&format!("alter role ada password '{}'", PASSWORD.replace('\'', "''")))
         .await
         .expect("the first password again");
 
     // Without verification too; and with other authorities, verification fails.
+    check("URL, unverified", run("psql", &[snippet("url-unverified").trim(), "-c", ask], &folder));
+    let script = file(&folder, "plain.R", &snippet("r-unverified"));
+    check("R, unverified", run("Rscript", &["--vanilla", &script.to_string_lossy()], &folder));
     let plain = format!("{} <<< '{ask}'", snippet("psql-unverified"));
     check("psql, unverified", run("bash", &["-c", &plain], &folder));
     for (id, program) in [("python-unverified", "/usr/bin/python3"), ("sqlalchemy-unverified", python)] {

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod log;
 pub mod notices;
 pub mod people;
+pub mod pulse;
 pub mod seeds;
 pub mod spares;
 pub mod storable_text;

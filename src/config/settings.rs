@@ -97,7 +97,7 @@ const BEFORE_BACKUPS: &[Setting] = &[
         "server.streams_per_person",
         ValueKind::Number,
         "20",
-        "Maximum number of live pages (logs and jobs) per person at a time; four times as many per address.",
+        "Maximum number of live streams (visible pages, logs and jobs) per person at a time; four times as many per address.",
     ),
     s(
         "server.waits_per_person",

@@ -98,10 +98,6 @@ pub trait Engine: Sync {
     fn password_variable(&self) -> &'static str;
     /// The connection URL, percent-encoded, including the password if given.
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
-    /// A note on encryption, shown below the examples, if there is more to know.
-    fn encryption_note(&self) -> Option<&'static str> {
-        None
-    }
 }
 
 /// Names that an engine prescribes, so that the form does not ask for them.

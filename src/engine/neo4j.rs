@@ -125,7 +125,7 @@ impl Engine for Neo4j {
     fn ports(&self) -> &'static [EnginePort] {
         &[
             EnginePort { purpose: "bolt", inside: InnerPort::Fixed(7687) },
-            EnginePort { purpose: "http", inside: InnerPort::Fixed(7474) },
+            EnginePort { purpose: "https", inside: InnerPort::Fixed(7473) },
         ]
     }
 
@@ -155,7 +155,7 @@ impl Engine for Neo4j {
             ("@HEAP@", format!("{heap}m")),
             ("@PAGE_CACHE@", format!("{cache}m")),
             ("@BOLT@", format!("{}:{}", plan.host, plan.port("bolt"))),
-            ("@HTTP@", format!("{}:{}", plan.host, plan.port("http"))),
+            ("@HTTPS@", format!("{}:{}", plan.host, plan.port("https"))),
         ];
         // Version 4 has other names for the settings.
         let wanted = if plan.image.version.starts_with("4.") { "neo4j-4.conf" } else { "neo4j.conf" };
@@ -296,10 +296,6 @@ impl Engine for Neo4j {
     fn url(&self, e: &Endpoint<'_>, _password: Option<&str>) -> String {
         // Neo4j's drivers reject a URL that contains a user or a password.
         format!("neo4j://{}:{}", e.host, e.port("bolt"))
-    }
-
-    fn encryption_note(&self) -> Option<&'static str> {
-        Some("The http port, which the R example uses, has no TLS.")
     }
 }
 

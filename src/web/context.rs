@@ -37,6 +37,8 @@ pub struct Meta {
     pub address: String,
     /// Path and query.
     pub here: String,
+    /// Path and query of the portal's page that sent the request; empty if it is unknown.
+    pub from: String,
     /// Whether the request goes to the JSON API.
     pub is_api: bool,
     /// Selected theme.
@@ -69,6 +71,7 @@ impl FromRequestParts<Shared> for Context {
             request_id: String::new(),
             address: String::new(),
             here: parts.uri.to_string(),
+            from: String::new(),
             is_api: false,
             theme: String::new(),
             flash: None,

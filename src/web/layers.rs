@@ -20,7 +20,7 @@ use super::views::error::ErrorPage;
 use crate::admin_db::log::Outcome;
 use crate::secrets::fingerprint;
 use crate::web::access::Access;
-use crate::web::access::identity::{DEVICE_COOKIE, Identity, client_address, identify};
+use crate::web::access::identity::{DEVICE_COOKIE, Identity, client_address, identify, is_background};
 use crate::web::portal::{Portal, Shared};
 
 /// Header with the request id.
@@ -113,15 +113,21 @@ fn anonymous(path: &str) -> bool {
         || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
 }
 
-/// A URL that can be opened again: the URL itself, or for a form that of the page that sent it. Only the path of the
-/// `Referer` is used, so that no header can lead to another site.
+fn path_and_query(uri: &Uri) -> Option<String> {
+    uri.path_and_query().map(|p| p.as_str().to_owned())
+}
+
+/// The page that sent the request. Only the path of the `Referer` is used, so that no header can lead to another site.
+fn from(headers: &HeaderMap) -> Option<String> {
+    let referer = headers.get(header::REFERER).and_then(|v| v.to_str().ok())?;
+    path_and_query(&referer.parse().ok()?)
+}
+
+/// A URL that can be opened again: the URL itself, or for a form that of the page that sent it.
 fn here(request: &Request) -> String {
-    let path = |uri: &Uri| uri.path_and_query().map(|p| p.as_str().to_owned());
-    let found = if request.method().is_safe() {
-        path(request.uri())
-    } else {
-        let referer = request.headers().get(header::REFERER).and_then(|v| v.to_str().ok());
-        referer.and_then(|r| r.parse().ok()).and_then(|uri| path(&uri))
+    let found = match request.method().is_safe() {
+        true => path_and_query(request.uri()),
+        false => from(request.headers()),
     };
     found.unwrap_or_else(|| "/".to_owned())
 }
@@ -131,7 +137,8 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
     let address = peer.map(|p| client_address(p, headers, &portal.app.config.server.trusted_proxies));
     let jar = CookieJar::from_headers(headers);
-    let flash = jar.get(FLASH_COOKIE).and_then(|c| {
+    // A page that is fetched in the background leaves the message for the one that follows.
+    let flash = jar.get(FLASH_COOKIE).filter(|_| !is_background(headers)).and_then(|c| {
         let text = percent_encoding::percent_decode_str(c.value()).decode_utf8().ok()?.into_owned();
         let (kind, text) = text.split_once(':')?;
         Some(Flash { kind: kind.to_owned(), text: text.to_owned() })
@@ -141,6 +148,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         request_id: hex::encode(portal.app.random.bytes::<8>()),
         address: address.map(|a| a.to_string()).unwrap_or_default(),
         here: here(request),
+        from: from(headers).unwrap_or_default(),
         is_api: request.uri().path().starts_with("/api/"),
         theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),
         flash,

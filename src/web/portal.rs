@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::app::App;
 use crate::auth::limits::LoginLimits;
 use crate::web::connections::connection::Connections;
@@ -22,6 +24,8 @@ pub struct Portal {
     pub streams: Caps,
     /// Limit on calls that wait for a job.
     pub waits: Caps,
+    /// Cancelled when the portal stops, which ends the streams of pages.
+    pub closing: CancellationToken,
 }
 
 impl Portal {
@@ -34,6 +38,7 @@ impl Portal {
             connections: Connections::new(server),
             streams: Caps::new(server.streams_per_person),
             waits: Caps::new(server.waits_per_person),
+            closing: CancellationToken::new(),
             app,
         }
     }

@@ -22,7 +22,7 @@ use super::pages::{
     account, actions, admin, backups, container, docs, extend, home, job, login, logs, metrics as metrics_page, new,
     notices, replace, restore, settings, templates, theme,
 };
-use super::{api, assets, connections, download, layers};
+use super::{api, assets, connections, download, layers, live};
 use crate::web::access::{Access, BODY_LIMIT};
 use crate::web::pages::account::access_tokens;
 use crate::web::pages::copies::{clone, origin, snapshots};
@@ -112,6 +112,10 @@ routes! {
     POST "/account/tokens"                       SignedIn access_tokens::create_token;
     POST "/account/tokens/{id}/revoke"           SignedIn access_tokens::revoke_token;
     POST "/account/sessions/end-others"          SignedIn account::end_other_sessions;
+
+    GET  "/events"                               SignedIn live::account;
+    GET  "/admin/events"                         Admin    live::portal;
+    GET  "/containers/{name}/events"             Owner    live::database;
 
     GET  "/containers/{name}"                    Owner    container::show;
     POST "/containers/{name}/password"           Owner    container::reveal_password;

@@ -74,6 +74,7 @@ async fn serve_on(
     let guarded = Guarded(portal.connections.clone());
     let shutdown = async {
         stop.cancelled().await;
+        portal.closing.cancel();
         handle.graceful_shutdown(Some(GRACE));
     };
     if tls {

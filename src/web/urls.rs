@@ -112,6 +112,17 @@ pub fn database_page(name: impl Display, page: DatabasePage) -> String {
     format!("/containers/{name}/{}", page.path())
 }
 
+/// The events of one's own list of databases.
+pub const LIST_EVENTS: &str = "/events";
+
+/// The events of the pages of administrators.
+pub const PORTAL_EVENTS: &str = "/admin/events";
+
+/// The events of the pages of a database.
+pub fn database_events(name: impl Display) -> String {
+    format!("/containers/{name}/events")
+}
+
 /// The list of templates.
 pub const TEMPLATES: &str = "/templates";
 
@@ -307,6 +318,9 @@ mod tests {
         let mut all: Vec<String> = DatabasePage::ALL.map(|page| database_page("lab", page)).to_vec();
         all.extend([
             database("lab"),
+            database_events("lab"),
+            LIST_EVENTS.to_owned(),
+            PORTAL_EVENTS.to_owned(),
             database_backup("lab", id, BackupAction::Restore),
             database_backup("lab", id, BackupAction::Drill),
             database_backup("lab", id, BackupAction::Download),

@@ -60,9 +60,13 @@ pub async fn ask(
     statement: &str,
 ) -> Result<Value, String> {
     let place = place(portal, EngineKind::Neo4j, name);
-    let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
+    let port = place.ports.iter().find(|(purpose, _)| purpose == "https").expect("a port").1;
     let body = json!({ "statements": [{ "statement": statement }] });
-    let request = http().build().expect("a client").post(format!("http://localhost:{port}/db/{database}/tx/commit"));
+    let request = http()
+        .danger_accept_invalid_certs(true)
+        .build()
+        .expect("a client")
+        .post(format!("https://localhost:{port}/db/{database}/tx/commit"));
     let said = request.basic_auth("neo4j", Some(password)).json(&body).send().await.map_err(|e| e.to_string())?;
     let said: Value = said.json().await.map_err(|e| e.to_string())?;
     match said.pointer("/errors/0/message").and_then(Value::as_str) {
@@ -215,10 +219,14 @@ async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back()
     run(&portal, "lab", "correct-horse", "CREATE (:Kept {key: 'kept'})").await;
     // Attempts with wrong passwords lock out neither the portal nor the owner.
     let place = place(&portal, EngineKind::Neo4j, "lab");
-    let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
+    let port = place.ports.iter().find(|(purpose, _)| purpose == "https").expect("a port").1;
     for _ in 0..10 {
         for user in ["db4sci_admin", "neo4j"] {
-            let request = http().build().expect("a client").post(format!("http://localhost:{port}/db/neo4j/tx/commit"));
+            let request = http()
+                .danger_accept_invalid_certs(true)
+                .build()
+                .expect("a client")
+                .post(format!("https://localhost:{port}/db/neo4j/tx/commit"));
             let said = request.basic_auth(user, Some("wrong")).body("{}").send().await.expect("an answer");
             assert_eq!(said.status(), 401);
         }

@@ -11,9 +11,9 @@ async fn choose(browser: &Browser, portal: &TestPortal, label: &str) {
     browser.open("/containers/lab-clone/snapshots").await;
     browser.press(label).await;
     browser.press(&format!("{label} the clone")).await;
-    browser.until("the database's page follows", JOB, async |b| b.path().await == "/containers/lab-clone").await;
+    browser.until("the tab follows", JOB, async |b| b.path().await == "/containers/lab-clone/snapshots").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
-    browser.until_state("lab-clone", "running").await;
+    browser.until("the clone runs", JOB, async |b| b.text(".head .chip").await == "running").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,9 +72,9 @@ async fn a_database_is_cloned_reset_refreshed_and_promoted_by_clicking() {
     browser.open("/containers/lab/snapshots").await;
     browser.click("tbody a[href$='/restore']").await;
     browser.press("Restore the snapshot").await;
-    browser.until("the database's page follows", JOB, async |b| b.path().await == "/containers/lab").await;
+    browser.until("the tab follows", JOB, async |b| b.path().await == "/containers/lab/snapshots").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
-    browser.until_state("lab", "running").await;
+    browser.until("the database runs", JOB, async |b| b.text(".head .chip").await == "running").await;
     let said = words(&browser, "lab", PASSWORD).await;
     assert!(said.contains("words: first later\n"), "{said}");
     browser.quit().await;

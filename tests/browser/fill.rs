@@ -22,6 +22,8 @@ pub const STOPPED: &str = "cohort-9";
 pub const IN_WORK: &str = "single-cell-11";
 /// The one that is being deleted and is making its final backup.
 pub const DELETING: &str = "images-10";
+/// The one that is being backed up.
+pub const SAVING: &str = "cohort-20";
 /// One with the longest possible name, and a description without spaces.
 pub const LONG: &str = "longitudinal-cohort-follow-up-2019-00016";
 
@@ -84,6 +86,17 @@ select gen_random_uuid(), 'start', id, 'failed', 5, now(), 'reconciler', now() -
        $$The server did not respond within 60 s of its last activity. It was stopped again; its data is unchanged.
 FATAL:  could not write lock file postmaster.pid: No space left on device$$
   from container where name = 'imaging-3';
+insert into job (id, kind, container_id, status, attempt, run_at, created_by, created_at, started_at, finished_at, error)
+select gen_random_uuid(), 'start', id, 'failed', 1, now(), 'reconciler', at, at, at + interval '2 s',
+       'The container engine did not respond within 10 s.'
+  from container, generate_series(4, 7) n, lateral (select now() - n * interval '1 h' as at) m where name = 'imaging-3';
+insert into job (id, kind, container_id, status, attempt, run_at, created_by, created_at, started_at, finished_at)
+select gen_random_uuid(), 'backup', id, 'succeeded', 1, at, 'scheduler', at, at, at + interval '190 s'
+  from container, lateral (select now() - interval '1 day' as at) m where docker_name = 'filled-20';
+insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
+select gen_random_uuid(), 'backup', id, 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'ada',
+       now() - interval '70 s', now() - interval '70 s'
+  from container where docker_name = 'filled-20';
 insert into job (id, kind, container_id, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
 select gen_random_uuid(), 'create', id, 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'ada',
        now() - interval '2 s', now() - interval '2 s'
@@ -102,7 +115,7 @@ select j.id, s.seq, s.name,
   from job j, unnest(array['Check the storage', 'Get the image', 'Prepare the data directory', 'Create the container',
                            'Start the server', 'Wait until the server responds', 'Set up your access', 'Finish setup'])
               with ordinality as s (name, seq)
- where j.kind <> 'delete' and j.container_id in (select id from container where docker_name like 'filled-%');
+ where j.kind not in ('delete', 'backup') and j.container_id in (select id from container where docker_name like 'filled-%');
 insert into job_step (job_id, seq, name, status, detail, started_at)
 select j.id, s.seq, s.name, case when s.seq = 1 then 'running' else 'pending' end::step_status,
        case when s.seq = 1 then '412 MiB of about 1.4 GiB, 46 MiB/s' else '' end,
@@ -110,6 +123,27 @@ select j.id, s.seq, s.name, case when s.seq = 1 then 'running' else 'pending' en
   from job j, unnest(array['Make a final backup', 'Read back the dump and write its manifest', 'Stop the server',
                            'Remove the container, keep its data', 'Move it to the trash']) with ordinality as s (name, seq)
  where j.kind = 'delete';
+";
+
+const BACKUP: &str = "
+insert into job_step (job_id, seq, name, status, detail, started_at, finished_at)
+select j.id, s.seq, s.name, case when s.seq < 2 then 'done' when s.seq = 2 then 'running' else 'pending' end::step_status,
+       case when s.seq = 2 then '412 MiB of about 1.1 GiB, 46 MiB/s' else '' end,
+       case when s.seq <= 2 then j.started_at + s.seq * interval '300 ms' end, case when s.seq < 2 then j.started_at + s.seq * interval '400 ms' end
+  from job j, unnest(array['Check the target', 'Dump the database into the target', 'Read back the dump and write its manifest'])
+              with ordinality as s (name, seq)
+ where j.kind = 'backup' and j.status = 'running';
+";
+
+const PURGED: &str = "
+delete from port where container_id = (select id from container where docker_name = 'filled-40');
+delete from notice where container_id = (select id from container where docker_name = 'filled-40');
+delete from state where container_id = (select id from container where docker_name = 'filled-40');
+update container set trashed_at = now() - interval '12 days', purged_at = now() - interval '2 days' where docker_name = 'filled-40';
+insert into spare (id, image, tier, digest, fingerprint, memory_bytes, millicpus, docker_name, admin_sealed, seed_sealed, begun_at, made_at, memory_used)
+select gen_random_uuid(), 'docker.io/library/postgres:17', 'standard', '', '', 536870912, 1000, 'spare-' || n, '', '',
+       now() - n * interval '1 h', case when n < 3 then now() - n * interval '1 h' end, 41000000
+  from generate_series(1, 3) n;
 ";
 
 const LOG: &str = "
@@ -228,7 +262,7 @@ pub async fn quiet_portal() -> TestPortal {
 
 /// Writes the forty databases of [`OWNER`], who must exist.
 pub fn fill(portal: &TestPortal) {
-    for text in [CONTAINERS, RENAMED, JOBS, LOG] {
+    for text in [CONTAINERS, RENAMED, JOBS, BACKUP, LOG, PURGED] {
         portal.sql(text);
     }
     portal.sql("analyze");

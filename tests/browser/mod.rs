@@ -9,6 +9,7 @@ mod dump;
 pub mod fill;
 mod keyboard;
 mod layout;
+mod live;
 mod no_script;
 pub mod tour;
 mod whole_way;

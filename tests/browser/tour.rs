@@ -2,8 +2,8 @@
 
 use super::driver::Browser;
 use super::fill::{
-    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, STOPPED, TRASHED, account_of, aside_of, backup_of, fill, job_of,
-    quiet_portal,
+    DELETING, FAILED, IN_WORK, KEPT_BACK, LONG, OWNER, SAVING, STOPPED, TRASHED, account_of, aside_of, backup_of, fill,
+    job_of, quiet_portal,
 };
 use crate::support::TestPortal;
 
@@ -73,6 +73,7 @@ fn newcomers() -> Vec<Stop> {
         stop("home-empty", who, "/"),
         Stop { way: Way::Unfold, ..stop("new", who, "/containers/new?engine=postgres") },
         stop("new-from-dump", who, "/containers/new/from-dump?engine=postgres"),
+        Stop { way: Way::Unfold, ..stop("new-mongodb", who, "/containers/new?engine=mongodb") },
         stop("account-empty", who, "/account"),
         wrong("not-found", who, "/containers/of-somebody-else"),
         wrong("forbidden", who, "/admin"),
@@ -98,13 +99,19 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("database-password", OWNER, of("waiting", "")),
         Stop { way: Way::Submit(&[], "Show password"), ..stop("password", OWNER, of("waiting", "")) },
         stop("logs", OWNER, of(REAL, "/logs")),
+        stop("logs-filtered", OWNER, of(REAL, "/logs?lines=500&text=database&wrap=on")),
         stop("logs-none", OWNER, of(LONG, "/logs")),
         stop("backups", OWNER, of(REAL, "/backups")),
+        stop("backups-in-work", OWNER, of(SAVING, "/backups")),
+        stop("metrics-in-work", OWNER, of(SAVING, "/metrics")),
+        stop("settings-failed", OWNER, of(FAILED, "/settings")),
+        stop("left-behind", OWNER, "/backups"),
         Stop {
             way: Way::Unfold,
             ..stop("restore", OWNER, format!("/containers/{REAL}/backups/{}/restore", backup_of(portal, REAL)))
         },
         stop("metrics", OWNER, of(REAL, "/metrics")),
+        stop("metrics-week", OWNER, of(REAL, "/metrics?range=week")),
         stop("settings", OWNER, of(REAL, "/settings")),
         Stop {
             way: Way::Submit(&[("memory", "much")], "Save settings"),
@@ -198,6 +205,9 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
             way: Way::Submit(&[("name", "../x"), ("users", "Nobody At All"), ("ttl", "soon")], "Save"),
             ..wrong("admin-template-wrong", who, "/templates/statistics-course-2026")
         },
+        stop("admin-states-failed", who, "/admin/states?state=failed"),
+        stop("admin-jobs-failed", who, "/admin/jobs?status=failed"),
+        stop("admin-contents", who, "/admin/contents"),
         stop("admin-storage", who, "/admin/storage"),
         stop("admin-system", who, "/admin/system"),
         stop("admin-settings", who, of(LONG, "/settings")),

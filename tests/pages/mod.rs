@@ -5,6 +5,7 @@ mod admin;
 mod answers;
 mod create;
 mod inputs;
+mod landing;
 mod log;
 mod passwords;
 mod pauses;

@@ -110,6 +110,21 @@ impl Client {
         self.send(Method::GET, path, |r| r).await
     }
 
+    /// Sends a GET request and reads only the beginning of the response, without its body.
+    pub async fn begin(&self, path: &str) -> Reply {
+        let response = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let location = headers.get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
+        Reply { status, location, headers, body: String::new() }
+    }
+
+    /// Sends a form by POST from a page of the portal.
+    pub async fn post_from(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let referer = format!("{}{page}", self.base);
+        let form = |r: reqwest::RequestBuilder| r.header("sec-fetch-site", "same-origin").header("referer", referer);
+        self.send(Method::POST, path, |r| form(r).form(fields)).await
+    }
+
     /// Sends a form by POST, as a browser on the portal's own page does.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         self.send(Method::POST, path, |r| r.header("sec-fetch-site", "same-origin").form(fields)).await

@@ -23,6 +23,19 @@ const TRUST: &str = "        KeyStore trusted = KeyStore.getInstance(KeyStore.ge
         SSLContext context = SSLContext.getInstance(\"TLS\");
         context.init(null, trust.getTrustManagers(), null);
 ";
+/// Accepts any certificate.
+const ACCEPT: &str = "        TrustManager anyone = new X509ExtendedTrustManager() {
+            public void checkClientTrusted(X509Certificate[] chain, String type) {}
+            public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
+            public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+            public void checkServerTrusted(X509Certificate[] chain, String type) {}
+            public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
+            public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+            public X509Certificate[] getAcceptedIssuers() { return new X509Certificate[0]; }
+        };
+        SSLContext context = SSLContext.getInstance(\"TLS\");
+        context.init(null, new TrustManager[] { anyone }, null);
+";
 
 /// The examples. `plain_url` is the URL of the database without a password and without verification.
 pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<Snippet> {
@@ -76,20 +89,14 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<S
 fn java(e: &Endpoint<'_>, tls: Tls<'_>) -> Snippet {
     let (host, port, db, user) = (e.host, e.port("mongodb"), e.dbname, e.dbuser);
     let imports = tls.pick(
-        "import java.io.*;\nimport java.security.KeyStore;\nimport java.security.cert.CertificateFactory;\nimport javax.net.ssl.*;\n",
-        "",
+        "import java.io.*;\nimport java.security.KeyStore;\nimport java.security.cert.CertificateFactory;\n",
+        "import java.net.Socket;\nimport java.security.cert.X509Certificate;\n",
     );
-    let trust = tls.pick(TRUST, "");
-    let context = tls.pick("\n            .applyToSslSettings(s -> s.enabled(true).context(context))", "");
-    let note = match tls {
-        Tls::Verified(_) => "Uses the MongoDB driver. Reads the password from the environment variable MONGO_PASSWORD.",
-        Tls::Unverified => {
-            "Uses the MongoDB driver. Reads the password from the environment variable MONGO_PASSWORD. Without \
-             verification, Java does not encrypt the connection either."
-        }
-    };
+    let trust = tls.pick(TRUST, ACCEPT);
+    let names = tls.pick("", ".invalidHostNameAllowed(true)");
+    let note = "Uses the MongoDB driver. Reads the password from the environment variable MONGO_PASSWORD.";
     let text = format!(
-        "import com.mongodb.*;\nimport com.mongodb.client.*;\nimport org.bson.Document;\nimport java.util.List;\n{imports}\nclass Try {{\n    public static void main(String[] arguments) throws Exception {{\n{trust}        MongoCredential user = MongoCredential.createCredential(\n            \"{user}\", \"{db}\", System.getenv(\"MONGO_PASSWORD\").toCharArray());\n        MongoClientSettings settings = MongoClientSettings.builder().credential(user){context}\n            .applyToClusterSettings(c -> c.hosts(List.of(new ServerAddress(\"{host}\", {port})))).build();\n        try (MongoClient client = MongoClients.create(settings)) {{\n            Document info = client.getDatabase(\"{db}\").runCommand(new Document(\"buildInfo\", 1));\n            System.out.println(info.getString(\"version\"));\n        }}\n    }}\n}}\n"
+        "import com.mongodb.*;\nimport com.mongodb.client.*;\nimport org.bson.Document;\nimport java.util.List;\nimport javax.net.ssl.*;\n{imports}\nclass Try {{\n    public static void main(String[] arguments) throws Exception {{\n{trust}        MongoCredential user = MongoCredential.createCredential(\n            \"{user}\", \"{db}\", System.getenv(\"MONGO_PASSWORD\").toCharArray());\n        MongoClientSettings settings = MongoClientSettings.builder().credential(user)\n            .applyToSslSettings(s -> s.enabled(true){names}.context(context))\n            .applyToClusterSettings(c -> c.hosts(List.of(new ServerAddress(\"{host}\", {port})))).build();\n        try (MongoClient client = MongoClients.create(settings)) {{\n            Document info = client.getDatabase(\"{db}\").runCommand(new Document(\"buildInfo\", 1));\n            System.out.println(info.getString(\"version\"));\n        }}\n    }}\n}}\n"
     );
     s("java", "Java", "java", note, text).install(JAVA)
 }

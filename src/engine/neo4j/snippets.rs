@@ -15,11 +15,12 @@ const R: &[(&str, &str)] = &[
 ];
 const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc-full-bundle")];
 
-/// The examples. `plain` is the URL of the database without TLS. The port for HTTP, which the one in R uses, has no TLS.
+/// The examples. `plain` is the URL of the database without TLS.
 pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snippet> {
-    let (host, http, user) = (e.host, e.port("http"), e.dbuser);
+    let (host, https, user) = (e.host, e.port("https"), e.dbuser);
     let fetch = |text: fn(&Authority) -> String| tls.authority().map(text).unwrap_or_default();
-    let (shell, python) = (fetch(Authority::shell), fetch(Authority::python));
+    let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
+    let checks = tls.pick("config(cainfo = \"ca.pem\")", "config(ssl_verifypeer = FALSE, ssl_verifyhost = FALSE)");
     let url = plain.replace("neo4j://", tls.pick("neo4j+s://", "neo4j+ssc://"));
     // Java reads no PEM file, so the certificate goes into a store of its own.
     let store = tls.pick(
@@ -64,10 +65,10 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snipp
             "r",
             "R",
             "r",
-            "Uses HTTP with the packages httr and jsonlite: this connection is not encrypted. Reads the password from \
-             the environment variable NEO4J_PASSWORD.",
+            "Uses HTTPS with the packages httr and jsonlite. Reads the password from the environment variable \
+             NEO4J_PASSWORD.",
             format!(
-                "library(httr)\n\nanswer <- POST(\n  \"http://{host}:{http}/db/neo4j/tx/commit\",\n  authenticate(\"{user}\", Sys.getenv(\"NEO4J_PASSWORD\")),\n  body = list(statements = list(list(statement = \"CALL dbms.components() YIELD name, versions RETURN name, versions[0]\"))),\n  encode = \"json\"\n)\nstop_for_status(answer)\nprint(unlist(content(answer)$results[[1]]$data[[1]]$row))\n"
+                "{r}library(httr)\n\nanswer <- POST(\n  \"https://{host}:{https}/db/neo4j/tx/commit\", {checks},\n  authenticate(\"{user}\", Sys.getenv(\"NEO4J_PASSWORD\")),\n  body = list(statements = list(list(statement = \"CALL dbms.components() YIELD name, versions RETURN name, versions[0]\"))),\n  encode = \"json\"\n)\nstop_for_status(answer)\nprint(unlist(content(answer)$results[[1]]$data[[1]]$row))\n"
             ),
         )
         .install(R),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::CookieJar;
 
 use crate::admin_db::people::accounts::{AccessKind, holder};
@@ -18,6 +18,16 @@ use crate::web::portal::Portal;
 pub const SESSION_COOKIE: &str = "__Host-db4sci-session";
 /// Name of the cookie that distinguishes browsers somebody has signed in with from unknown ones.
 pub const DEVICE_COOKIE: &str = "__Host-db4sci-device";
+
+/// Header of requests that a page sends by itself to show what has changed.
+const LIVE: &str = "x-db4sci-live";
+
+/// Whether a page sent the request by itself. Such requests do not keep a session from expiring, because nobody may be at
+/// the keyboard.
+pub fn is_background(headers: &HeaderMap) -> bool {
+    let is_stream = |accept: &HeaderValue| accept.as_bytes() == b"text/event-stream";
+    headers.contains_key(LIVE) || headers.get(header::ACCEPT).is_some_and(is_stream)
+}
 
 /// A signed-in user.
 #[derive(Debug, Clone)]
@@ -49,7 +59,10 @@ pub async fn identify(portal: &Portal, is_api: bool, headers: &HeaderMap) -> Res
     let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
     let print = fingerprint(cookie.value());
     let mut db = app.db.acquire().await?;
-    let account = sessions::account(&mut db, &print, now, idle(app)).await?;
+    let account = match is_background(headers) {
+        true => holder(&mut db, AccessKind::Session, &print, now).await?,
+        false => sessions::account(&mut db, &print, now, idle(app)).await?,
+    };
     Ok(account.and_then(|a| a.user()).map(|user| Identity { user, session: Some(print), token: None }))
 }
 

@@ -20,12 +20,18 @@ pub enum StreamSubject {
     Container(Uuid, Action),
     /// A job; visible to everyone who may see its database.
     Job(Uuid),
+    /// A list; visible as long as the client is signed in with the same role.
+    List,
 }
 
-/// Waits until the client loses permission. While mydb_admin is unavailable, permissions count as unchanged.
+/// Waits until the client loses permission or the portal stops. While mydb_admin is unavailable, permissions count as
+/// unchanged.
 pub async fn until_refused(ctx: Context, about: StreamSubject) {
     loop {
-        tokio::time::sleep(LOOK).await;
+        let stopped = tokio::time::timeout(LOOK, ctx.portal.closing.cancelled()).await;
+        if stopped.is_ok() {
+            return;
+        }
         match may(&ctx, about).await {
             Ok(true) => {}
             Ok(false) => return,
@@ -47,6 +53,7 @@ async fn may(ctx: &Context, about: StreamSubject) -> Result<bool, sqlx::Error> {
             Some(job) => (job.container_id, Action::View),
             None => return Ok(false),
         },
+        StreamSubject::List => return Ok(true),
     };
     let Some(id) = container else { return Ok(user.is_admin()) };
     let Some(c) = containers::by_id(&mut db, id).await? else { return Ok(false) };

@@ -18,17 +18,16 @@ use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
 use crate::trash::purge::PURGE;
 use crate::trash::{final_backup, move_to_trash};
-use crate::web::context::{Context, page, page_with, to};
+use crate::web::context::{Context, page, page_with};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
-use crate::web::pages::container_head::tab_here;
+use crate::web::tabs::{Tab, landed};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
+use crate::web::views::Field;
 use crate::web::views::confirm::ConfirmPage;
-use crate::web::views::{Field, Flash};
 
-/// Enqueues a flow and shows the tab of the container that the request came from, where its steps appear. If the action is
-/// no longer possible, that page shows the reason.
+/// Enqueues a flow and shows the tab that the request came from.
 async fn enqueue(ctx: &Context, c: &Container, flow: &'static Flow) -> Result<Response, AppError> {
     let done = request::act(ctx.app(), c, flow, &ctx.actor()).await;
     answered(ctx, c, flow, done).await
@@ -40,14 +39,7 @@ async fn answered(
     flow: &'static Flow,
     done: Result<Uuid, RequestError>,
 ) -> Result<Response, AppError> {
-    let base = tab_here(ctx, c);
-    match done {
-        Ok(_) => Ok(to(&base, None)),
-        Err(e) => match ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await {
-            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
-            e => Err(e),
-        },
-    }
+    landed(ctx, c, (&format!("container.{}", flow.kind), Tab::left_or_overview(ctx, c)), done, None).await
 }
 
 /// `POST /containers/{name}/start`
@@ -88,23 +80,17 @@ pub async fn confirm_rotate(ctx: Context, Path(name): Path<String>) -> Result<Re
         kept: sentences(&["Your data. Sessions that are already open stay connected."]),
         action: urls::database_page(&c.name, DatabasePage::RotatePassword),
         button: "Set new password".to_owned(),
-        back_href: urls::database(&c.name),
+        back_href: Tab::left_or_overview(&ctx, &c).href(&c),
         back_label: "Keep current password".to_owned(),
         ..ConfirmPage::default()
     })
 }
 
-/// `POST /containers/{name}/rotate-password`: sets a new password, which is shown once afterwards.
+/// `POST /containers/{name}/rotate-password`: sets a new password, which the overview shows once afterwards.
 pub async fn rotate_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RotatePassword).await?;
-    let base = urls::database(&c.name);
-    match rotate(ctx.app(), &c, &ctx.actor()).await {
-        Ok(_) => Ok(to(&base, None)),
-        Err(e) => match ctx.refused("container.rotate-password", Some(&c), e).await {
-            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
-            e => Err(e),
-        },
-    }
+    let done = rotate(ctx.app(), &c, &ctx.actor()).await;
+    landed(&ctx, &c, ("container.rotate-password", Tab::Overview), done, None).await
 }
 
 /// The sentences about the final backup on the delete page, and whether a final backup is possible.

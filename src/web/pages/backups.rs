@@ -23,9 +23,10 @@ use crate::domain::user::Action;
 use crate::encryption::Identities;
 use crate::engine::part::DumpMode;
 use crate::queue::refusal::RequestError;
-use crate::web::context::{Context, page, to};
+use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
+use crate::web::tabs::{Tab, landed};
 use crate::web::urls;
 use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
@@ -70,7 +71,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let possible = possible(&ctx, &c);
     page(&BackupsPage {
         frame: ctx.frame_of(&c),
-        head: head(&ctx, &c, "Backups").without_live(active.is_some()),
+        head: head(&ctx, &c, Some(Tab::Backups)).without_live(active.is_some()),
         notices: told,
         possible_loss: possible_loss::sentence(&Assurance::of_rows(&rows), now),
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
@@ -253,29 +254,11 @@ fn aside_row(s: &Snapshot, c: &Container, now: chrono::DateTime<chrono::Utc>) ->
     }
 }
 
-/// The response to a request that enqueued a job or was rejected.
-async fn answered<T>(
-    ctx: &Context,
-    c: &Container,
-    action: &str,
-    done: Result<T, RequestError>,
-    flash: Option<Flash>,
-) -> Result<Response, AppError> {
-    let base = urls::database_page(&c.name, DatabasePage::Backups);
-    match done {
-        Ok(_) => Ok(to(&base, flash)),
-        Err(e) => match ctx.refused(action, Some(c), e).await {
-            AppError::Conflict(why) => Ok(to(&base, Some(Flash::warn(why)))),
-            e => Err(e),
-        },
-    }
-}
-
 /// `POST /containers/{name}/backup`
 pub async fn now(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Backup).await?;
     let done = request::backup(ctx.app(), &c, "manual", &ctx.actor()).await;
-    answered(&ctx, &c, "container.backup", done, None).await
+    landed(&ctx, &c, ("container.backup", Tab::Backups), done, None).await
 }
 
 /// `POST /containers/{name}/backups/{id}/drill`
@@ -284,7 +267,7 @@ pub async fn drill(ctx: Context, Path((name, id)): Path<(String, String)>) -> Re
     let backup = theirs(&ctx, &c, &id).await?;
     let done = drill::request(ctx.app(), &backup, "manual", &ctx.actor()).await;
     let flash = Flash::ok("Test restore started. The backup is restored into an isolated container and compared.");
-    answered(&ctx, &c, "container.drill", done, Some(flash)).await
+    landed(&ctx, &c, ("container.drill", Tab::Backups), done, Some(flash)).await
 }
 
 /// A backup of this container.

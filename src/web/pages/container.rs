@@ -31,6 +31,7 @@ use crate::trash::renew;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::{allowed, head, safety};
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::container::{Connect, ContainerPage, PasswordPage, SnippetView, Trash};
@@ -78,7 +79,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
     let alive = !matches!(c.state, ContainerState::Trashed | ContainerState::Deleting);
     page(&ContainerPage {
         frame: ctx.frame_of(&c),
-        head: head(&ctx, &c, "Overview"),
+        head: head(&ctx, &c, Some(Tab::Overview)),
         notices: told,
         connect: connect(&ctx, &c, &urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers))
             .filter(|_| alive && c.started_at.is_some()),
@@ -197,12 +198,7 @@ fn connect(ctx: &Context, c: &Container, portal: &str) -> Option<Connect> {
         note: s.note.to_owned(),
         install: s.install.to_vec(),
     });
-    Some(Connect {
-        facts,
-        snippets: snippets.collect(),
-        note: engine.encryption_note().map(str::to_owned),
-        only_here: only_here(&ctx.app().config.databases, host),
-    })
+    Some(Connect { facts, snippets: snippets.collect(), only_here: only_here(&ctx.app().config.databases, host) })
 }
 
 /// The cores that a database is pinned to, if it is.

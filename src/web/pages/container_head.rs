@@ -6,10 +6,12 @@ use crate::admin_db::backups::assurance::Assurance;
 use crate::admin_db::containers::Container;
 use crate::backup::possible_loss::{Schedule, Severity, brief};
 use crate::domain::backup_schedule::{Policy, Window};
+use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::context::Context;
 use crate::web::pages::shared::{chip, job_title, version};
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::container::ContainerHead;
@@ -17,8 +19,8 @@ use crate::web::views::elements::format::Ending;
 use crate::web::views::home::Safety;
 use crate::web::views::{ActionButton, Link};
 
-/// The header of the pages of a container. `tab` is the current tab.
-pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
+/// The header of the pages of a container. `tab` is the current tab, if the page is one.
+pub fn head(ctx: &Context, c: &Container, tab: Option<Tab>) -> ContainerHead {
     let href = |page| urls::database_page(&c.name, page);
     let busy = c.is_busy().then(|| "Another operation on this database is running.".to_owned());
     // A reason that blocks one of these actions blocks all of them.
@@ -43,14 +45,6 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         ContainerState::Stopped => (Some(post("Start", DatabasePage::Start).primary()), Vec::new()),
         _ => (None, Vec::new()),
     };
-    let tabs = [
-        ("Overview", urls::database(&c.name)),
-        ("Backups", href(DatabasePage::Backups)),
-        ("Snapshots", href(DatabasePage::Snapshots)),
-        ("Metrics", href(DatabasePage::Metrics)),
-        ("Logs", href(DatabasePage::Logs)),
-        ("Settings", href(DatabasePage::Settings)),
-    ];
     ContainerHead {
         name: c.name.clone(),
         engine: c.engine.to_string(),
@@ -59,29 +53,24 @@ pub fn head(ctx: &Context, c: &Container, tab: &str) -> ContainerHead {
         chip: chip(c),
         primary,
         menu,
-        tabs: tabs.into_iter().map(|(label, href)| Link::new(label, href).current(label == tab)).collect(),
+        tabs: Tab::ALL.map(|t| Link::new(t.label(), t.href(c)).current(Some(t) == tab)).to_vec(),
         maintenance: c.maintenance_note.clone(),
         live: c
             .active_job_id
-            .filter(|_| FOLLOWING.iter().any(|(label, _)| *label == tab))
+            // The overview shows the steps itself.
+            .filter(|_| tab.is_some_and(|t| t != Tab::Overview))
             .zip(c.active_job.as_deref())
             .map(|(id, kind)| Link::new(job_title(kind), urls::job(id))),
+        failed: c
+            .failed_reason
+            .as_deref()
+            .filter(|_| c.active_job_id.is_none() && tab.is_some_and(|t| t != Tab::Overview))
+            .map(short_reason::line),
         expires: c
             .expires_at
             .filter(|_| !matches!(c.state, ContainerState::Trashed | ContainerState::Purged))
             .map(|at| (Ending::new(at, ctx.now()), href(DatabasePage::Extend))),
     }
-}
-
-/// Tabs that follow a job about which they are not. Those with forms do not: they would lose what was typed.
-const FOLLOWING: [(&str, DatabasePage); 3] =
-    [("Backups", DatabasePage::Backups), ("Metrics", DatabasePage::Metrics), ("Logs", DatabasePage::Logs)];
-
-/// The tab of the database that a form was sent from, if it follows jobs; otherwise its overview.
-pub fn tab_here(ctx: &Context, c: &Container) -> String {
-    let path = ctx.meta.here.split('?').next().unwrap_or_default();
-    let tabs = FOLLOWING.map(|(_, tab)| urls::database_page(&c.name, tab));
-    tabs.into_iter().find(|tab| tab == path).unwrap_or_else(|| urls::database(&c.name))
 }
 
 pub(crate) fn permission(ctx: &Context, c: &Container, deed: Action) -> Option<Permission> {

@@ -9,9 +9,9 @@ use crate::web::api::openapi::reference;
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
 use crate::web::urls;
-use crate::web::views::Link;
 use crate::web::views::docs::DocsPage;
 use crate::web::views::elements::format::every_text;
+use crate::web::views::{Frame, Link};
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "docs/user/"]
@@ -116,7 +116,8 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
     let (title_here, body) = render(&markdown);
     let pages = PAGES.iter().filter_map(|p| Some(Link::new(title(&text(p)?), urls::docs(p)).current(*p == name)));
-    page(&DocsPage { frame: ctx.frame("docs"), title: title_here, pages: pages.collect(), body })
+    let frame = Frame { parent: Some(Link::new(&title_here, "")), ..ctx.frame("docs") };
+    page(&DocsPage { frame, title: title_here, pages: pages.collect(), body })
 }
 
 #[cfg(test)]

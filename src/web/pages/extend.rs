@@ -11,19 +11,22 @@ use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, ttl};
 use crate::web::pages::container_head::head;
+use crate::web::tabs;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::extend::ExtendPage;
 use crate::web::views::{Flash, Moment};
 
-fn view(ctx: &Context, c: &Container, value: String, error: Option<String>) -> ExtendPage {
+fn view(ctx: &Context, c: &Container, tab: Tab, value: String, error: Option<String>) -> ExtendPage {
     ExtendPage {
         frame: ctx.frame_of(c),
-        head: head(ctx, c, ""),
+        head: head(ctx, c, None),
         ends: c.expires_at.map(|at| Moment::new(at, ctx.now())),
         action: urls::database_page(&c.name, DatabasePage::Extend),
         field: ttl::field(ctx, c.engine, value, error).focus(true),
-        back_href: urls::database(&c.name),
+        tab: tab.label(),
+        back_href: tab.href(c),
     }
 }
 
@@ -31,16 +34,17 @@ fn view(ctx: &Context, c: &Container, value: String, error: Option<String>) -> E
 pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
     let suggestion = ttl::suggestion(&ctx, c.engine);
-    page(&view(&ctx, &c, suggestion, None))
+    page(&view(&ctx, &c, Tab::left_or_overview(&ctx, &c), suggestion, None))
 }
 
 /// `POST /containers/{name}/extend` with `ttl`, counted from now
 pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
+    let tab = Tab::remembered(fields.text(tabs::FIELD));
     let typed = || fields.text(ttl::TTL).to_owned();
     let end = match ttl::end(&ctx, c.engine, &fields) {
         Ok(end) => end,
-        Err(why) => return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, typed(), Some(why))),
+        Err(why) => return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view(&ctx, &c, tab, typed(), Some(why))),
     };
     match lifetime::extend(ctx.app(), &c, end, &ctx.actor()).await {
         Ok(()) => {
@@ -48,10 +52,10 @@ pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
                 Some(at) => format!("The database now expires {}.", Moment::new(at, ctx.now()).ago),
                 None => "The database no longer expires.".to_owned(),
             };
-            Ok(to(&urls::database(&c.name), Some(Flash::ok(said))))
+            Ok(to(&tab.href(&c), Some(Flash::ok(said))))
         }
         Err(e) => match ctx.refused("container.extend", Some(&c), e).await {
-            AppError::Conflict(why) => page_with(StatusCode::CONFLICT, &view(&ctx, &c, typed(), Some(why))),
+            AppError::Conflict(why) => page_with(StatusCode::CONFLICT, &view(&ctx, &c, tab, typed(), Some(why))),
             e => Err(e),
         },
     }

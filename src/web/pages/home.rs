@@ -21,7 +21,7 @@ use crate::web::views::home::HomePage;
 use crate::web::views::{Chip, Choice, Column, Field, FilterForm, Pager};
 
 /// Maximum number of notices, because the page is mainly for the list.
-const NOTICES: usize = 3;
+const NOTICES: usize = 5;
 /// Rows per page.
 const PAGE: i64 = 50;
 

@@ -26,6 +26,7 @@ use crate::web::access::job_access::{CancelOutlook, rules, visible_job};
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page, to};
 use crate::web::error::AppError;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::steps::{Steps, StepsFragment};
@@ -119,11 +120,13 @@ pub(super) fn cancel_button(job: &Job) -> ActionButton {
 /// `POST /jobs/{id}/cancel`: requests cancellation; the worker then rolls back what the job did.
 pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, container) = visible_job(&ctx, &id).await?;
-    let href = match (&container, job.kind()) {
+    let left = container.as_ref().and_then(|c| Some(Tab::left(&ctx, c)?.href(c)));
+    let usual = match (&container, job.kind()) {
         (Some(c), Some(JobKind::Delete)) => urls::database(&c.name),
         (Some(c), Some(JobKind::Backup | JobKind::Drill)) => urls::database_page(&c.name, DatabasePage::Backups),
         _ => urls::job(job.id),
     };
+    let href = left.unwrap_or(usual);
     let asked = job_access::cancel(&ctx, &job, container.as_ref()).await?;
     let late = match rules(&job).cancel {
         _ if job.status.is_final() => "The job has already ended.",

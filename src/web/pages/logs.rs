@@ -17,6 +17,7 @@ use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::admin::lists::address;
 use crate::web::pages::container_head::head;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::format::count_text;
@@ -71,7 +72,7 @@ pub async fn show(
     let lines: Vec<String> = lines.into_iter().filter(|line| contains(line, &wanted)).collect();
     page(&LogsPage {
         frame: ctx.frame_of(&c),
-        head: head(&ctx, &c, "Logs"),
+        head: head(&ctx, &c, Some(Tab::Logs)),
         events: c.docker_id.as_ref().map(|_| address(&format!("{href}/events"), &[("text", query.text.trim())])),
         found: (!wanted.is_empty()).then(|| {
             let number = |n: usize| thousands(n as u64);

@@ -17,6 +17,7 @@ use crate::engine::{Survey, SurveyedDatabase, SurveyedObject};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::head;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::chart::{Chart, Unit};
@@ -104,7 +105,7 @@ pub async fn show(
     let seen = look.as_ref().and_then(|l| l.data.as_ref()).map(|d| &d.0);
     page(&MetricsPage {
         frame: ctx.frame_of(&c),
-        head: head(&ctx, &c, "Metrics"),
+        head: head(&ctx, &c, Some(Tab::Metrics)),
         ranges: Period::ALL
             .map(|p| Link::new(p.label(), format!("{base}?range={}", p.as_str())).current(p == period))
             .to_vec(),

@@ -15,6 +15,7 @@ use crate::web::api::templates::visible;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::notices::NoticeCard;
@@ -103,8 +104,7 @@ pub async fn seen(
     let path = match fields.text("back") {
         "home" => "/".to_owned(),
         "admin" => "/admin".to_owned(),
-        "backups" => urls::database_page(&c.name, DatabasePage::Backups),
-        _ => urls::database(&c.name),
+        _ => Tab::left_or_overview(&ctx, &c).href(&c),
     };
     Ok(to(&path, Some(dismissed(known))))
 }

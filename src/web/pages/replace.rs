@@ -16,33 +16,15 @@ use crate::backup::restore::undo::go_back;
 use crate::catalog::CatalogImage;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
-use crate::queue::refusal::RequestError;
-use crate::web::context::{Context, page, page_with, to};
+use crate::web::context::{Context, page, page_with};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
+use crate::web::tabs::{Tab, landed};
 use crate::web::urls;
 use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
-use crate::web::views::{Choice, Field, Flash};
-
-/// The response to a request that enqueued a job or was rejected.
-async fn answered(
-    ctx: &Context,
-    c: &Container,
-    action: &str,
-    done: Result<Uuid, RequestError>,
-) -> Result<Response, AppError> {
-    match done {
-        Ok(_) => Ok(to(&urls::database(&c.name), None)),
-        Err(e) => match ctx.refused(action, Some(c), e).await {
-            AppError::Conflict(why) => {
-                Ok(to(&urls::database_page(&c.name, DatabasePage::Backups), Some(Flash::warn(why))))
-            }
-            e => Err(e),
-        },
-    }
-}
+use crate::web::views::{Choice, Field};
 
 fn kept(what: &str) -> String {
     format!("{what} for {KEPT_DAYS} days. Until then you can switch back to it on the Backups tab.")
@@ -95,8 +77,8 @@ pub(super) async fn in_place(ctx: &Context, c: &Container, b: &Backup, fields: &
         let asked = in_place_page(ctx, c, b, fields.text("confirm"), Some(error));
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &asked);
     }
-    answered(ctx, c, "container.restore-in-place", request_in_place::in_place(ctx.app(), c, b, &ctx.actor()).await)
-        .await
+    let done = request_in_place::in_place(ctx.app(), c, b, &ctx.actor()).await;
+    landed(ctx, c, ("container.restore-in-place", Tab::Backups), done, None).await
 }
 
 /// Previous data of this container, or a snapshot of it.
@@ -142,7 +124,8 @@ pub async fn go_back_now(ctx: Context, Path((name, id)): Path<(String, String)>)
     if snapshot.is_copy() {
         return restore(&ctx, &c, &snapshot).await;
     }
-    answered(&ctx, &c, "container.go-back", go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await).await
+    let done = go_back(ctx.app(), &c, &snapshot, &ctx.actor()).await;
+    landed(&ctx, &c, ("container.go-back", Tab::Backups), done, None).await
 }
 
 /// The later versions that the database can be upgraded to and whose images are available.
@@ -204,8 +187,8 @@ pub async fn upgrade(ctx: Context, Path(name): Path<String>, fields: Fields) -> 
     let image = ctx.app().catalog.named(c.engine, fields.text("image"));
     match (wrong, image) {
         (None, Some(image)) => {
-            answered(&ctx, &c, "container.upgrade", request_in_place::upgrade(ctx.app(), &c, image, &ctx.actor()).await)
-                .await
+            let done = request_in_place::upgrade(ctx.app(), &c, image, &ctx.actor()).await;
+            landed(&ctx, &c, ("container.upgrade", Tab::Settings), done, None).await
         }
         (wrong, _) => {
             let error = wrong.unwrap_or_else(|| "Choose a version.".to_owned());

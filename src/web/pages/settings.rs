@@ -19,6 +19,7 @@ use crate::web::forms::create::{Faults, line};
 use crate::web::forms::edit::{least_memory, read};
 use crate::web::forms::{Fields, cores, ttl};
 use crate::web::pages::container_head::head;
+use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::settings::{MaintenanceForm, SettingsPage};
@@ -113,7 +114,7 @@ fn view(
     let base = urls::database(&c.name);
     SettingsPage {
         frame: ctx.frame_of(c),
-        head: head(ctx, c, "Settings"),
+        head: head(ctx, c, Some(Tab::Settings)),
         back_href: base.clone(),
         action: format!("{base}/settings"),
         fields: if in_trash(c) { Vec::new() } else { fields(ctx, c, typed, faults) },
@@ -148,10 +149,10 @@ pub async fn submit(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
         }
         Err(e) => return Err(e),
     };
-    let base = urls::database(&c.name);
+    let saved = |said: &str| Ok(to(&Tab::Settings.href(&c), Some(Flash::ok(said))));
     match edit(ctx.app(), &c, &changes, &ctx.actor()).await {
-        Ok(Some(_)) => Ok(to(&base, Some(Flash::ok("Saved. The server restarts with the new limits.")))),
-        Ok(None) => Ok(to(&format!("{base}/settings"), Some(Flash::ok("Saved.")))),
+        Ok(Some(_)) => saved("Saved. The server restarts with the new limits."),
+        Ok(None) => saved("Saved."),
         Err(e) => match ctx.refused("container.edit", Some(&c), e).await {
             AppError::Conflict(why) => {
                 page_with(StatusCode::CONFLICT, &view(&ctx, &c, Some(&fields), &Faults::new(), Some(why)))
@@ -185,5 +186,5 @@ pub async fn maintenance(ctx: Context, Path(name): Path<String>, fields: Fields)
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     tx.commit().await?;
     let said = if on { "Maintenance started. The owner sees your note." } else { "Maintenance ended." };
-    Ok(to(&urls::database_page(&c.name, DatabasePage::Settings), Some(Flash::ok(said))))
+    Ok(to(&Tab::Settings.href(&c), Some(Flash::ok(said))))
 }

@@ -33,11 +33,19 @@ pub struct ContainerHead {
     pub maintenance: Option<String>,
     /// The job at work, if the page does not show its steps itself: what it is, and its page.
     pub live: Option<Link>,
+    /// Why it failed, if the page does not show that itself.
+    pub failed: Option<String>,
     /// When it expires, and the page that extends it.
     pub expires: Option<(Ending, String)>,
 }
 
 impl ContainerHead {
+    /// The address of the overview, the first tab.
+    #[must_use]
+    pub fn overview(&self) -> &str {
+        self.tabs.first().map_or("", |tab| &tab.href)
+    }
+
     /// Leaves out the job at work if the page shows its steps itself.
     #[must_use]
     pub fn without_live(self, shown: bool) -> Self {
@@ -94,8 +102,6 @@ pub struct Connect {
     pub facts: Vec<Fact>,
     /// Snippets to copy, one tab each.
     pub snippets: Vec<SnippetView>,
-    /// A note on encryption, below the snippets.
-    pub note: Option<String>,
     /// Why other computers may be unable to connect.
     pub only_here: Option<String>,
 }

@@ -39,7 +39,7 @@ const WORDS: [(&str, &str); 28] = [
 const PAGES: [&str; 3] = ["backups", "snapshots", "users"];
 
 /// The way to the page at `here`. `nav` is its item in the navigation, which tells one's own databases from those of
-/// others; `parent` is a page that the URL does not name, such as the database of a job.
+/// others; `parent` is a page that the URL does not name, such as the database of a job, or the title of a help page.
 pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> {
     let path = here.split(['?', '#']).next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -65,6 +65,10 @@ pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> 
         ["backups"] => ended(vec![own], &left.label),
         ["backups", rest @ ..] => words(vec![own, left], "", rest),
         ["jobs", ..] => ended(databases.into_iter().chain(parent.cloned()).collect(), "Job"),
+        ["docs", _] => {
+            let here = parent.map_or("", |page| page.label.as_str());
+            ended(vec![Link::new("Help", urls::docs("first-steps"))], here)
+        }
         ["admin", "users", _] => ended(vec![admin, Link::new("Users", "/admin/users")], "Account"),
         ["admin", "backups", id] if word(id).is_none() => {
             ended(vec![admin, Link::new("Backups", "/admin/backups")], "Backup")
@@ -132,6 +136,8 @@ mod tests {
         ] {
             assert_eq!(told(here, nav), way, "{here}");
         }
+        let help = crumbs("/docs/backups", "docs", Some(&Link::new("Backups", "")));
+        assert_eq!(help.iter().map(|l| l.label.as_str()).collect::<Vec<_>>(), ["Help", "Backups"]);
         assert_eq!(
             told(&format!("/containers/lab/backups/{id}/restore"), "home"),
             "My databases </> › lab </containers/lab> › Backups </containers/lab/backups> › Restore"

@@ -21,6 +21,8 @@ pub struct ExtendPage {
     pub action: String,
     /// `ttl`.
     pub field: Field,
-    /// Link back.
+    /// The tab to return to.
+    pub tab: &'static str,
+    /// Link back to it.
     pub back_href: String,
 }

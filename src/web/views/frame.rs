@@ -1,5 +1,6 @@
 //! The frame of all pages: brand, navigation, banners, signed-in user.
 
+use crate::web::urls;
 use crate::web::views::crumbs::crumbs;
 use crate::web::views::elements::parts::Link;
 
@@ -37,7 +38,7 @@ pub struct Frame {
     pub nav: String,
     /// `auto`, `light` or `dark`; empty means `auto`.
     pub theme: String,
-    /// A page that belongs to the way here but not to the URL.
+    /// A page that belongs to the way here but not to the URL; on help pages their title.
     pub parent: Option<Link>,
     /// Path and query of this page, to which the theme form returns.
     pub here: String,
@@ -78,13 +79,30 @@ impl Frame {
         if self.here.is_empty() { "/" } else { &self.here }
     }
 
-    /// The way from the start page to this one; empty for pages of the navigation, errors and visitors.
+    /// The way from the start page to this one; empty for pages of the navigation and errors, and for visitors except on
+    /// help pages.
     #[must_use]
     pub fn crumbs(&self) -> Vec<Link> {
-        if self.nav.is_empty() || self.user.is_none() {
+        if self.nav.is_empty() || (self.user.is_none() && self.nav != "docs") {
             return Vec::new();
         }
         crumbs(&self.here, &self.nav, self.parent.as_ref())
+    }
+
+    /// The stream that says when this page has changed; `None` for pages that do not change by themselves.
+    #[must_use]
+    pub fn live(&self) -> Option<String> {
+        let path = self.here.split(['?', '#']).next().unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if self.nav.is_empty() || self.user.is_none() {
+            return None;
+        }
+        match parts.as_slice() {
+            [] => Some(urls::LIST_EVENTS.to_owned()),
+            ["containers", name, ..] if *name != "new" => Some(urls::database_events(name)),
+            ["admin", ..] => Some(urls::PORTAL_EVENTS.to_owned()),
+            _ => None,
+        }
     }
 
     /// The list in which the field at the top searches.
@@ -149,6 +167,21 @@ mod tests {
     fn an_unknown_theme_is_auto() {
         let frame = Frame { theme: "\"><script>".into(), ..Frame::default() };
         assert_eq!(frame.theme_name(), "auto");
+    }
+
+    #[test]
+    fn a_page_listens_to_what_it_shows() {
+        let live = |here: &str| {
+            let (user, nav) = (Some("ada".to_owned()), "home".to_owned());
+            Frame { user, nav, here: here.to_owned(), ..Frame::default() }.live()
+        };
+        assert_eq!(live("/?sort=loss").as_deref(), Some("/events"));
+        assert_eq!(live("/containers/lab/backups?x").as_deref(), Some("/containers/lab/events"));
+        assert_eq!(live("/admin/jobs").as_deref(), Some("/admin/events"));
+        for still in ["/containers/new", "/containers/new/from-dump", "/docs/backups", "/account"] {
+            assert_eq!(live(still), None, "{still}");
+        }
+        assert_eq!(Frame { here: "/".to_owned(), ..Frame::default() }.live(), None, "for visitors");
     }
 
     #[test]

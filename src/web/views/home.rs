@@ -36,6 +36,13 @@ pub struct HomePage {
     pub left_behind: u64,
 }
 
+impl HomePage {
+    /// Whether a state changes soon, so that the page refreshes itself without scripting. Not while somebody searches.
+    fn is_changing(&self) -> bool {
+        !self.filter.active && self.rows.iter().any(|row| row.chip.kind == "busy")
+    }
+}
+
 /// What would be lost if a server failed now, in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Safety {

@@ -1,42 +1,16 @@
 //! What the pages about snapshots and clones share.
 
-use axum::response::Response;
-
 use crate::admin_db::containers::Container;
 use crate::backup::restore::swap::KEPT_DAYS;
 use crate::blueprint::Blueprint;
 use crate::domain::quantity::ByteSize;
-use crate::queue::refusal::RequestError;
 use crate::storage::{DataDir, capacity};
 use crate::tasks;
-use crate::web::context::{Context, to};
-use crate::web::error::AppError;
-use crate::web::urls;
-use crate::web::urls::DatabasePage;
-use crate::web::views::Flash;
+use crate::web::context::Context;
 use crate::web::views::elements::format::duration_text;
 
 /// Bytes per second that a copy takes at least on storage that cannot share blocks: that of a single disk.
 const SLOWEST: i64 = 100_000_000;
-
-/// The response to a request that was accepted or rejected.
-pub(super) async fn answered<T>(
-    ctx: &Context,
-    c: &Container,
-    (action, next): (&str, &str),
-    done: Result<T, RequestError>,
-    flash: Option<Flash>,
-) -> Result<Response, AppError> {
-    match done {
-        Ok(_) => Ok(to(next, flash)),
-        Err(e) => match ctx.refused(action, Some(c), e).await {
-            AppError::Conflict(why) => {
-                Ok(to(&urls::database_page(&c.name, DatabasePage::Snapshots), Some(Flash::warn(why))))
-            }
-            e => Err(e),
-        },
-    }
-}
 
 /// What a copy of the data costs on its tier.
 #[derive(Debug, Default)]

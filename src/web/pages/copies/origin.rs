@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use sqlx::PgConnection;
 
-use super::confirm::{answered, cost, kept, space_and_time};
+use super::confirm::{cost, kept, space_and_time};
 use crate::admin_db::containers;
 use crate::admin_db::containers::{Container, copies, snapshots};
 use crate::clones::request;
@@ -13,6 +13,7 @@ use crate::queue::refusal::RequestError;
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
 use crate::web::pages::container_head::allowed;
+use crate::web::tabs::{Tab, landed};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
@@ -106,7 +107,7 @@ pub async fn confirm_reset(ctx: Context, Path(name): Path<String>) -> Result<Res
 pub async fn reset(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let done = request::reset(ctx.app(), &c, &ctx.actor()).await;
-    answered(&ctx, &c, ("container.reset", &urls::database(&c.name)), done, None).await
+    landed(&ctx, &c, ("container.reset", Tab::Snapshots), done, None).await
 }
 
 /// `GET /containers/{name}/refresh`
@@ -130,7 +131,7 @@ pub async fn confirm_refresh(ctx: Context, Path(name): Path<String>) -> Result<R
 pub async fn refresh(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Restore).await?;
     let done = request::refresh(ctx.app(), &c, &ctx.actor()).await;
-    answered(&ctx, &c, ("container.refresh", &urls::database(&c.name)), done, None).await
+    landed(&ctx, &c, ("container.refresh", Tab::Snapshots), done, None).await
 }
 
 /// `GET /containers/{name}/promote`
@@ -154,5 +155,5 @@ pub async fn promote(ctx: Context, Path(name): Path<String>) -> Result<Response,
     let c = ctx.container(&name, Action::Edit).await?;
     let done = request::promote(ctx.app(), &c, &ctx.actor()).await;
     let flash = Flash::ok("The clone is now an ordinary database.");
-    answered(&ctx, &c, ("container.promote", &urls::database(&c.name)), done, Some(flash)).await
+    landed(&ctx, &c, ("container.promote", Tab::Snapshots), done, Some(flash)).await
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::confirm::{answered, cost, kept};
+use super::confirm::{cost, kept};
 use super::origin;
 use crate::admin_db::containers::copies::CloneOf;
 use crate::admin_db::containers::snapshots::Snapshot;
@@ -24,6 +24,7 @@ use crate::web::forms::{Fields, copies as form};
 use crate::web::pages::backups::size;
 use crate::web::pages::container_head::head;
 use crate::web::pages::shared::steps_of;
+use crate::web::tabs::{Tab, landed};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
@@ -57,7 +58,7 @@ async fn list(ctx: &Context, c: &Container, typed: &Fields, faults: &Faults) -> 
     let fault = |name: &str| faults.iter().find(|(field, _)| field == name).map(|(_, why)| why.clone());
     Ok(SnapshotsPage {
         frame: ctx.frame_of(c),
-        head: head(ctx, c, "Snapshots"),
+        head: head(ctx, c, Some(Tab::Snapshots)).without_live(active.is_some()),
         origin,
         cost: cost(ctx, c).await.text,
         fields: vec![
@@ -129,9 +130,8 @@ pub async fn take(ctx: Context, Path(name): Path<String>, fields: Fields) -> Res
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &list(&ctx, &c, &fields, &faults).await?);
         }
     };
-    let base = urls::database_page(&c.name, DatabasePage::Snapshots);
     let done = request::take(ctx.app(), &c, &note, until, &ctx.actor()).await;
-    answered(&ctx, &c, ("container.snapshot", &base), done, None).await
+    landed(&ctx, &c, ("container.snapshot", Tab::Snapshots), done, None).await
 }
 
 /// A snapshot that was taken of this container.
@@ -164,7 +164,7 @@ pub(crate) fn restore_page(ctx: &Context, c: &Container, s: &Snapshot) -> Confir
 /// Replaces the data with a snapshot.
 pub(crate) async fn restore(ctx: &Context, c: &Container, s: &Snapshot) -> Result<Response, AppError> {
     let done = request::restore(ctx.app(), c, s.id, &ctx.actor()).await;
-    answered(ctx, c, ("container.restore-snapshot", &urls::database(&c.name)), done, None).await
+    landed(ctx, c, ("container.restore-snapshot", Tab::Snapshots), done, None).await
 }
 
 /// `GET /containers/{name}/snapshots/{id}/delete`

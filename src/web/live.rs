@@ -1,0 +1,90 @@
+//! Live pages: a stream that says when what a page shows has changed. The page then fetches itself again and replaces the
+//! parts that differ (`static/live.js`), so that there is one set of templates.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::admin_db::pulse;
+use crate::domain::user::Action;
+use crate::web::access::still_allowed::{StreamSubject, until_refused};
+use crate::web::context::Context;
+use crate::web::error::AppError;
+
+/// How often the database is asked while somebody watches.
+const LOOK: Duration = Duration::from_secs(1);
+/// When a page is rendered again for the first time even if nothing changed: it was rendered before the stream began.
+const FIRST: Duration = Duration::from_secs(5);
+/// How often after that, because the pages say how long ago something was.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Maximum duration of a stream, after which the browser reconnects.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// What a page shows.
+#[derive(Debug, Clone, Copy)]
+enum Watched {
+    /// A database.
+    Database(Uuid),
+    /// The databases of an account.
+    Account(Uuid),
+    /// The whole portal.
+    Portal,
+}
+
+/// `GET /containers/{name}/events`
+pub async fn database(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+    let c = ctx.container(&name, Action::View).await?;
+    watch(ctx, Watched::Database(c.id), StreamSubject::Container(c.id, Action::View))
+}
+
+/// `GET /events`
+pub async fn account(ctx: Context) -> Result<Response, AppError> {
+    let id = ctx.user()?.id;
+    watch(ctx, Watched::Account(id), StreamSubject::List)
+}
+
+/// `GET /admin/events`
+pub async fn portal(ctx: Context) -> Result<Response, AppError> {
+    watch(ctx, Watched::Portal, StreamSubject::List)
+}
+
+fn watch(ctx: Context, what: Watched, subject: StreamSubject) -> Result<Response, AppError> {
+    let held = ctx.portal.streams.hold(&ctx, "live pages")?;
+    let stream = changes(ctx.clone(), what).take_until(Box::pin(until_refused(ctx, subject)));
+    let stream = stream.inspect(move |_| _ = &held);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// An event each time the page has to be rendered again.
+fn changes(ctx: Context, what: Watched) -> impl Stream<Item = Result<Event, Infallible>> {
+    let begin = Instant::now();
+    let state = (ctx, None::<String>, begin + FIRST);
+    futures::stream::unfold(state, move |(ctx, mut last, due)| async move {
+        while begin.elapsed() < LONGEST {
+            // While mydb_admin is unavailable, the stream waits.
+            let seen = fingerprint(&ctx, what).await.ok();
+            let changed = last.is_some() && seen.is_some() && seen != last;
+            last = seen.or(last);
+            if changed || Instant::now() >= due {
+                return Some((Ok(Event::default().data("changed")), (ctx, last, Instant::now() + AGAIN)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        None
+    })
+}
+
+async fn fingerprint(ctx: &Context, what: Watched) -> Result<String, sqlx::Error> {
+    let mut db = ctx.app().db.acquire().await?;
+    match what {
+        Watched::Database(id) => pulse::of_container(&mut db, id).await,
+        Watched::Account(id) => pulse::of_account(&mut db, id).await,
+        Watched::Portal => pulse::of_portal(&mut db).await,
+    }
+}

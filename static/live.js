@@ -1,0 +1,130 @@
+// Keeps a page current: when the portal says that something has changed, fetches the page again and replaces the parts
+// that differ. Parts have a name (data-part); what is being used is left alone until the next time.
+"use strict";
+
+(() => {
+  const main = document.querySelector("main.content");
+  const address = document.body.dataset.live;
+  if (!main || !address || !window.EventSource) return;
+
+  const said = document.getElementById("said");
+  const name = (part) => part.dataset.part;
+  const parts = (from) => [...from.children].filter((child) => child.dataset.part);
+  // What the portal sent, because scripts change the parts of the page.
+  const sent = new Map(parts(main).map((part) => [name(part), part.outerHTML]));
+  let stream = null;
+  let busy = false;
+  let again = false;
+
+  // Whether somebody is using a part: typing or having typed in it, choosing from a menu, or selecting text.
+  function used(part) {
+    const selection = window.getSelection();
+    const typed = [...part.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
+    return typed || part.contains(document.activeElement) || part.querySelector("details.menu[open]") !== null ||
+      (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+  }
+
+  // Folds stay open, and scrolled text where it is.
+  function keep(old, part) {
+    const label = (fold) => fold.querySelector("summary")?.textContent;
+    const open = [...old.querySelectorAll("details[open]")].map(label);
+    for (const fold of part.querySelectorAll("details")) {
+      if (open.includes(label(fold))) fold.open = true;
+    }
+    const texts = old.querySelectorAll(".pre");
+    return () => part.querySelectorAll(".pre").forEach((pre, n) => { if (texts[n]) pre.scrollTop = texts[n].scrollTop; });
+  }
+
+  function replace(old, part, html) {
+    const scroll = keep(old, part);
+    old.replaceWith(part);
+    scroll();
+    sent.set(name(part), html);
+  }
+
+  // The steps of a job are updated by its own stream.
+  const job = (part) => part.querySelector("#steps")?.dataset.events;
+  const follows = (old, part) => name(part) === "job" && job(old) === job(part);
+
+  function merge(page) {
+    const fresh = page.querySelector("main.content");
+    if (!fresh) return;
+    const state = () => main.querySelector(".head .chip")?.textContent;
+    const before = state();
+    const wanted = new Set();
+    let last = null;
+    for (const part of parts(fresh)) {
+      const key = name(part);
+      const html = part.outerHTML;
+      const old = parts(main).find((one) => name(one) === key);
+      wanted.add(key);
+      if (!old) {
+        if (last) last.after(part);
+        else main.prepend(part);
+        sent.set(key, html);
+        last = part;
+      } else if (sent.get(key) === html || "still" in old.dataset || follows(old, part) || used(old)) {
+        last = old;
+      } else {
+        replace(old, part, html);
+        last = part;
+      }
+    }
+    for (const part of parts(main)) {
+      // The steps of a job that has ended stay, with their result.
+      if (!wanted.has(name(part)) && name(part) !== "job" && !used(part)) {
+        part.remove();
+        sent.delete(name(part));
+      }
+    }
+    const now = state();
+    if (said && now && now !== before) said.textContent = now;
+    document.dispatchEvent(new Event("parts"));
+  }
+
+  async function refresh() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const here = window.location;
+      const reply = await fetch(here.pathname + here.search, { headers: { "X-DB4SCI-Live": "1" }, cache: "no-store" });
+      // Signed out, or the database no longer exists.
+      if (reply.redirected || reply.status === 401 || reply.status === 404) here.reload();
+      else if (reply.ok) merge(new DOMParser().parseFromString(await reply.text(), "text/html"));
+    } catch {
+      // The portal cannot be reached; the stream reconnects by itself.
+    }
+    busy = false;
+    if (again) {
+      again = false;
+      refresh();
+    }
+  }
+
+  // Only while somebody can see the page.
+  function listen() {
+    if (document.hidden) {
+      stream?.close();
+      stream = null;
+    } else if (!stream) {
+      stream = new EventSource(address);
+      stream.onmessage = refresh;
+    }
+  }
+
+  document.addEventListener("refresh", refresh);
+  document.addEventListener("visibilitychange", () => {
+    const missed = !document.hidden && !stream;
+    listen();
+    if (missed) refresh();
+  });
+  window.addEventListener("pagehide", () => {
+    stream?.close();
+    stream = null;
+  });
+  window.addEventListener("pageshow", listen);
+  listen();
+})();

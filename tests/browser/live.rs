@@ -1,0 +1,151 @@
+//! Pages that stay current by themselves: with scripting without loading again, without it by refreshing.
+
+use mydb::runtime::fault::{Fault, FaultTiming};
+use serde_json::Value;
+
+use super::driver::{Browser, JOB, Wish};
+use crate::support::TestPortal;
+
+/// Moves the pointer over the first value of a chart, and returns what is shown beside the title.
+const HOVER: &str = "const area = document.querySelector('.chart .area');
+    area.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+    return area.closest('.chart').querySelector('strong').textContent;";
+
+/// Marks the page that is open, to recognise later that it was not loaded again.
+async fn mark(browser: &Browser) {
+    browser.script("window.marked = true").await;
+}
+
+/// Waits until the page says this, and checks that it was not loaded again since [`mark`].
+async fn changes(browser: &Browser, what: &str, seen: impl AsyncFnMut(&Browser) -> bool) {
+    browser.until(what, JOB, seen).await;
+    let marked = browser.try_script("return window.marked === true").await;
+    assert_eq!(marked, Some(Value::Bool(true)), "{what}, without loading the page again");
+}
+
+/// Makes a notice about a database.
+fn tell(portal: &TestPortal, name: &str) {
+    portal.sql(&format!(
+        "insert into notice (id, container_id, kind, text, at, tell_after)
+         select gen_random_uuid(), id, 'out_of_memory', 'It exceeded its limit.', now(), now() from container where name = '{name}'"
+    ));
+}
+
+/// Makes the next restart take a few seconds.
+fn slow_restart(portal: &TestPortal) {
+    portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_shows_new_states_databases_and_notices_by_itself() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+    assert!(browser.has("a.engine").await, "there are no databases yet");
+    mark(&browser).await;
+    // Elsewhere, for example in another window.
+    ada.create("lab", &[]).await;
+    changes(&browser, "the first database appears", async |b| {
+        b.text("tbody .name").await == "lab" && b.text("tbody .chip").await == "running" && !b.has("a.engine").await
+    })
+    .await;
+    ada.post("/containers/lab/stop", &[]).await.expect(303);
+    changes(&browser, "its state changes", async |b| b.text("tbody .chip").await == "stopped").await;
+    ada.submit_create("second", &[]).await.expect(303);
+    changes(&browser, "another one appears", async |b| b.texts("tbody .name").await.contains(&"second".to_owned()))
+        .await;
+    tell(&portal, "lab");
+    changes(&browser, "a notice appears", async |b| b.text(".attention").await.contains("exceeded its memory limit"))
+        .await;
+    portal.sql("update notice set ended_at = now()");
+    changes(&browser, "it disappears", async |b| !b.has(".attention").await).await;
+    ada.wait_for("second", "running").await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_database_show_what_changes_and_keep_what_is_typed() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+
+    browser.open("/containers/lab").await;
+    mark(&browser).await;
+    portal.sql(
+        "insert into sample (container_id, at, size_bytes, memory_bytes, cpu_us, connections)
+         select id, now() - n * interval '1 minute', 48000000, 60000000, (9 - n) * 4000000, 41 from container, generate_series(0, 3) n",
+    );
+    changes(&browser, "a point appears in the charts", async |b| b.text(".charts").await.contains("41")).await;
+    let value = browser.script(HOVER).await;
+    assert!(value.as_str().is_some_and(|text| text.contains("UTC: ")), "the value under the pointer: {value}");
+    tell(&portal, "lab");
+    changes(&browser, "a notice appears", async |b| b.text(".callout").await.contains("exceeded its memory limit"))
+        .await;
+    portal.sql("update notice set ended_at = now()");
+    changes(&browser, "it disappears", async |b| !b.text("main").await.contains("exceeded its memory limit")).await;
+    slow_restart(&portal);
+    ada.post("/containers/lab/restart", &[]).await.expect(303);
+    changes(&browser, "the steps of a job appear", async |b| b.text("#steps").await.contains("Restart")).await;
+    browser.until_state("lab", "running").await;
+    assert!(browser.text("main").await.contains("Recent jobs"), "the page with the result");
+
+    browser.open("/containers/lab/backups").await;
+    mark(&browser).await;
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    changes(&browser, "a backup appears", async |b| b.text("tbody").await.contains("stored")).await;
+    changes(&browser, "its test restore passes", async |b| b.text("tbody").await.contains("test restore passed")).await;
+
+    // The action leads back to the tab, which follows the job and keeps what is typed meanwhile.
+    browser.open("/containers/lab/settings").await;
+    slow_restart(&portal);
+    browser.press("Restart").await;
+    browser.press("Restart now").await;
+    browser.until("the tab follows", JOB, async |b| b.text("#steps").await.contains("Restart")).await;
+    assert_eq!(browser.path().await, "/containers/lab/settings");
+    mark(&browser).await;
+    browser.fill_in("description", "typed meanwhile").await;
+    changes(&browser, "the result is shown", async |b| {
+        b.text("#steps").await.contains("took") && b.text(".head .chip").await == "running"
+    })
+    .await;
+    assert_eq!(browser.script("return document.getElementById('description').value").await, "typed meanwhile");
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_of_an_administrator_shows_what_changes() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in_as_admin().await;
+    browser.open("/admin").await;
+    mark(&browser).await;
+    ada.create("lab", &[]).await;
+    changes(&browser, "a database appears", async |b| b.texts("tbody .name").await.contains(&"lab".to_owned())).await;
+    tell(&portal, "lab");
+    changes(&browser, "a notice appears", async |b| b.text(".attention").await.contains("exceeded its memory limit"))
+        .await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripting_a_list_refreshes_while_a_state_changes_and_a_tab_says_what_runs() {
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let browser = Browser::start(&portal.base, Wish { scripting: false, ..Wish::default() }).await;
+    browser.sign_in("ada", "researcher-1").await;
+    slow_restart(&portal);
+    browser.open("/containers/lab/settings").await;
+    browser.press("Restart").await;
+    browser.press("Restart now").await;
+    browser.until("the tab says what runs", JOB, async |b| b.text("#steps").await.contains("Running: Restart")).await;
+    assert_eq!(browser.path().await, "/containers/lab/settings");
+    browser.open("/").await;
+    assert_eq!(browser.text("tbody .chip").await, "restarting");
+    browser.until("the list refreshes itself", JOB, async |b| b.text("tbody .chip").await == "running").await;
+    browser.quit().await;
+}
