@@ -9,7 +9,7 @@ group() {
     images) echo debootstrap debian-archive-keyring ;;
     fetch)  echo python3-pip maven default-jdk-headless; have npm || echo nodejs npm ;;
     cow)    echo xfsprogs ;;
-    test)   echo chromium chromium-driver postgresql-client mariadb-client-core python3 python3-venv python3-psycopg python3-psycopg2 python3-sqlalchemy \
+    test)   echo btrfs-progs e2fsprogs chromium chromium-driver postgresql-client mariadb-client-core python3 python3-venv python3-psycopg python3-psycopg2 python3-sqlalchemy \
                  r-cran-dbi r-cran-rpostgresql r-cran-rmysql r-cran-httr r-cran-jsonlite libpostgresql-jdbc-java default-jdk-headless maven openssl xz-utils zstd age; have aws || echo awscli; have npm || echo nodejs npm ;;
     check)  echo docker-compose shellcheck ;;
     *)      die "packages.sh: there is no group '$1' (build engine images fetch cow test check rust)" ;;

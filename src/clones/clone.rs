@@ -56,7 +56,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
         return Ok(());
     }
     let why = failure(&mut db, id).await?;
-    let advice = "Delete this database and clone the source again.";
+    let advice = "“Try again” takes another one.";
     Err(StepError::Fail(format!("No snapshot of the source could be taken.{why} {advice}")))
 }
 

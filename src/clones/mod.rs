@@ -5,6 +5,7 @@
 //! reset to it ([`restore_snapshot`]). Before anybody can connect to a clone, a server without network access recovers the
 //! copy and gives it passwords of its own (`take_over.rs`).
 
+pub mod again;
 pub mod clone;
 pub(crate) mod fetch;
 pub mod remove;

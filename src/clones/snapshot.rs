@@ -13,6 +13,8 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::provision::container::find;
 use crate::provision::exec::ask;
+use crate::provision::freeze::CopyCost;
+use crate::provision::quota::tier_limit;
 use crate::provision::{data_directory, freeze};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
@@ -54,10 +56,13 @@ async fn copy(w: &StepContext) -> Result<(), StepError> {
         // An earlier attempt ended with its portal.
         freeze::thaw(app, &found.id).await;
     }
+    let cost = CopyCost::of(app, &b, &dir).await?;
+    let more = if cost.shared { 0 } else { cost.bytes };
+    tier_limit::check(app, &b.tier, more, "Delete snapshots that you no longer need, or ask an administrator.").await?;
     if let Some(found) = &running {
         flush(w, &found.id).await?;
     }
-    let copy = freeze::copy(w, &b, &dir, running.as_ref().map(|found| found.id.as_str())).await?;
+    let copy = freeze::copy(w, &b, &dir, running.as_ref().map(|found| found.id.as_str()), cost).await?;
     data_directory::note_maker(&dir, &b.image).await?;
     // A server that is started on a copy relies on it.
     app.files.sync(&dir).await?;

@@ -2,13 +2,13 @@
 
 pub mod audit;
 pub mod backup_schedule;
+pub mod copy_method;
 pub mod cpu_set;
 pub mod cron_line;
 pub mod engine;
 pub mod expiry;
 pub mod job_kind;
 pub mod job_rules;
-mod name_faults;
 pub mod names;
 pub mod object_keys;
 pub mod password;

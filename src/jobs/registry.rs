@@ -1,20 +1,27 @@
 //! The registry of all kinds of jobs.
 
+use uuid::Uuid;
+
 use crate::admin_db::containers::Container;
+use crate::admin_db::log::Actor;
+use crate::app::App;
 use crate::audit;
 use crate::backup::drill;
 use crate::backup::restore::undo;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
 use crate::backup::retention::{owner_removal, prune};
 use crate::backup::{dump, replicate, request, restore};
+use crate::clones::again::again;
 use crate::clones::{clone, restore_snapshot, snapshot};
 use crate::domain::job_kind::JobKind;
 use crate::import::load;
 use crate::import::load_offline;
 use crate::import::request::load_flow;
+use crate::provision::request::act;
 use crate::provision::spares::keeper;
 use crate::provision::{create, power, rotate_password, seed_builder};
 use crate::queue::flow::Flow;
+use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup;
 use crate::templates::import as template_import;
 use crate::templates::instance;
@@ -75,6 +82,17 @@ pub fn start_flow(c: &Container) -> &'static Flow {
         (None, None) if c.brought => load_flow(c.engine),
         (None, None) => &create::CREATE,
         (None, Some(_)) => request::restore_flow(c.engine),
+    }
+}
+
+/// Enqueues the flow that starts a container again.
+///
+/// # Errors
+/// [`RequestError`]; nothing is written then.
+pub async fn start(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
+    match start_flow(c) {
+        flow if flow.kind == JobKind::Clone => again(app, c, actor).await,
+        flow => act(app, c, flow, actor).await,
     }
 }
 

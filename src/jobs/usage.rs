@@ -65,6 +65,8 @@ fn family(rows: &[Container], id: Uuid) -> Uuid {
 /// # Errors
 /// If mydb_admin cannot be queried. A directory that cannot be measured keeps its last size.
 pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
+    // What is copied from now on may be missing in the result.
+    let began = app.clock.now();
     let mut db = app.db.acquire().await?;
     let rows = containers::living(&mut db).await?;
     let copies = snapshots::all_copies(&mut db).await?;
@@ -77,12 +79,12 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
             capacities.insert(tier.name.as_str(), has);
         }
     }
-    let reflink = |tier: &Tier| capacities.get(tier.name.as_str()).is_some_and(|has| has.reflink);
+    let can_share = |tier: &Tier| capacities.get(tier.name.as_str()).is_some_and(|has| has.copies.shares_blocks());
     let mut used: BTreeMap<&str, Sum> = BTreeMap::new();
     for c in &rows {
         let Some(tier) = app.config.tier(&c.storage) else { continue };
         let dir = DataDir::new(tier, &app.config.instance, c.id);
-        let (bytes, shared) = match size(app, &dir, &c.image, reflink(tier)).await {
+        let (bytes, shared) = match size(app, &dir, &c.image, can_share(tier)).await {
             Ok((bytes, shared)) => {
                 let mut db = app.db.acquire().await?;
                 containers::record::set_size(&mut db, c.id, bytes, app.clock.now()).await?;
@@ -104,7 +106,7 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
             continue;
         };
         let dir = DataDir::new(tier, &app.config.instance, copy.id);
-        let Ok((bytes, shared)) = size(app, &dir, &copy.image, reflink(tier)).await else { continue };
+        let Ok((bytes, shared)) = size(app, &dir, &copy.image, can_share(tier)).await else { continue };
         let mut db = app.db.acquire().await?;
         containers::copies::set_size(&mut db, copy.id, bytes, shared).await?;
         drop(db);
@@ -114,7 +116,7 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
     for version in versions.iter().filter(|version| version.is_usable()) {
         let Some(tier) = app.config.tier(&version.storage) else { continue };
         let dir = DataDir::new(tier, &app.config.instance, version.id);
-        let Ok((bytes, shared)) = size(app, &dir, &version.image, reflink(tier)).await else { continue };
+        let Ok((bytes, shared)) = size(app, &dir, &version.image, can_share(tier)).await else { continue };
         used.entry(tier.name.as_str()).or_default().add(version.template_id, bytes, shared);
     }
     for (tier, has) in capacities {
@@ -127,8 +129,8 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
             total_bytes: has.total,
             databases: sum.databases,
             file_system: has.file_system,
-            reflink: has.reflink,
-            measured_at: app.clock.now(),
+            copies: has.copies,
+            measured_at: began,
         };
         let mut db = app.db.acquire().await?;
         usage::set(&mut db, &row).await?;
@@ -148,9 +150,9 @@ pub async fn measure(app: &App) -> anyhow::Result<serde_json::Value> {
 }
 
 /// Bytes of a directory, and how many of them are shared, on a tier that can share blocks.
-async fn size(app: &App, dir: &DataDir, image: &str, reflink: bool) -> Result<(i64, Option<i64>), StorageError> {
+async fn size(app: &App, dir: &DataDir, image: &str, can_share: bool) -> Result<(i64, Option<i64>), StorageError> {
     let bytes = app.files.usage(dir, &app.config.image_reference(image)).await?;
-    let shared = if reflink { app.files.shared(dir).await? } else { None };
+    let shared = if can_share { app.files.shared(dir).await? } else { None };
     Ok((bytes, shared))
 }
 

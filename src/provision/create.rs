@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::quota::tier_limit;
 use super::{container, data_directory, initial_data, power, rotate_password, server};
 use crate::admin_db::containers;
-use crate::admin_db::containers::{Container, credentials, usage};
+use crate::admin_db::containers::{Container, credentials};
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::domain::quantity::{ByteSize, MIB};
@@ -71,20 +72,7 @@ pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {
             ByteSize(ROOM)
         )));
     }
-    if let Some(limit) = b.tier.limit_bytes() {
-        let mut db = w.app.db.acquire().await?;
-        let used = usage::list(&mut db).await?.into_iter().find(|u| u.tier == b.tier.name).map_or(0, |u| u.used_bytes);
-        if used >= limit {
-            return Err(StepError::Fail(format!(
-                "The databases on the storage tier “{}” use {}, and the limit is {}. Choose another tier or ask an \
-                 administrator.",
-                b.tier.label,
-                ByteSize(used),
-                ByteSize(limit)
-            )));
-        }
-    }
-    Ok(())
+    tier_limit::check(&w.app, &b.tier, 0, "Choose another tier or ask an administrator.").await
 }
 
 pub(crate) async fn get_image(w: &StepContext) -> Result<(), StepError> {

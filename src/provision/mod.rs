@@ -14,7 +14,7 @@ pub(crate) mod initial_data;
 pub mod lifetime;
 pub mod pinning;
 pub mod power;
-mod quota;
+pub(crate) mod quota;
 pub(crate) mod readiness;
 pub mod request;
 pub mod resume;

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::no_follow::{DEEPEST, shown};
 use super::passes::{Pass, Present};
 use super::walk::is_dots;
-use super::{no_follow, walk};
+use super::{no_follow, odd, walk, xattrs};
 use crate::storage::error::StorageError;
 
 /// Bytes to copy in one call, before checking again whether the copy is still needed and whether there is space.
@@ -41,6 +41,14 @@ struct CopyLevel {
     /// Its path below the data directory.
     path: Vec<u8>,
     present: Present,
+}
+
+impl CopyLevel {
+    /// Gives the complete directory what else its source has.
+    fn finish(&self) -> Result<(), Errno> {
+        xattrs::copy(self.from.fd()?, &self.to)?;
+        attributes(&self.to, &self.stat)
+    }
 }
 
 /// Why an entry could not be copied.
@@ -82,7 +90,7 @@ impl DirectoryCopy<'_> {
                 if self.pass.is_second() {
                     remove_others(&level.to, &level.present).map_err(|e| io(&level.name, e))?;
                 }
-                attributes(&level.to, &level.stat).map_err(|e| io(&level.name, e))?;
+                level.finish().map_err(|e| io(&level.name, e))?;
                 levels.pop();
                 continue;
             };
@@ -98,7 +106,7 @@ impl DirectoryCopy<'_> {
             };
             if let Some(below) = below {
                 if levels.len() >= DEEPEST {
-                    return Err(refused(&format!("“{}” is nested too deep", below.name)));
+                    return Err(odd::deep(&below.name));
                 }
                 levels.push(below);
             }
@@ -129,7 +137,13 @@ impl DirectoryCopy<'_> {
         let below = [&level.path, &b"/"[..], name.to_bytes()].concat();
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                let source = no_follow::directory(from, name).map_err(read)?;
+                if stat.st_dev != level.stat.st_dev {
+                    return Err(odd::other_volume(&path).into());
+                }
+                let source = match no_follow::directory(from, name) {
+                    Err(Errno::XDEV) => return Err(odd::other_volume(&path).into()),
+                    opened => opened.map_err(read)?,
+                };
                 level.present.add(name.to_bytes());
                 let to = self.make_directory(&level.to, name).map_err(fault)?;
                 let (from, present) = (Dir::new(source).map_err(fault)?, Present::default());
@@ -146,15 +160,12 @@ impl DirectoryCopy<'_> {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let to = openat(&level.to, name, flags, Mode::RUSR | Mode::WUSR).map_err(fault)?;
                 self.file(&source, &to, &stat, &path)?;
-                attributes(&to, &stat).map_err(fault)?;
+                xattrs::copy(&source, &to).and_then(|()| attributes(&to, &stat)).map_err(fault)?;
             }
             FileType::Symlink => {
                 level.present.add(name.to_bytes());
                 let leads = readlinkat(from, name, Vec::new()).map_err(read)?;
-                if leads_out(leads.to_bytes(), self.volume) {
-                    let leads = shown(leads.to_bytes());
-                    return Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{leads}”")).into());
-                }
+                odd::refuse_link_out(&path, leads.to_bytes(), self.volume)?;
                 self.make_room(&level.to, name).map_err(fault)?;
                 symlinkat(&leads, &level.to, name).map_err(fault)?;
                 let (uid, gid) = owner(&stat);
@@ -162,7 +173,7 @@ impl DirectoryCopy<'_> {
             }
             // Servers create these again.
             FileType::Fifo | FileType::Socket => {}
-            _ => return Err(refused(&format!("“{path}” is a device")).into()),
+            _ => return Err(odd::device(&path).into()),
         }
         Ok(None)
     }
@@ -190,10 +201,7 @@ impl DirectoryCopy<'_> {
     fn file(&self, from: &OwnedFd, to: &OwnedFd, stat: &Stat, path: &str) -> Result<(), StorageError> {
         let fault = |e: Errno| io(path, e);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let disk = fstatvfs(to).map_err(fault)?;
-        if size > disk.f_blocks.saturating_mul(disk.f_frsize) {
-            return Err(refused(&format!("“{path}” claims to be larger than the whole disk")));
-        }
+        odd::refuse_larger_than(odd::disk(to).map_err(fault)?, path, stat.st_size)?;
         if ioctl_ficlone(to, from).is_ok() {
             return Ok(());
         }
@@ -281,43 +289,6 @@ fn owner(stat: &Stat) -> (Option<Uid>, Option<Gid>) {
     (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))
 }
 
-/// Whether a link can lead out of the directory that the server sees as `volume`.
-fn leads_out(link: &[u8], volume: &str) -> bool {
-    let climbs = link.split(|b| *b == b'/').any(|name| name == b"..");
-    let absolute = link.first() == Some(&b'/');
-    let inside = link.strip_prefix(volume.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'));
-    climbs || (absolute && !inside)
-}
-
-fn refused(what: &str) -> StorageError {
-    StorageError::Refused(super::uncopied(what))
-}
-
-fn io(path: &str, e: Errno) -> StorageError {
+pub(super) fn io(path: &str, e: Errno) -> StorageError {
     StorageError::Io { operation: "copy", path: path.to_owned(), cause: std::io::Error::from(e).to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::leads_out;
-
-    #[test]
-    fn a_link_is_followed_in_thought_only() {
-        let out = |link: &str| leads_out(link.as_bytes(), "/var/lib/mysql");
-        for inside in ["ibdata1", "sub/file", "/var/lib/mysql/sub", "..data"] {
-            assert!(!out(inside), "{inside}");
-        }
-        for leads in [
-            "/",
-            "/etc/shadow",
-            "../x",
-            "sub/../../x",
-            "/var/lib/mysql",
-            "/var/lib/mysql2/x",
-            "/var/lib/mysql/../x",
-            "..",
-        ] {
-            assert!(out(leads), "{leads}");
-        }
-    }
 }

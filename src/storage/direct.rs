@@ -1,15 +1,16 @@
 //! File operations of a portal that runs as root, and those in the portal's own directories under any user.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rustix::fs::{Dir, Mode, fchmod, fstat, mkdirat, renameat};
+use rustix::fs::{Dir, Mode, fchmod, fstat, renameat};
 use rustix::io::Errno;
 
 use super::copy::DirectoryCopy;
 use super::passes::{CopyAhead, FirstPass, Pass};
-use super::{DataDir, no_follow, walk};
+use super::snapshot_check::SnapshotCheck;
+use super::{DataDir, mounts, no_follow, odd, subvolume, walk};
 use crate::storage::error::{StorageError, io};
 
 /// Creates the container's directory unless it exists. It always belongs to the portal: created by a helper, it would
@@ -58,13 +59,26 @@ pub(super) fn remove_doomed(dir: &DataDir) -> Result<(), StorageError> {
     walk::remove(&base, &name).map_err(|e| io("remove the directory", &path)(e.into()))
 }
 
-/// Copies to a temporary directory and renames it when the copy is complete.
-pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
-    let (source, root, name) = begin_copy(from, to)?;
-    fill(&source, &root, &name, how).and_then(|()| complete(to, &root, &name))
+/// A copy that is being made: the directory in which it is, and its temporary name there.
+struct CopyPlace {
+    root: OwnedFd,
+    name: CString,
 }
 
-/// The first of two passes, in the temporary directory.
+/// Copies to a temporary directory and renames it when the copy is complete.
+pub(super) fn copy(from: &DataDir, to: &DataDir, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
+    let (source, at) = begin_copy(from, to)?;
+    if at.snapshot(from, &source)? {
+        at.check(how.volume, how.wanted)?;
+    } else {
+        at.make(to)?;
+        at.fill(&source, how)?;
+    }
+    at.complete(to)
+}
+
+/// The first of two passes, in the temporary directory. If the copy can be a snapshot, that is only tried, because a
+/// snapshot takes no longer for much data than for little.
 pub(super) fn copy_ahead(
     from: &DataDir,
     to: &DataDir,
@@ -72,10 +86,15 @@ pub(super) fn copy_ahead(
     wanted: &AtomicBool,
 ) -> Result<CopyAhead, StorageError> {
     let pass = FirstPass::begin();
-    let (source, root, name) = begin_copy(from, to)?;
+    let (source, at) = begin_copy(from, to)?;
+    if at.snapshot(from, &source)? {
+        walk::remove(&at.root, &at.name).map_err(|e| io("copy", &to.root())(e.into()))?;
+        return Ok(CopyAhead { name: at.name, pass: None });
+    }
     rustix::fs::syncfs(&source).map_err(|e| io("flush pending writes", &from.root())(e.into()))?;
-    fill(&source, &root, &name, &DirectoryCopy { volume, wanted, pass: Pass::First(&pass) })?;
-    Ok(CopyAhead { name, pass })
+    at.make(to)?;
+    at.fill(&source, &DirectoryCopy { volume, wanted, pass: Pass::First(&pass) })?;
+    Ok(CopyAhead { name: at.name, pass: Some(pass) })
 }
 
 /// The second pass.
@@ -86,19 +105,38 @@ pub(super) fn copy_rest(
     volume: &str,
     wanted: &AtomicBool,
 ) -> Result<(), StorageError> {
-    let source = source(from)?;
-    let root = no_follow::own(&to.root()).map_err(|e| io("copy", &to.root())(e.into()))?;
-    fill(&source, &root, &ahead.name, &DirectoryCopy { volume, wanted, pass: Pass::Second(&ahead.pass) })?;
-    complete(to, &root, &ahead.name)
+    let (source, at) = (source(from)?, CopyPlace { root: root(to)?, name: ahead.name.clone() });
+    match &ahead.pass {
+        Some(pass) => at.fill(&source, &DirectoryCopy { volume, wanted, pass: Pass::Second(pass) }),
+        None if at.snapshot(from, &source)? => Ok(()),
+        None => Err(StorageError::Refused(format!("{} is no longer a subvolume.", from.data().display()))),
+    }
+}
+
+/// What remains to be done after the second pass, which does not concern the source.
+pub(super) fn finish_copy(
+    to: &DataDir,
+    ahead: CopyAhead,
+    volume: &str,
+    wanted: &AtomicBool,
+) -> Result<(), StorageError> {
+    let at = CopyPlace { root: root(to)?, name: ahead.name };
+    if ahead.pass.is_none() {
+        at.check(volume, wanted)?;
+    }
+    at.complete(to)
 }
 
 fn source(from: &DataDir) -> Result<OwnedFd, StorageError> {
     open(from)?.ok_or_else(|| StorageError::Refused(format!("There is no data to copy in {}.", from.data().display())))
 }
 
-/// Removes what earlier attempts left, and creates an empty temporary directory. Returns the source, the directory in
-/// which both are, and the name.
-fn begin_copy(from: &DataDir, to: &DataDir) -> Result<(OwnedFd, OwnedFd, CString), StorageError> {
+fn root(to: &DataDir) -> Result<OwnedFd, StorageError> {
+    no_follow::own(&to.root()).map_err(|e| io("copy", &to.root())(e.into()))
+}
+
+/// Removes what earlier attempts left, and chooses a temporary name. Returns the source as well.
+fn begin_copy(from: &DataDir, to: &DataDir) -> Result<(OwnedFd, CopyPlace), StorageError> {
     static ATTEMPT: AtomicU64 = AtomicU64::new(0);
     let fault = |e: Errno| io("copy", &to.root())(e.into());
     let source = source(from)?;
@@ -112,24 +150,66 @@ fn begin_copy(from: &DataDir, to: &DataDir) -> Result<(OwnedFd, OwnedFd, CString
     }
     // Use a unique name, because an abandoned attempt may still be copying its last file.
     let name = format!("copy.{}.{}", std::process::id(), ATTEMPT.fetch_add(1, Ordering::Relaxed));
-    mkdirat(&root, &name, Mode::RWXU).map_err(fault)?;
-    Ok((source, root, CString::new(name).map_err(|e| io("copy", &to.root())(e.into()))?))
+    let name = CString::new(name).map_err(|e| io("copy", &to.root())(e.into()))?;
+    Ok((source, CopyPlace { root, name }))
 }
 
-/// Copies into the temporary directory, and removes it if that fails.
-fn fill(source: &OwnedFd, root: &OwnedFd, name: &CStr, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
-    let made = no_follow::directory(root, name).map_err(|e| StorageError::Io {
-        operation: "copy",
-        path: name.to_string_lossy().into_owned(),
-        cause: std::io::Error::from(e).to_string(),
-    });
-    let copied = made.and_then(|made| how.tree(source, made));
-    if copied.is_err() {
-        let _ = walk::remove(root, name);
+impl CopyPlace {
+    /// Makes the copy as a snapshot. `false` if its source is no subvolume, or there is another reason to copy file by
+    /// file.
+    fn snapshot(&self, from: &DataDir, source: &OwnedFd) -> Result<bool, StorageError> {
+        let fault = |e: Errno| io("take a snapshot of the data", &from.root())(e.into());
+        if !subvolume::is_top(&fstat(source).map_err(fault)?) {
+            return Ok(false);
+        }
+        match subvolume::snapshot(source, &self.root, &self.name) {
+            Ok(()) => {}
+            Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS | Errno::NOMEM)) => return Err(fault(e)),
+            Err(_) => return Ok(false),
+        }
+        // A snapshot has an empty directory where something was mounted.
+        let mounted = mounts::below(&from.data()).map_err(io("look for mounts", &from.data()));
+        match mounted {
+            Ok(None) => Ok(true),
+            found => {
+                let _ = walk::remove(&self.root, &self.name);
+                let path = found?.unwrap_or_default();
+                Err(odd::other_volume(&format!("data/{}", no_follow::shown(path.as_os_str().as_encoded_bytes()))))
+            }
+        }
     }
-    copied
-}
 
-fn complete(to: &DataDir, root: &OwnedFd, name: &CStr) -> Result<(), StorageError> {
-    renameat(root, name, root, c"data").map_err(|e| io("copy", &to.root())(e.into()))
+    /// Makes the directory of a copy file by file. It is a subvolume if possible, so that it can be copied as one.
+    fn make(&self, to: &DataDir) -> Result<(), StorageError> {
+        subvolume::make(&self.root, &self.name).map_err(|e| io("copy", &to.root())(e.into()))
+    }
+
+    fn open(&self) -> Result<OwnedFd, StorageError> {
+        no_follow::directory(&self.root, &self.name).map_err(|e| StorageError::Io {
+            operation: "copy",
+            path: self.name.to_string_lossy().into_owned(),
+            cause: std::io::Error::from(e).to_string(),
+        })
+    }
+
+    /// Copies file by file, and removes the copy if that fails.
+    fn fill(&self, source: &OwnedFd, how: &DirectoryCopy<'_>) -> Result<(), StorageError> {
+        self.or_remove(self.open().and_then(|made| how.tree(source, made)))
+    }
+
+    /// Checks a snapshot, and removes it if it is refused.
+    fn check(&self, volume: &str, wanted: &AtomicBool) -> Result<(), StorageError> {
+        self.or_remove(self.open().and_then(|made| SnapshotCheck { volume, wanted }.tree(&made)))
+    }
+
+    fn or_remove(&self, done: Result<(), StorageError>) -> Result<(), StorageError> {
+        if done.is_err() {
+            let _ = walk::remove(&self.root, &self.name);
+        }
+        done
+    }
+
+    fn complete(&self, to: &DataDir) -> Result<(), StorageError> {
+        renameat(&self.root, &self.name, &self.root, c"data").map_err(|e| io("copy", &to.root())(e.into()))
+    }
 }

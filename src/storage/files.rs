@@ -10,12 +10,12 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::copy::DirectoryCopy;
-use super::direct::{absent, copy, copy_ahead, copy_rest, open, own_root, remove_doomed};
+use super::direct::{absent, copy, copy_ahead, copy_rest, finish_copy, open, own_root, remove_doomed};
 use super::no_follow::SmallFile;
-use super::passes::{CopyAhead, Pass};
+use super::passes::{CopyAhead, Pass, UnfinishedCopy};
 use super::via_helper::FileHelper;
 use super::walk::SizeError;
-use super::{DataDir, extents, no_follow, walk};
+use super::{DataDir, extents, method, no_follow, subvolume, walk};
 use crate::domain::names::InstanceId;
 use crate::runtime::Runtime;
 use crate::storage::error::{StorageError, io};
@@ -60,7 +60,9 @@ impl Files {
         let done = blocking(move || {
             let root = own_root(&at)?;
             let fault = |e: Errno| io("prepare the data directory", &at.data())(e.into());
-            match mkdirat(&root, c"data", Mode::RWXU) {
+            // A portal that is not root could not take snapshots of a subvolume that belongs to a server.
+            let made = if direct { subvolume::make(&root, c"data") } else { mkdirat(&root, c"data", Mode::RWXU) };
+            match made {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(fault(e)),
             }
@@ -112,7 +114,7 @@ impl Files {
             Some(helper) => helper.shares_blocks(from).await,
             None => {
                 let base = to.base.clone();
-                blocking(move || Ok(super::tier::reflink(&base))).await
+                blocking(move || Ok(method::of(&base).shares_blocks())).await
             }
         }
     }
@@ -170,7 +172,7 @@ impl Files {
     }
 
     /// The second pass: copies what has changed since, while the server stands still. Without a first pass, copies
-    /// everything.
+    /// everything. [`Files::finish_copy`] must follow, when the server works again.
     ///
     /// # Errors
     /// As for [`Files::copy`].
@@ -181,12 +183,27 @@ impl Files {
         image: &str,
         volume: &str,
         ahead: Option<CopyAhead>,
-    ) -> Result<(), StorageError> {
-        let Some(ahead) = ahead else { return self.copy(from, to, image, volume).await };
+    ) -> Result<UnfinishedCopy, StorageError> {
+        let Some(ahead) = ahead else {
+            return self.copy(from, to, image, volume).await.map(|()| UnfinishedCopy(None));
+        };
         let wanted = Arc::new(AtomicBool::new(true));
         let (from, to, volume, still) = (from.clone(), to.clone(), volume.to_owned(), wanted.clone());
         let _ends_with_me = AbandonedFlag(wanted);
-        blocking(move || copy_rest(&from, &to, &ahead, &volume, &still)).await
+        let work = move || copy_rest(&from, &to, &ahead, &volume, &still).map(|()| UnfinishedCopy(Some(ahead)));
+        blocking(work).await
+    }
+
+    /// Checks a copy as far as that can be done without its source, and makes it the data of `to`.
+    ///
+    /// # Errors
+    /// As for [`Files::copy`].
+    pub async fn finish_copy(&self, to: &DataDir, volume: &str, copy: UnfinishedCopy) -> Result<(), StorageError> {
+        let UnfinishedCopy(Some(ahead)) = copy else { return Ok(()) };
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (to, volume, still) = (to.clone(), volume.to_owned(), wanted.clone());
+        let _ends_with_me = AbandonedFlag(wanted);
+        blocking(move || finish_copy(&to, ahead, &volume, &still)).await
     }
 
     /// Makes the directory `from`, with everything in it, the directory `to` on the same tier. What is in `to` is removed.

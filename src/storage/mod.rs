@@ -2,17 +2,28 @@
 //!
 //! A container's directory is `<tier>/<instance>/<container id>/`, with the server's files in `data/` below it. It is
 //! named by id, never by name, and is removed only by that exact path.
+//!
+//! There are three ways to copy a data directory, tried in this order. On Btrfs, `data/` is a subvolume, and a copy is a
+//! snapshot of it (`subvolume.rs`), which is checked after it was made (`snapshot_check.rs`). Elsewhere, and for a portal
+//! that is not root, files are copied one by one (`copy.rs`) and share their blocks if the file system can do that;
+//! otherwise all their blocks are copied.
 
 mod copy;
 mod direct;
 pub mod error;
 mod extents;
 mod files;
+mod method;
+mod mounts;
 mod no_follow;
+mod odd;
 mod passes;
+mod snapshot_check;
+mod subvolume;
 mod tier;
 mod via_helper;
 mod walk;
+mod xattrs;
 
 use std::ffi::CStr;
 use std::path::PathBuf;
@@ -26,7 +37,7 @@ use crate::storage::error::{StorageError, io};
 
 pub use files::Files;
 pub use no_follow::SmallFile;
-pub use passes::CopyAhead;
+pub use passes::{CopyAhead, UnfinishedCopy};
 pub(crate) use tier::measured;
 pub use tier::{Capacity, begin, capacity, fault, unavailable_reason};
 
@@ -92,9 +103,4 @@ impl DataDir {
         })
         .await
     }
-}
-
-/// The message that says why a data directory is not copied.
-fn uncopied(what: &str) -> String {
-    format!("The data directory cannot be copied: {what}. No server in the catalog creates such files.")
 }

@@ -121,8 +121,15 @@ impl Present {
 pub struct CopyAhead {
     /// The name of its directory.
     pub(super) name: CString,
-    pub(super) pass: FirstPass,
+    /// What the first pass has copied; `None` if the copy will be a snapshot, for which nothing can be done in advance.
+    pub(super) pass: Option<FirstPass>,
 }
+
+/// A copy that contains everything but is not in its place yet. What remains to be done does not concern its source; if it
+/// isn't done, the next copy to the same directory removes this one. Nothing remains to be done without a [`CopyAhead`].
+#[derive(Debug)]
+#[must_use]
+pub struct UnfinishedCopy(pub(super) Option<CopyAhead>);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::method;
 use crate::config::Tier;
+use crate::domain::copy_method::CopyMethod;
 use crate::domain::names::InstanceId;
 use crate::secrets::write_whole;
 use crate::storage::error::{StorageError, io};
@@ -17,8 +19,8 @@ const MARK: &str = ".db4sci-tier";
 pub struct Capacity {
     /// Type of the file system: ext4, xfs, btrfs …
     pub file_system: String,
-    /// Whether files can share blocks, so that copies are instant.
-    pub reflink: bool,
+    /// How data is copied.
+    pub copies: CopyMethod,
     /// Bytes available to the portal.
     pub free: i64,
     /// Total size in bytes.
@@ -82,7 +84,12 @@ pub fn begin(tier: &Tier, instance: &InstanceId, in_use: bool) -> Result<(), Str
         remember(seen, tier)?;
         return Err(unmounted(tier).unwrap_or_default());
     }
-    if used_before(tier) { Ok(()) } else { remember(seen, tier) }
+    if !used_before(tier) {
+        remember(seen, tier)?;
+    }
+    let found = method::of(&tier.path);
+    tracing::info!(tier = tier.name, method = found.as_str(), "Found how data is copied on a storage tier");
+    Ok(())
 }
 
 fn remember(seen: &Path, tier: &Tier) -> Result<(), String> {
@@ -140,7 +147,7 @@ pub fn capacity(path: &Path) -> Result<Capacity, StorageError> {
     let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
     Ok(Capacity {
         file_system: name(magic),
-        reflink: reflink(path),
+        copies: method::of(path),
         free: bytes(stat.f_bavail),
         total: bytes(stat.f_blocks),
     })
@@ -158,22 +165,6 @@ fn name(magic: i64) -> String {
         0x6969 => "nfs".to_owned(),
         other => format!("0x{other:x}"),
     }
-}
-
-/// Tests whether files can share blocks by trying it: only the file system itself knows.
-pub(super) fn reflink(path: &Path) -> bool {
-    let (a, b) = (path.join(".reflink-probe-a"), path.join(".reflink-probe-b"));
-    let tried = (|| -> std::io::Result<()> {
-        std::fs::write(&a, vec![1u8; 65536])?;
-        let source = std::fs::File::open(&a)?;
-        let target = std::fs::File::create(&b)?;
-        rustix::fs::ioctl_ficlone(&target, &source)?;
-        Ok(())
-    })();
-    for probe in [&a, &b] {
-        let _ = std::fs::remove_file(probe);
-    }
-    tried.is_ok()
 }
 
 /// Measures a tier's file system on a blocking thread, so that waiting for a disk delays nothing else.

@@ -201,5 +201,5 @@ fn odd(said: &str) -> String {
         ("S", _) => format!("“data/{}” claims to be larger than the whole disk", shown(path)),
         _ => format!("“data/{}” is a device", shown(path)),
     };
-    super::uncopied(&what)
+    super::odd::uncopied(&what)
 }

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, fstat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::no_follow::{DEEPEST, directory};
+use super::subvolume;
 
 /// Maximum attempts to empty a directory that does not stay empty.
 const ROUNDS: u32 = 100;
@@ -87,6 +88,9 @@ pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(e) => return Err(e),
     }
+    if subvolume::destroy(top, name).is_ok() {
+        return Ok(());
+    }
     let dir = match directory(top, name) {
         Ok(dir) => dir,
         Err(Errno::NOTDIR) => return Err(Errno::PERM),
@@ -105,10 +109,16 @@ pub(super) fn remove(top: &OwnedFd, name: &CStr) -> Result<(), Errno> {
 }
 
 /// Removes everything in a directory. Entries of its subdirectories are removed or, if they are directories themselves,
-/// moved up. Thus only two directories are open at a time, however deep the nesting, and entries are processed as they
+/// moved up. Thus only a few directories are open at a time, however deep the nesting, and entries are processed as they
 /// are read, however many there are.
 fn clear(top: &OwnedFd) -> Result<(), Errno> {
-    let mut moved = 0u64;
+    clear_in(top, None, &mut 0)
+}
+
+/// The same in a subvolume inside `outer`, to which the subvolumes in it are moved. Directories cannot be moved from one
+/// subvolume to another, but subvolumes can.
+fn clear_in(top: &OwnedFd, outer: Option<&OwnedFd>, moved: &mut u64) -> Result<(), Errno> {
+    let device = fstat(top)?.st_dev;
     // A pass may miss directories that were moved up behind its position.
     loop {
         let mut found = false;
@@ -119,11 +129,19 @@ fn clear(top: &OwnedFd) -> Result<(), Errno> {
                 continue;
             }
             found = true;
-            if gone(top, name)? {
+            if gone(top, name)? || subvolume::destroy(top, name).is_ok() {
                 continue;
             }
             let dir = directory(top, name)?;
-            raise(&dir, top, &mut moved)?;
+            match (fstat(&dir)?.st_dev == device, outer) {
+                (true, _) => raise(&dir, top, moved)?,
+                // A subvolume that has subvolumes in it, or that the portal has no right to remove as a whole.
+                (false, None) => clear_in(&dir, Some(top), moved)?,
+                (false, Some(outer)) => {
+                    move_up(top, name, outer, moved)?;
+                    continue;
+                }
+            }
             match unlinkat(top, name, AtFlags::REMOVEDIR) {
                 Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => {}
                 Err(e) => return Err(e),
@@ -159,20 +177,24 @@ fn raise(dir: &OwnedFd, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
                 continue;
             }
             found = true;
-            loop {
-                *moved += 1;
-                let place = CString::new(format!(".removing-{moved}")).map_err(|_| Errno::INVAL)?;
-                match renameat(dir, name, top, &place) {
-                    // The name is taken by leftovers of an earlier removal, or by a file that the server named like
-                    // this.
-                    Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                    Err(Errno::NOENT) | Ok(()) => break,
-                    Err(e) => return Err(e),
-                }
-            }
+            move_up(dir, name, top, moved)?;
         }
         if !found {
             return Ok(());
+        }
+    }
+}
+
+/// Moves a directory to `top`, under a name that is free.
+fn move_up(dir: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
+    loop {
+        *moved += 1;
+        let place = CString::new(format!(".removing-{moved}")).map_err(|_| Errno::INVAL)?;
+        match renameat(dir, name, top, &place) {
+            // The name is taken by leftovers of an earlier removal, or by a file that the server named like this.
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            Err(Errno::NOENT) | Ok(()) => return Ok(()),
+            Err(e) => return Err(e),
         }
     }
 }

@@ -119,7 +119,8 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
     let (portal, ada, api) = lab(&[]).await;
     let container = portal.container("lab");
     docker::docker_ok(&["exec", &container, "ln", "-s", "/etc/passwd", "/var/lib/postgresql/data/lead out"]);
-    api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
+    let made = api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
+    let password = made.json()["password"].as_str().expect("a password").to_owned();
     let error = failed(&portal, "snapshot").await;
     assert!(error.contains("is a symbolic link pointing outside, to “/etc/passwd”"), "{error}");
     let error = failed(&portal, "clone").await;
@@ -127,9 +128,25 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
     assert_eq!(status(&container), "running");
     ada.wait_for("copy", "failed").await;
     tidy(&portal);
-    // Without the link it works: the clone is tried again with the snapshot of then, which is none.
+    // Without the link it works: the clone is tried again with another snapshot, of what the source is then.
     docker::docker_ok(&["exec", &container, "rm", "/var/lib/postgresql/data/lead out"]);
-    call(&api, "lab/clone", &json!({ "name": "copy-2" }), 201).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute("create table t as select 1 as x").await.expect("writes");
+    assert_eq!(call(&api, "copy/start", &json!({}), 200).await["state"], "running");
+    let db = portal.connect("copy", &password).await.expect("signs in");
+    assert_eq!(db.query_one("select x from t", &[]).await.expect("reads").get::<_, i32>(0), 1);
+    drop(db);
+    tidy(&portal);
+    // Where the source no longer exists, there is nothing to try again with.
+    docker::docker_ok(&["exec", &container, "ln", "-s", "/etc/passwd", "/var/lib/postgresql/data/lead out"]);
+    api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy-2" })).await.expect(202);
+    ada.wait_for("copy-2", "failed").await;
+    ada.post("/containers/lab/delete", &[("confirm", "lab"), ("no_backup", "true")]).await.expect(303);
+    ada.wait_for("lab", "in the trash").await;
+    ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
+    ada.wait_until_gone("lab").await;
+    let refused = api.json(Method::POST, "/api/v1/containers/copy-2/start", &json!({})).await.expect(409).text();
+    assert!(refused.contains("The source of this clone no longer exists."), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,42 +11,45 @@ use crate::engines::{fields, sign_in};
 use crate::support::TestPortal;
 
 async fn journey(engine: EngineKind, image: &str, storage: &str) {
-    let portal = TestPortal::start().await;
+    journey_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
+}
+
+/// The same on a tier of which is known whether copies share blocks there: then a clone keeps its origin.
+pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, kept): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
     let mut more = fields(engine, image);
     more.push(("storage", storage.to_owned()));
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
-    let mut lab = sign(&portal, engine, "lab", "correct-horse").await;
+    let mut lab = sign(portal, engine, "lab", "correct-horse").await;
     lab.prepare().await.expect("makes what it needs");
     lab.put("word", "first").await.expect("writes");
-    others::add(&portal, engine).await;
+    others::add(portal, engine).await;
 
     // A clone of the running database, with a password of its own.
     let made = call(&api, "lab/clone", &json!({ "name": "copy" }), 201).await;
     let password = made["password"].as_str().expect("a password").to_owned();
     assert_eq!((&made["clone_of"], &made["state"]), (&json!("lab"), &json!("running")), "{made}");
-    let at = place(&portal, engine, "copy");
+    let at = place(portal, engine, "copy");
     assert!(sign_in(&at, "correct-horse").await.is_err(), "the password of the source opens the clone");
-    others::are_locked_out(&portal, engine, "copy").await;
+    others::are_locked_out(portal, engine, "copy").await;
     others::are_listed(engine, &ada.get("/containers/copy/snapshots").await.expect(200).text());
-    let mut copy = sign(&portal, engine, "copy", &password).await;
+    let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word").await, Ok(Some("first".to_owned())));
     copy.put("word 2", "in the clone").await.expect("the owner writes in the clone");
     // The source was only paused: its session continues, and sees nothing of the clone.
     assert_eq!(lab.get("word 2").await, Ok(None));
     lab.put("word 3", "in the source").await.expect("the session continues");
-    if storage == "cow" {
+    if kept {
         let ms: i64 = portal.sql("select frozen_ms from snapshot").parse().expect("the time it was paused");
         println!("{engine}: paused for {ms} ms");
     }
 
     // Back to the moment of the clone, with the same password. Where nothing is shared, only the clone has that data.
-    let kept = storage == "cow";
     if kept {
         call(&api, "copy/reset", &json!({}), 200).await;
-        let mut copy = sign(&portal, engine, "copy", &password).await;
+        let mut copy = sign(portal, engine, "copy", &password).await;
         assert_eq!(copy.get("word").await, Ok(Some("first".to_owned())));
         assert_eq!(copy.get("word 2").await, Ok(None));
         assert_eq!(copy.get("word 3").await, Ok(None));
@@ -59,7 +62,7 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
 
     // And forward to the source as it is now.
     call(&api, "copy/refresh", &json!({}), 200).await;
-    let mut copy = sign(&portal, engine, "copy", &password).await;
+    let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
 
     // While the source belongs to somebody else, the clone gets none of its data, not through an administrator either.
@@ -85,10 +88,10 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     let id = list["items"][0]["id"].as_str().expect("an id").to_owned();
     assert_eq!(list["items"][0]["note"], "before the change", "{list}");
     let made = call(&api, "lab/clone", &json!({ "name": "copy-2", "snapshot": id }), 201).await;
-    let mut second = sign(&portal, engine, "copy-2", made["password"].as_str().expect("a password")).await;
+    let mut second = sign(portal, engine, "copy-2", made["password"].as_str().expect("a password")).await;
     assert_eq!(second.get("word 3").await, Ok(Some("in the source".to_owned())));
     call(&api, &format!("lab/snapshots/{id}/restore"), &json!({}), 200).await;
-    let mut lab = sign(&portal, engine, "lab", "correct-horse").await;
+    let mut lab = sign(portal, engine, "lab", "correct-horse").await;
     assert_eq!(lab.get("word 3").await, Ok(Some("in the source".to_owned())));
     assert_eq!(lab.get("word 4").await, Ok(None));
 
@@ -110,7 +113,7 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     call(&api, "copy/promote", &json!({}), 200).await;
     let refused = api.json(Method::POST, "/api/v1/containers/copy/reset", &json!({})).await.expect(409).text();
     assert!(refused.contains("This database is not a clone."), "{refused}");
-    let mut copy = sign(&portal, engine, "copy", &password).await;
+    let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
     ada.post("/containers/copy-2/delete", &[("confirm", "copy-2"), ("no_backup", "true")]).await.expect(303);
     ada.wait_for("copy-2", "in the trash").await;
@@ -120,7 +123,7 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     let left = "select count(*) from snapshot where removed_at is null and reason in ('user', 'clone')";
     portal.until(left, |said| said == "0").await;
     // Besides its own data, the data before two resets and a refresh.
-    nothing_left(&portal, if kept { 4 } else { 2 });
+    nothing_left(portal, if kept { 4 } else { 2 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

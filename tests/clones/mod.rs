@@ -3,7 +3,10 @@
 mod faults;
 mod from_backup;
 mod journey;
+mod limits;
+mod on_btrfs;
 mod others;
+mod scheduled;
 mod under_load;
 
 use mydb::domain::engine::EngineKind;

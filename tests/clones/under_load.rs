@@ -22,19 +22,23 @@ fn now(committed: &Committed) -> Vec<usize> {
 }
 
 async fn a_prefix(engine: EngineKind, image: &str, storage: &str) {
-    let portal = TestPortal::start().await;
+    a_prefix_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
+}
+
+/// The same on a tier of which is known whether copies share blocks there.
+pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, shared): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
     let mut more = fields(engine, image);
     more.push(("storage", storage.to_owned()));
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
-    sign(&portal, engine, "lab", "correct-horse").await.prepare().await.expect("makes what it needs");
+    sign(portal, engine, "lab", "correct-horse").await.prepare().await.expect("makes what it needs");
 
     let (committed, stop) = (Committed::default(), Arc::new(AtomicBool::new(false)));
     let mut writers = Vec::new();
     for w in 0..WRITERS {
-        let mut session = sign(&portal, engine, "lab", "correct-horse").await;
+        let mut session = sign(portal, engine, "lab", "correct-horse").await;
         let (committed, stop) = (committed.clone(), stop.clone());
         writers.push(tokio::spawn(async move {
             for n in 0.. {
@@ -52,7 +56,7 @@ async fn a_prefix(engine: EngineKind, image: &str, storage: &str) {
     }
 
     let before = now(&committed);
-    let (made, after) = if storage == "cow" {
+    let (made, after) = if shared {
         let taken = call(&api, "lab/snapshots", &json!({}), 200).await;
         let after = now(&committed);
         stop.store(true, Ordering::SeqCst);
@@ -73,7 +77,7 @@ async fn a_prefix(engine: EngineKind, image: &str, storage: &str) {
     }
     let ms = portal.sql("select frozen_ms from snapshot");
     println!("{engine}: paused for {ms} ms; {before:?} to {after:?} commits");
-    let mut copy = sign(&portal, engine, "copy", made["password"].as_str().expect("a password")).await;
+    let mut copy = sign(portal, engine, "copy", made["password"].as_str().expect("a password")).await;
     for w in 0..WRITERS {
         let mut has = 0;
         while copy.get(&format!("{w}-{has}")).await.expect("reads").is_some() {

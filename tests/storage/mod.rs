@@ -1,7 +1,9 @@
 //! The portal's file operations on data directories with hostile contents: run directly, and in the helper container.
 
 mod hostile;
+mod methods;
 mod portal;
+mod subvolumes;
 mod trees;
 mod two_passes;
 

@@ -42,6 +42,17 @@ fn strange(data: &Path) {
     sparse.set_len(8 << 30).expect("holes");
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"in the middle", 5 << 30).expect("written");
     std::fs::set_permissions(data.join("below"), std::fs::Permissions::from_mode(0o751)).expect("a mode");
+    for name in ["sparse", "below"] {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(data.join(name), "user.note", b"kept", flags).expect("an attribute");
+    }
+}
+
+/// The extended attribute of an entry.
+fn note(path: &Path) -> Vec<u8> {
+    let mut value = [0; 64];
+    let length = rustix::fs::getxattr(path, "user.note", &mut value).expect("the attribute is there");
+    value[..length].to_vec()
 }
 
 /// Nests directories so deeply that the path is longer than the system accepts.
@@ -89,6 +100,9 @@ async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
         assert_eq!(&middle, b"in the middle", "{way}");
         let (a, b) = (from.data().join("below").metadata().unwrap(), to.data().join("below").metadata().unwrap());
         assert_eq!((a.mode(), a.uid(), a.gid(), a.mtime()), (b.mode(), b.uid(), b.gid(), b.mtime()), "{way}");
+        for name in ["sparse", "below"] {
+            assert_eq!(note(&to.data().join(name)), b"kept", "{way}: {name}");
+        }
         for dir in [&from, &to] {
             soon("removing", hands.remove(dir, IMAGE)).await.unwrap_or_else(|e| panic!("{way}: {e}"));
             hands.remove(dir, IMAGE).await.expect("removing it again succeeds");

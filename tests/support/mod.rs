@@ -3,6 +3,7 @@
 pub mod admin_db;
 mod client;
 pub mod compose;
+pub mod disk;
 pub mod docker;
 pub mod portal;
 pub mod program;

@@ -1,8 +1,9 @@
 //! Table `tier_usage`: how full the storage tiers were at the last measurement.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use sqlx::PgConnection;
+
+use crate::domain::copy_method::CopyMethod;
 
 /// The measured usage of a tier.
 #[derive(Debug, Clone)]
@@ -21,37 +22,20 @@ pub struct TierUsage {
     pub databases: i64,
     /// Type of its file system.
     pub file_system: String,
-    /// Whether files on it can share blocks.
-    pub reflink: bool,
-    /// When it was measured.
+    /// How data is copied on it.
+    pub copies: CopyMethod,
+    /// When the measurement began.
     pub measured_at: DateTime<Utc>,
-}
-
-/// How data is copied on a tier, found by trying.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CopyMethod {
-    /// Copies share blocks with the original.
-    Reflink,
-    /// Every block is copied.
-    Plain,
-}
-
-impl TierUsage {
-    /// How data is copied on the tier.
-    pub fn copies(&self) -> CopyMethod {
-        if self.reflink { CopyMethod::Reflink } else { CopyMethod::Plain }
-    }
 }
 
 /// Stores a measurement.
 pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at, shared_bytes)
+        "INSERT INTO tier_usage (tier, used_bytes, free_bytes, total_bytes, databases, file_system, copies, measured_at, shared_bytes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (tier) DO UPDATE
             SET used_bytes = excluded.used_bytes, free_bytes = excluded.free_bytes, total_bytes = excluded.total_bytes
-              , databases = excluded.databases, file_system = excluded.file_system, reflink = excluded.reflink
+              , databases = excluded.databases, file_system = excluded.file_system, copies = excluded.copies
               , measured_at = excluded.measured_at, shared_bytes = excluded.shared_bytes",
         &u.tier,
         u.used_bytes,
@@ -59,7 +43,7 @@ pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error
         u.total_bytes,
         u.databases,
         &u.file_system,
-        u.reflink,
+        u.copies.as_str(),
         u.measured_at,
         u.shared_bytes
     )
@@ -70,11 +54,36 @@ pub async fn set(db: &mut PgConnection, u: &TierUsage) -> Result<(), sqlx::Error
 
 /// All measurements.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<TierUsage>, sqlx::Error> {
-    sqlx::query_as!(
-        TierUsage,
-        "SELECT tier, used_bytes, shared_bytes, free_bytes, total_bytes, databases, file_system, reflink, measured_at
+    sqlx::query!(
+        "SELECT tier, used_bytes, shared_bytes, free_bytes, total_bytes, databases, file_system, copies, measured_at
            FROM tier_usage ORDER BY tier"
     )
+    .map(|row| TierUsage {
+        tier: row.tier,
+        used_bytes: row.used_bytes,
+        shared_bytes: row.shared_bytes,
+        free_bytes: row.free_bytes,
+        total_bytes: row.total_bytes,
+        databases: row.databases,
+        file_system: row.file_system,
+        copies: CopyMethod::stored(&row.copies),
+        measured_at: row.measured_at,
+    })
     .fetch_all(db)
+    .await
+}
+
+/// Bytes of databases and copies that were made on a tier since a moment, as far as their sizes are known: its last
+/// measurement does not contain them.
+pub async fn added_since(db: &mut PgConnection, tier: &str, since: DateTime<Utc>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT ((SELECT coalesce(sum(s.bytes), 0) FROM snapshot s JOIN container c ON c.id = s.container_id
+                     WHERE c.storage = $1 AND s.made_at > $2 AND s.removed_at IS NULL AND s.reason IN ('user', 'clone'))
+                 + (SELECT coalesce(sum(size_bytes), 0) FROM container
+                     WHERE storage = $1 AND created_at > $2 AND purged_at IS NULL))::bigint AS "bytes!""#,
+        tier,
+        since
+    )
+    .fetch_one(db)
     .await
 }

@@ -15,6 +15,7 @@ use crate::engine::part::DumpMode;
 use crate::manifest::{COPY, Manifest};
 use crate::provision::exec::run_all;
 use crate::provision::freeze;
+use crate::provision::freeze::CopyCost;
 use crate::provision::sealed_server::SealedServer;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -71,7 +72,9 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
 
 /// Copies the data. Returns a sentence that says for how long the database was paused.
 async fn freeze(w: &StepContext, site: &BackupContext<'_>, sealed: &SealedServer) -> Result<String, StepError> {
-    let copy = freeze::copy(w, &site.blueprint, &sealed.blueprint.dir, site.running.as_deref()).await?;
+    let (from, to) = (&site.blueprint, &sealed.blueprint.dir);
+    let cost = CopyCost::of(&w.app, from, to).await?;
+    let copy = freeze::copy(w, from, to, site.running.as_deref(), cost).await?;
     Ok(match copy.paused_ms {
         None => "The database was stopped; dumped from a copy of its data.".to_owned(),
         Some(ms) => format!("The database was paused for {ms} ms to copy its data ({}).", ByteSize(copy.bytes)),

@@ -64,9 +64,9 @@ fn examine_tier(report: &mut DoctorReport, tier: &Tier, is_default: bool, dev: b
     match storage::capacity(&tier.path) {
         Err(e) => report.fail(what, e.to_string(), ""),
         Ok(c) => {
-            let copies = if c.reflink { "copy-on-write" } else { "no copy-on-write" };
+            let copies = c.copies.in_words();
             let finding = format!(
-                "{} ({}), {copies}, {} of {} free",
+                "{} ({}), copies {copies}; {} of {} free",
                 tier.path.display(),
                 c.file_system,
                 ByteSize(c.free),

@@ -76,7 +76,8 @@ impl CopyCost {
     }
 }
 
-/// Copies the data of `from` to `to`, and pauses its server meanwhile if it runs in the container `running`.
+/// Copies the data of `from` to `to`, which costs `cost`, and pauses its server meanwhile if it runs in the container
+/// `running`.
 ///
 /// # Errors
 /// If there is no room, the data contains something that cannot be copied, or the server did not stand still.
@@ -85,9 +86,9 @@ pub async fn copy(
     from: &Blueprint,
     to: &DataDir,
     running: Option<&str>,
+    cost: CopyCost,
 ) -> Result<FrozenCopy, StepError> {
     let app = &w.app;
-    let cost = CopyCost::of(app, from, to).await?;
     cost.check(RESERVE)?;
     if !cost.shared
         && let Some(id) = running
@@ -116,10 +117,11 @@ pub async fn copy(
     let stood_still = app.runtime.inspect(id).await;
     thaw(app, id).await;
     let paused_ms = i64::try_from(begin.elapsed().as_millis()).ok();
-    copied?;
+    let copied = copied?;
     if stood_still?.is_none_or(|found| found.status != "paused") {
         return Err(StepError::Retry("The database was resumed or ended while its data was copied.".to_owned()));
     }
+    app.files.finish_copy(to, &from.image.volume, copied).await?;
     Ok(FrozenCopy { at, paused_ms, bytes: cost.bytes })
 }
 

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use super::json::answer;
 use super::params::Params;
 use crate::admin_db::containers::usage;
-use crate::admin_db::containers::usage::{CopyMethod, TierUsage};
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
+use crate::domain::copy_method::CopyMethod;
 use crate::domain::engine::EngineKind;
 use crate::storage::unavailable_reason;
 use crate::web::context::Context;
@@ -80,7 +80,8 @@ pub(crate) struct TierJson<'a> {
     available: bool,
     /// Why not.
     reason: Option<String>,
-    /// How data is copied on it: `reflink` or `plain`; `null` until it was tried.
+    /// How data is copied on it: `subvolume` (snapshots of Btrfs subvolumes), `reflink` (files share blocks) or `plain`; `null` until it
+    /// was tried.
     #[schema(value_type = Option<String>)]
     copies: Option<CopyMethod>,
 }
@@ -125,7 +126,7 @@ pub async fn show(ctx: Context, params: Params) -> Result<Response, AppError> {
     let measured = usage::list(&mut db).await?;
     drop(db);
     let storage = tiers.map(|(tier, engines)| {
-        let copies = measured.iter().find(|u| u.tier == tier.name).map(TierUsage::copies);
+        let copies = measured.iter().find(|u| u.tier == tier.name).map(|u| u.copies);
         tier_json(tier, engines, unavailable_reason(tier), copies)
     });
     let limits = &app.config.limits;

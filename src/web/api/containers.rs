@@ -4,6 +4,7 @@ use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path};
 use axum::http::StatusCode;
 use axum::response::Response;
+use uuid::Uuid;
 
 use super::body::{Body, MaybeBody};
 use super::json::{ContainerJson, ListJson, answer};
@@ -16,9 +17,11 @@ use crate::admin_db::people::accounts;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::import::request as import;
+use crate::jobs::registry;
 use crate::jobs::registry::start_flow;
 use crate::provision::{lifetime, power, request};
 use crate::queue::flow::Flow;
+use crate::queue::refusal::RequestError;
 use crate::trash::move_to_trash;
 use crate::web::context::Context;
 use crate::web::error::AppError;
@@ -226,7 +229,9 @@ pub async fn delete(
 /// `POST /api/v1/containers/{name}/start`
 pub async fn start(ctx: Context, Path(name): Path<String>, params: Params) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
-    act_on(&ctx, &c, start_flow(&c), &params).await
+    params.only(&["wait"])?;
+    let done = registry::start(ctx.app(), &c, &ctx.actor()).await;
+    enqueued(&ctx, &c, start_flow(&c), done, params.wait()?).await
 }
 
 /// `POST /api/v1/containers/{name}/stop`
@@ -258,7 +263,18 @@ async fn act(
     flow: &'static Flow,
     patience: Option<std::time::Duration>,
 ) -> Result<Response, AppError> {
-    match request::act(ctx.app(), c, flow, &ctx.actor()).await {
+    let done = request::act(ctx.app(), c, flow, &ctx.actor()).await;
+    enqueued(ctx, c, flow, done, patience).await
+}
+
+async fn enqueued(
+    ctx: &Context,
+    c: &Container,
+    flow: &'static Flow,
+    done: Result<Uuid, RequestError>,
+    patience: Option<std::time::Duration>,
+) -> Result<Response, AppError> {
+    match done {
         Ok(job) => Enqueued::on(c, job, patience).answer(ctx).await,
         Err(e) => Err(ctx.refused(&format!("container.{}", flow.kind), Some(c), e).await),
     }

@@ -11,6 +11,7 @@ use crate::admin_db::jobs::{Job, JobStatus};
 use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
+use crate::jobs::registry;
 use crate::jobs::registry::start_flow;
 use crate::provision::rotate_password::rotate;
 use crate::provision::{power, request};
@@ -45,7 +46,8 @@ async fn answered(
 /// `POST /containers/{name}/start`
 pub async fn start(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Start).await?;
-    enqueue(&ctx, &c, start_flow(&c)).await
+    let done = registry::start(ctx.app(), &c, &ctx.actor()).await;
+    answered(&ctx, &c, start_flow(&c), done).await
 }
 
 /// `POST /containers/{name}/stop`

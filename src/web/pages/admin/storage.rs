@@ -4,7 +4,7 @@ use axum::response::Response;
 use sqlx::PgConnection;
 
 use crate::admin_db::containers::usage;
-use crate::admin_db::containers::usage::{CopyMethod, TierUsage};
+use crate::admin_db::containers::usage::TierUsage;
 use crate::config::Tier;
 use crate::domain::quantity::ByteSize;
 use crate::storage::unavailable_reason;
@@ -98,11 +98,7 @@ pub async fn storage(ctx: Context) -> Result<Response, AppError> {
     let size = |bytes: i64| Size::new(u64::try_from(bytes).unwrap_or(0));
     let row = |t: TierState| TierRow {
         file_system: t.usage.as_ref().map_or_else(|| "not measured yet".to_owned(), |u| u.file_system.clone()),
-        copies: match t.usage.as_ref().map(TierUsage::copies) {
-            Some(CopyMethod::Reflink) => "share blocks (reflinks): they take no time, and no space at first",
-            Some(CopyMethod::Plain) => "plain: they take time, and as much space as the data",
-            None => "not tried yet",
-        },
+        copies: t.usage.as_ref().map_or("not tried yet", |u| u.copies.in_words()),
         used: size(t.used()),
         free: size(t.usage.as_ref().map_or(0, |u| u.free_bytes)),
         total: size(t.usage.as_ref().map_or(0, |u| u.total_bytes)),
@@ -120,6 +116,7 @@ pub async fn storage(ctx: Context) -> Result<Response, AppError> {
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::copy_method::CopyMethod;
     use crate::web::pages::admin::storage::*;
 
     fn tier(users: &[&str], engines: &[&str], limit: Option<&str>) -> Tier {
@@ -163,7 +160,7 @@ mod tests {
                 total_bytes: total,
                 databases: 0,
                 file_system: String::new(),
-                reflink: false,
+                copies: CopyMethod::Plain,
                 measured_at: now,
             }),
         };

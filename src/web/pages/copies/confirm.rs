@@ -26,7 +26,7 @@ pub(super) async fn cost(ctx: &Context, c: &Container) -> Cost {
     let Ok(b) = Blueprint::read(ctx.app(), c).await else { return Cost::default() };
     let place = DataDir::new(&b.tier, &ctx.app().config.instance, c.id).base;
     let tried = tasks::blocking(move || capacity(&place)).await;
-    let shared = matches!(tried, Ok(Ok(has)) if has.reflink);
+    let shared = matches!(tried, Ok(Ok(has)) if has.copies.shares_blocks());
     if shared {
         let text = "On this storage, copies share unchanged data: they take no space at first, and the database is \
                     paused only for milliseconds.";

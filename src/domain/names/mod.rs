@@ -1,11 +1,13 @@
 //! Names, parsed once where they enter the portal. Code that holds one of these types needs no further checks or
 //! quoting.
 
+mod faults;
+
 use std::fmt;
 
 use uuid::Uuid;
 
-use crate::domain::name_faults::{Charset, charset_faults, plain};
+use faults::{Charset, charset_faults, plain};
 
 /// Why a name was rejected, as a sentence for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,8 @@
 //! Checks that the databases of a person together stay within the quota. Runs in the transaction of the request and
-//! under the lock of the account, so that concurrent requests count each other.
+//! under the lock of the account, so that concurrent requests count each other. The limits of storage tiers are in
+//! [`tier_limit`].
+
+pub(crate) mod tier_limit;
 
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -1,0 +1,91 @@
+//! Checks a snapshot as a copy made file by file is checked. Nobody else changes the snapshot, so this can be done after it
+//! was made, while the server of its source works again.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, Stat, fchmod, readlinkat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::copy::io;
+use super::no_follow::{DEEPEST, shown};
+use super::walk::is_dots;
+use super::{no_follow, odd, subvolume};
+use crate::storage::error::StorageError;
+
+/// The check of one snapshot.
+pub(super) struct SnapshotCheck<'a> {
+    /// The path at which the server sees its data.
+    pub volume: &'a str,
+    /// Becomes false when nobody waits for the copy any more.
+    pub wanted: &'a AtomicBool,
+}
+
+impl SnapshotCheck<'_> {
+    /// Refuses everything below `top` that no server creates. Removes what servers create again, and the bits that let a
+    /// program run as another user.
+    pub fn tree(&self, top: &OwnedFd) -> Result<(), StorageError> {
+        let disk = odd::disk(top).map_err(|e| io("data", e))?;
+        let mut levels = vec![(Dir::read_from(top).map_err(|e| io("data", e))?, "data".to_owned())];
+        while let Some((dir, path)) = levels.last_mut() {
+            let Some(entry) = dir.read() else {
+                levels.pop();
+                continue;
+            };
+            let entry = entry.map_err(|e| io(path, e))?;
+            if is_dots(entry.file_name()) {
+                continue;
+            }
+            if !self.wanted.load(Ordering::Relaxed) {
+                return Err(StorageError::Refused("The copy was abandoned.".to_owned()));
+            }
+            let below = format!("{path}/{}", shown(entry.file_name().to_bytes()));
+            let at = dir.fd().map_err(|e| io(&below, e))?;
+            if let Some(found) = self.entry(at, entry.file_name(), &below, disk)? {
+                if levels.len() >= DEEPEST {
+                    return Err(odd::deep(&below));
+                }
+                levels.push((found, below));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks one entry. A directory is returned, to be checked.
+    fn entry(&self, at: impl AsFd, name: &CStr, path: &str, disk: u64) -> Result<Option<Dir>, StorageError> {
+        let fault = |e: Errno| io(path, e);
+        let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory if subvolume::is_placeholder(&stat) => return Err(odd::other_volume(path)),
+            FileType::Directory => {
+                let dir = no_follow::directory(&at, name).map_err(fault)?;
+                without_rights(&dir, &stat).map_err(fault)?;
+                return Dir::new(dir).map(Some).map_err(fault);
+            }
+            FileType::RegularFile => {
+                odd::refuse_larger_than(disk, path, stat.st_size)?;
+                if has_rights(&stat) {
+                    let (file, stat) = no_follow::file(&at, name).map_err(fault)?;
+                    without_rights(&file, &stat).map_err(fault)?;
+                }
+            }
+            FileType::Symlink => {
+                let leads = readlinkat(&at, name, Vec::new()).map_err(fault)?;
+                odd::refuse_link_out(path, leads.to_bytes(), self.volume)?;
+            }
+            FileType::Fifo | FileType::Socket => unlinkat(&at, name, AtFlags::empty()).map_err(fault)?,
+            _ => return Err(odd::device(path)),
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a file lets a program run as another user.
+fn has_rights(stat: &Stat) -> bool {
+    stat.st_mode & 0o6000 != 0
+}
+
+fn without_rights(file: &OwnedFd, stat: &Stat) -> Result<(), Errno> {
+    if has_rights(stat) { fchmod(file, Mode::from_raw_mode(stat.st_mode & 0o1777)) } else { Ok(()) }
+}
