@@ -107,10 +107,10 @@ async fn read(w: &StepContext) -> Result<(), StepError> {
     if let Some(snapshot) = v.snapshot_id {
         return from_snapshot::read(w, &t, &v, snapshot).await;
     }
-    if let Some(backup) = t.source_backup {
+    if let Some(backup) = t.origin.backup() {
         return from_backup::read(w, &t, &v, backup).await;
     }
-    if let Some(object) = &t.source_object {
+    if let Some(object) = t.origin.object() {
         return from_object::read(w, &t, &v, object).await;
     }
     let path = app.config.templates.dumps.join(&v.source);
@@ -149,7 +149,7 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
             let report = from_snapshot::fill(w, (&t, &v), &snapshot, &mut sealed).await?;
             (sealed, report)
         }
-        None => match t.source_backup {
+        None => match t.origin.backup() {
             Some(backup) => {
                 let from = BackupImport::of(w, backup, admin_password(app, &v)?).await?;
                 let mut sealed = sealed(app, &t, &v, from.admin()?).await?;
@@ -176,7 +176,7 @@ async fn import_dump(
     v: &TemplateVersion,
 ) -> Result<(SealedServer, LoadReport), StepError> {
     let app = &w.app;
-    let (path, hook) = match &t.source_object {
+    let (path, hook) = match t.origin.object() {
         Some(object) => from_object::fetched(w, t, v, object).await?,
         None => {
             let dumps = &app.config.templates.dumps;
@@ -211,7 +211,7 @@ async fn import_dump(
     let scratch = scratch::dir(&app.config, &sealed.blueprint.tier, v.id);
     let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook, scratch };
     let report = fill(w, &mut sealed, &source, &v.digest).await?;
-    if t.source_object.is_some() {
+    if t.origin.object().is_some() {
         return Ok((sealed, report));
     }
     let now = stamp(&path).await.map_err(StepError::Fail)?;
