@@ -141,24 +141,12 @@ async fn get_image(w: &StepContext) -> Result<(), StepError> {
 /// Imports the data into an empty directory; what an interrupted attempt left is removed.
 async fn import(w: &StepContext) -> Result<(), StepError> {
     let (app, v) = (&w.app, version(w).await?);
-    let t = template(w, &v).await?;
-    let (sealed, report) = match v.snapshot_id {
-        Some(snapshot) => {
-            let snapshot = from_snapshot::snapshot(w, snapshot).await?;
-            let mut sealed = sealed(app, &t, &v, AdminPassword::There(admin_of(app, &snapshot)?)).await?;
-            let report = from_snapshot::fill(w, (&t, &v), &snapshot, &mut sealed).await?;
-            (sealed, report)
-        }
-        None => match t.origin.backup() {
-            Some(backup) => {
-                let from = BackupImport::of(w, backup, admin_password(app, &v)?).await?;
-                let mut sealed = sealed(app, &t, &v, from.admin()?).await?;
-                let report = from.fill(w, (&t, &v.digest), &mut sealed).await?;
-                (sealed, report)
-            }
-            None => import_dump(w, &t, &v).await?,
-        },
-    };
+    let longest = app.config.templates.longest;
+    let filling = Box::pin(filled(w, &v));
+    let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
+        let minutes = longest.as_secs() / 60;
+        StepError::Fail(format!("The import took longer than {minutes} minutes (templates.import_minutes)."))
+    })??;
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;
     let mut db = app.db.acquire().await?;
@@ -167,6 +155,25 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
     from_object::discard(app, &v).await?;
     w.progress(&report.sentence()).await;
     Ok(())
+}
+
+/// The stopped server with the data of a version.
+async fn filled(w: &StepContext, v: &TemplateVersion) -> Result<(SealedServer, LoadReport), StepError> {
+    let app = &w.app;
+    let t = template(w, v).await?;
+    if let Some(snapshot) = v.snapshot_id {
+        let snapshot = from_snapshot::snapshot(w, snapshot).await?;
+        let mut sealed = sealed(app, &t, v, AdminPassword::There(admin_of(app, &snapshot)?)).await?;
+        let report = from_snapshot::fill(w, (&t, v), &snapshot, &mut sealed).await?;
+        return Ok((sealed, report));
+    }
+    if let Some(backup) = t.origin.backup() {
+        let from = BackupImport::of(w, backup, admin_password(app, v)?).await?;
+        let mut sealed = sealed(app, &t, v, from.admin()?).await?;
+        let report = from.fill(w, (&t, &v.digest), &mut sealed).await?;
+        return Ok((sealed, report));
+    }
+    import_dump(w, &t, v).await
 }
 
 /// Imports the dump of a version. Returns the stopped server with its data.
