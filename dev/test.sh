@@ -59,7 +59,7 @@ if [ -n "${BENCH:-}" ]; then
   cargo bench --locked "$@" 9>&-
 else
   # In parallel with the compiler: both wait most of the time.
-  { check_images && STEP_PARALLEL=1 "$ROOT/dev/drivers/make.sh"; } 9>&- & checks=$!
+  { check_images && STEP_PARALLEL=1 "$ROOT/dev/drivers/make.sh" && STEP_PARALLEL=1 "$ROOT/dev/nginx.sh"; } 9>&- & checks=$!
   rc=0
   STEP_PARALLEL=1 step "building the tests" cargo test --locked --all-targets --no-run 9>&- || rc=$?
   wait "$checks" || rc=$?

@@ -18,6 +18,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/static/{*file}", 200, 200),
     ("GET", "/branding.css", 200, 200),
     ("GET", "/branding/logo", 200, 200),
+    ("GET", "/branding/favicon", 200, 200),
     ("GET", "/ca.pem", 200, 200),
     ("GET", "/login", 303, 303),
     ("POST", "/login", 303, 303),
@@ -209,6 +210,7 @@ impl World {
     async fn make() -> Self {
         let logo = Box::new(|config: &mut mydb::config::Config| {
             config.branding.logo = Some(config.home.join("static/logo.svg"));
+            config.branding.favicon = Some(config.home.join("static/favicon.svg"));
             crate::support::store(config);
         });
         let portal = TestPortal::with(Options { configure: logo, ..Options::default() }).await;

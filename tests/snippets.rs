@@ -115,3 +115,36 @@ async fn every_snippet_works_as_it_stands_there() {
     assert!(other.contains("certificate verify failed"), "another authority must not be trusted: {other}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The file is written as the help says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_file_opens_a_database_as_the_help_describes_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    let password = "a:b\\c d e";
+    ada.create("lab", &[("dbuserpass", password)]).await;
+    let help = ada.get("/docs/connecting").await.expect(200);
+    let line = help.all("td code").into_iter().find(|code| code.ends_with(":PORT:DATABASE:USER:PASSWORD"));
+    let line = line.expect("the help describes the line");
+    let port = portal.port("lab").to_string();
+    let written = password.replace('\\', "\\\\").replace(':', "\\:");
+    let line = line.replace("PORT", &port).replace("DATABASE", "trial").replace("USER", "ada");
+    let pass = file(&portal.dir, ".pgpass", &line.replace("PASSWORD", &written));
+    std::fs::set_permissions(&pass, std::fs::Permissions::from_mode(0o600)).expect("only its owner reads it");
+    let connection = format!("host=localhost port={port} dbname=trial user=ada sslmode=require");
+    let psql = || {
+        let said = Command::new("psql")
+            .args(["-X", "-w", "-A", "-t", "-c", "select 'signed in'", &connection])
+            .env("HOME", &portal.dir)
+            .env("PGPASSFILE", &pass)
+            .env_remove("PGPASSWORD")
+            .output()
+            .expect("psql is installed");
+        String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    };
+    assert_eq!(psql(), "signed in");
+    // Nothing else has opened it.
+    file(&portal.dir, ".pgpass", &line.replace("PASSWORD", "another"));
+    assert_eq!(psql(), "");
+}

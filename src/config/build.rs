@@ -291,6 +291,7 @@ fn branding(r: &mut Reader<'_>) -> Branding {
     Branding {
         name: r.text("branding.name"),
         logo: r.optional("branding.logo").map(|p| r.path(&p)),
+        favicon: r.optional("branding.favicon").map(|p| r.path(&p)),
         accent,
         contact: r.optional("branding.contact"),
         notice: r.optional("branding.notice"),

@@ -230,6 +230,8 @@ pub struct Branding {
     pub name: String,
     /// Logo file.
     pub logo: Option<PathBuf>,
+    /// File of the icon that browsers show.
+    pub favicon: Option<PathBuf>,
     /// Accent colour, `#rrggbb`.
     pub accent: Option<String>,
     /// Contact for questions.

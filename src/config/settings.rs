@@ -335,6 +335,7 @@ const AFTER_BACKUPS: &[Setting] = &[
     s("log.level", ValueKind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,mydb=debug."),
     s("branding.name", ValueKind::Text, "DB4SCI", "Name shown on every page."),
     o("branding.logo", ValueKind::Path, "SVG or PNG file shown next to the name."),
+    o("branding.favicon", ValueKind::Path, "SVG or PNG file that browsers show next to the title of a page."),
     o("branding.accent", ValueKind::Text, "Accent colour as #rrggbb."),
     o("branding.contact", ValueKind::Text, "Contact for users: an e-mail address or a link."),
     o("branding.notice", ValueKind::Text, "A sentence shown at the top of every page."),

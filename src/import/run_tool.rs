@@ -191,7 +191,7 @@ impl DumpReader {
         out: &Out,
     ) -> Result<LeftOut, String> {
         let cut = |e: std::io::Error| {
-            format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again.")
+            format!("The dump cannot be read to the end: {e}. It may be truncated: create it again.")
         };
         let file = match (self.content, what) {
             (DumpSource::File(file), _) => file,

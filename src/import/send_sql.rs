@@ -122,7 +122,7 @@ impl Sending<'_> {
         self.put(first.as_bytes())?;
         let mut pieces = Splitter::new(from, self.what.dialect);
         let cut = |e: std::io::Error| {
-            EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated; upload it again."))
+            EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated: create it again."))
         };
         while let Some(piece) = pieces.next_piece().map_err(cut)? {
             if self.follower.look(&piece) {
@@ -264,6 +264,13 @@ impl Sending<'_> {
     }
 
     fn copied(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
+        if piece.last && !piece.ended {
+            // The server would take those that are left for all of them.
+            let line = self.begun.as_ref().map_or(piece.line, |sent| sent.line);
+            return Err(EarlyEnd::Bad(format!(
+                "The dump is truncated: it ends within the rows of the statement in line {line}. Create it again."
+            )));
+        }
         match &mut self.rows {
             RowFate::Skipped => {}
             RowFate::Refused(line, rows) => {
@@ -278,9 +285,6 @@ impl Sending<'_> {
                     self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
                 }
                 if piece.last {
-                    if !piece.text.is_empty() && !piece.text.ends_with(b"\n") {
-                        self.put(self.row_end)?;
-                    }
                     if let Some(mut sent) = self.begun.take() {
                         sent.lines.1 = self.line;
                         self.progress.note(sent);
@@ -321,6 +325,10 @@ mod tests {
 
     /// The text received for the database `source` of `text`, and the skipped statements.
     fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {
+        tried(text, dialect, source).unwrap()
+    }
+
+    fn tried(text: &str, dialect: Dialect, source: &str) -> Result<(String, LeftOut), String> {
         let (out, mut pieces) = mpsc::channel(1000);
         let (progress, what) = (
             LoadProgress::default(),
@@ -336,14 +344,14 @@ mod tests {
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
-            sending.join().unwrap().unwrap()
-        });
+            sending.join().unwrap()
+        })?;
         drop(out);
         let mut all = Vec::new();
         while let Ok(piece) = pieces.try_recv() {
             all.extend(piece.unwrap());
         }
-        (String::from_utf8(all).unwrap(), left)
+        Ok((String::from_utf8(all).unwrap(), left))
     }
 
     fn case(name: &str) -> String {
@@ -362,6 +370,16 @@ mod tests {
         assert!(
             text.contains("(1,300)") && !text.contains("(1,20)") && !text.contains("USE") && !text.contains("DATABASE")
         );
+    }
+
+    #[test]
+    fn rows_without_an_end_are_not_taken_for_all_of_them() {
+        let rows = "create table t (i int);\ncopy t from stdin;\n1\n2\n";
+        assert!(sent(&format!("{rows}\\.\n"), Dialect::Postgres, "").0.contains("1\n2\n\\.\n"));
+        for cut in [rows, rows.trim_end()] {
+            let why = tried(cut, Dialect::Postgres, "").unwrap_err();
+            assert!(why.contains("ends within the rows of the statement in line 2."), "{why}");
+        }
     }
 
     #[test]

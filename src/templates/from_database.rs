@@ -6,14 +6,15 @@ use crate::admin_db::containers::snapshots;
 use crate::admin_db::containers::snapshots::Snapshot;
 use crate::admin_db::log::Actor;
 use crate::admin_db::templates::Template;
-use crate::admin_db::{backups, containers, new_id};
+use crate::admin_db::templates::origin::TemplateOrigin;
+use crate::admin_db::{backups, containers};
 use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::domain::names::TemplateName;
 use crate::domain::user::User;
 use crate::queue::refusal::RequestError;
+use crate::templates::new_template::{CopySettings, NewTemplate, insert};
 use crate::templates::origin::TemplateSource;
-use crate::templates::request::{insert, ttl_seconds};
 
 /// The database of a source, and the snapshot if it is one. `None` if there is no such database, or the snapshot is not
 /// complete.
@@ -51,30 +52,17 @@ pub async fn create_from_database(
         Some(at) => format!("snapshot of {} from {}", c.name, at.format("%Y-%m-%d %H:%M UTC")),
         None => format!("database {}", c.name),
     };
-    let t = Template {
-        id: new_id(),
-        name: name.to_string(),
+    let copies = CopySettings {
         engine: c.engine,
         image: image.clone(),
         storage: c.storage.clone(),
-        source,
-        source_container: Some(c.id),
-        source_snapshot: snapshot.map(|s| s.id),
-        source_backup: None,
-        source_object: None,
         dbname: c.dbname.clone(),
         dbuser: c.dbuser.clone(),
         memory_bytes: c.memory_bytes,
         millicpus: c.millicpus,
-        ttl_seconds: ttl_seconds(app),
-        users: only(maker),
-        description: String::new(),
-        current_version: None,
-        created_by: actor.name.clone(),
-        created_at: app.clock.now(),
     };
-    insert(app, &t, maker, actor).await?;
-    Ok(t)
+    let origin = snapshot.map_or(TemplateOrigin::Database(c.id), |s| TemplateOrigin::Snapshot { of: c.id, id: s.id });
+    insert(app, NewTemplate { name, origin, source, copies }, maker, actor).await
 }
 
 /// Creates a template from a backup. For `maker` only, unless that is an administrator or
@@ -106,33 +94,15 @@ pub async fn create_from_backup(
         let why = format!("The storage tier “{}” of this backup’s database no longer exists.", of.storage);
         return Err(RequestError::Template(why));
     }
-    let t = Template {
-        id: new_id(),
-        name: name.to_string(),
+    let copies = CopySettings {
         engine: of.engine,
         image: of.image,
         storage: of.storage,
-        source: format!("backup of {} from {}", backup.container, at.format("%Y-%m-%d %H:%M UTC")),
-        source_container: None,
-        source_snapshot: None,
-        source_backup: Some(backup.id),
-        source_object: None,
         dbname: of.dbname,
         dbuser: of.dbuser,
         memory_bytes: of.memory_bytes,
         millicpus: of.millicpus,
-        ttl_seconds: ttl_seconds(app),
-        users: only(maker),
-        description: String::new(),
-        current_version: None,
-        created_by: actor.name.clone(),
-        created_at: app.clock.now(),
     };
-    insert(app, &t, maker, actor).await?;
-    Ok(t)
-}
-
-/// Who may use a new template.
-fn only(maker: Option<&User>) -> Vec<String> {
-    maker.filter(|user| !user.is_admin()).map(|user| user.username.to_string()).into_iter().collect()
+    let source = format!("backup of {} from {}", backup.container, at.format("%Y-%m-%d %H:%M UTC"));
+    insert(app, NewTemplate { name, origin: TemplateOrigin::Backup(backup.id), source, copies }, maker, actor).await
 }

@@ -7,8 +7,9 @@ use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
+use crate::admin_db::templates::origin::SourceObject;
 use crate::admin_db::templates::versions::{SourceFacts, TemplateVersion};
-use crate::admin_db::templates::{SourceObject, Template, versions};
+use crate::admin_db::templates::{Template, versions};
 use crate::app::App;
 use crate::config::Tier;
 use crate::domain::quantity::{ByteSize, MIB};

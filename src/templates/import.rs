@@ -107,10 +107,10 @@ async fn read(w: &StepContext) -> Result<(), StepError> {
     if let Some(snapshot) = v.snapshot_id {
         return from_snapshot::read(w, &t, &v, snapshot).await;
     }
-    if let Some(backup) = t.source_backup {
+    if let Some(backup) = t.origin.backup() {
         return from_backup::read(w, &t, &v, backup).await;
     }
-    if let Some(object) = &t.source_object {
+    if let Some(object) = t.origin.object() {
         return from_object::read(w, &t, &v, object).await;
     }
     let path = app.config.templates.dumps.join(&v.source);
@@ -141,24 +141,12 @@ async fn get_image(w: &StepContext) -> Result<(), StepError> {
 /// Imports the data into an empty directory; what an interrupted attempt left is removed.
 async fn import(w: &StepContext) -> Result<(), StepError> {
     let (app, v) = (&w.app, version(w).await?);
-    let t = template(w, &v).await?;
-    let (sealed, report) = match v.snapshot_id {
-        Some(snapshot) => {
-            let snapshot = from_snapshot::snapshot(w, snapshot).await?;
-            let mut sealed = sealed(app, &t, &v, AdminPassword::There(admin_of(app, &snapshot)?)).await?;
-            let report = from_snapshot::fill(w, (&t, &v), &snapshot, &mut sealed).await?;
-            (sealed, report)
-        }
-        None => match t.source_backup {
-            Some(backup) => {
-                let from = BackupImport::of(w, backup, admin_password(app, &v)?).await?;
-                let mut sealed = sealed(app, &t, &v, from.admin()?).await?;
-                let report = from.fill(w, (&t, &v.digest), &mut sealed).await?;
-                (sealed, report)
-            }
-            None => import_dump(w, &t, &v).await?,
-        },
-    };
+    let longest = app.config.templates.longest;
+    let filling = Box::pin(filled(w, &v));
+    let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
+        let minutes = longest.as_secs() / 60;
+        StepError::Fail(format!("The import took longer than {minutes} minutes (templates.import_minutes)."))
+    })??;
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;
     let mut db = app.db.acquire().await?;
@@ -169,6 +157,25 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
+/// The stopped server with the data of a version.
+async fn filled(w: &StepContext, v: &TemplateVersion) -> Result<(SealedServer, LoadReport), StepError> {
+    let app = &w.app;
+    let t = template(w, v).await?;
+    if let Some(snapshot) = v.snapshot_id {
+        let snapshot = from_snapshot::snapshot(w, snapshot).await?;
+        let mut sealed = sealed(app, &t, v, AdminPassword::There(admin_of(app, &snapshot)?)).await?;
+        let report = from_snapshot::fill(w, (&t, v), &snapshot, &mut sealed).await?;
+        return Ok((sealed, report));
+    }
+    if let Some(backup) = t.origin.backup() {
+        let from = BackupImport::of(w, backup, admin_password(app, v)?).await?;
+        let mut sealed = sealed(app, &t, v, from.admin()?).await?;
+        let report = from.fill(w, (&t, &v.digest), &mut sealed).await?;
+        return Ok((sealed, report));
+    }
+    import_dump(w, &t, v).await
+}
+
 /// Imports the dump of a version. Returns the stopped server with its data.
 async fn import_dump(
     w: &StepContext,
@@ -176,7 +183,7 @@ async fn import_dump(
     v: &TemplateVersion,
 ) -> Result<(SealedServer, LoadReport), StepError> {
     let app = &w.app;
-    let (path, hook) = match &t.source_object {
+    let (path, hook) = match t.origin.object() {
         Some(object) => from_object::fetched(w, t, v, object).await?,
         None => {
             let dumps = &app.config.templates.dumps;
@@ -211,7 +218,7 @@ async fn import_dump(
     let scratch = scratch::dir(&app.config, &sealed.blueprint.tier, v.id);
     let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook, scratch };
     let report = fill(w, &mut sealed, &source, &v.digest).await?;
-    if t.source_object.is_some() {
+    if t.origin.object().is_some() {
         return Ok((sealed, report));
     }
     let now = stamp(&path).await.map_err(StepError::Fail)?;

@@ -13,6 +13,7 @@ mod from_object;
 mod from_snapshot;
 pub mod import;
 pub mod instance;
+mod new_template;
 pub mod object_request;
 pub mod origin;
 pub mod refresh;

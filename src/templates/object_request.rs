@@ -4,15 +4,17 @@
 use futures::StreamExt;
 
 use crate::admin_db::log::Actor;
-use crate::admin_db::templates::{SourceObject, Template};
+use crate::admin_db::templates::Template;
+use crate::admin_db::templates::origin::{SourceObject, TemplateOrigin};
 use crate::app::App;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::objects::Store;
 use crate::queue::refusal::RequestError;
 use crate::templates::directory;
+use crate::templates::new_template::{NewTemplate, insert};
 use crate::templates::origin::TargetObject;
-use crate::templates::request::{described, image_for, insert};
+use crate::templates::request::{copies, image_for};
 use crate::templates::source::head_of;
 
 /// Bytes read of an object to recognise it.
@@ -48,11 +50,14 @@ pub async fn create(
     let image = image_for(app, engine, version.as_ref())
         .await?
         .ok_or_else(|| refused(format!("The catalog has no image of {} that can load it.", engine.label())))?;
-    let source = format!("{}/{}", object.target, object.key);
-    let mut t = described(app, name.unwrap_or(&dump.template), image, (&source, ""), actor)?;
-    t.source_object = Some(SourceObject { target: object.target.clone(), key: object.key.clone() });
-    insert(app, &t, None, actor).await?;
-    Ok(t)
+    let name = name.unwrap_or(&dump.template);
+    let new = NewTemplate {
+        name,
+        origin: TemplateOrigin::Object(SourceObject { target: object.target.clone(), key: object.key.clone() }),
+        source: format!("{}/{}", object.target, object.key),
+        copies: copies(app, name, image)?,
+    };
+    insert(app, new, None, actor).await
 }
 
 /// The first bytes of an object.

@@ -23,7 +23,7 @@ use crate::templates::import::IMPORT;
 /// # Errors
 /// [`RequestError::Busy`] if an import of it is running; nothing is written then.
 pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uuid), RequestError> {
-    if let Some(id) = t.source_backup {
+    if let Some(id) = t.origin.backup() {
         openable(app, &backup(app, id).await?)?;
     }
     let Some(c) = database(app, t).await? else { return import(app, t, None, actor).await };
@@ -33,7 +33,7 @@ pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uu
     if last.first().is_some_and(|v| v.status() == VersionStatus::Importing) {
         return Err(RequestError::Busy);
     }
-    if t.source_snapshot.is_none() {
+    if t.origin.snapshot().is_none() {
         cancel_backup::end_backup(app, &c, actor).await?;
     }
     patiently(app, c.id, || import(app, t, Some(&c), actor)).await
@@ -44,7 +44,7 @@ pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uu
 /// # Errors
 /// [`RequestError::Template`] if the database was deleted permanently.
 pub async fn database(app: &App, t: &Template) -> Result<Option<Container>, RequestError> {
-    let Some(id) = t.source_container else { return Ok(None) };
+    let Some(id) = t.origin.database() else { return Ok(None) };
     let mut db = app.db.acquire().await?;
     let found = containers::by_id(&mut db, id).await?.filter(|c| c.purged_at.is_none());
     let gone = || RequestError::Template("The database that this template is made from no longer exists.".to_owned());
@@ -68,12 +68,12 @@ async fn import(
     let names = IMPORT.names();
     let mut tx = app.db.begin().await?;
     // From here on the version says that the backup is in use.
-    if let Some(backup) = t.source_backup
+    if let Some(backup) = t.origin.backup()
         && !retention::hold(&mut tx, backup).await?
     {
         return Err(RequestError::NoSuchBackup);
     }
-    let (snapshot, taken_by) = match (from, t.source_snapshot) {
+    let (snapshot, taken_by) = match (from, t.origin.snapshot()) {
         (None, _) => (None, None),
         (Some(_), Some(snapshot)) if copies::hold(&mut tx, snapshot).await? => (Some(snapshot), None),
         (Some(_), Some(_)) => return Err(RequestError::NoSuchSnapshot),

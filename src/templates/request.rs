@@ -7,21 +7,20 @@ use serde_json::{Value, json};
 
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::notices::NoticeKind;
-use crate::admin_db::people::accounts;
+use crate::admin_db::templates::origin::TemplateOrigin;
 use crate::admin_db::templates::versions::TemplateVersion;
 use crate::admin_db::templates::{Template, TemplateEdit, versions};
-use crate::admin_db::{constraint, log, new_id, notices, templates};
+use crate::admin_db::{constraint, log, notices, templates};
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::{DbName, DbUser, TemplateName};
-use crate::domain::user::User;
 use crate::import::format::fit;
 use crate::manifest::dump::Dump;
-use crate::provision::request::held;
 use crate::queue::refusal::RequestError;
 use crate::templates::directory;
 use crate::templates::directory::DumpFile;
+use crate::templates::new_template::{CopySettings, NewTemplate, insert};
 use crate::templates::refresh::refresh;
 use crate::templates::source::{beginning, measure, stamp};
 
@@ -58,38 +57,9 @@ pub async fn create(
     let image = image_for(app, engine, version.as_ref())
         .await?
         .ok_or_else(|| refused(format!("The catalog has no image of {} that can load it.", engine.label())))?;
-    let t = described(app, &dump.template, image, (&dump.file, ""), actor)?;
-    insert(app, &t, None, actor).await?;
-    Ok(t)
-}
-
-/// Writes a new template and its log entry. `maker` is whose limit it counts towards, if there is one.
-pub(super) async fn insert(app: &App, t: &Template, maker: Option<&User>, actor: &Actor) -> Result<(), RequestError> {
-    let mut tx = app.db.begin().await?;
-    let limited = maker.filter(|user| !user.is_admin());
-    if let Some(user) = limited {
-        // Requests of one person wait for each other here, so that each counts those before it.
-        accounts::lock(&mut tx, &[user.id]).await?;
-    }
-    templates::insert(&mut tx, t).await.map_err(|e| match constraint(&e) {
-        Some("template_name_key") => RequestError::TemplateNameTaken,
-        _ => e.into(),
-    })?;
-    if let Some(user) = limited {
-        let (most, (databases, templates)) = (app.config.limits.containers_per_user, held(&mut tx, user.id).await?);
-        if databases + templates > most {
-            return Err(RequestError::too_many(user.username.as_str(), most, templates - 1));
-        }
-    }
-    let detail = format!("{} from {}", t.name, t.source);
-    let entry = LogEntry { action: "template.create", container: None, outcome: Outcome::Ok, detail: &detail };
-    log::append(&mut tx, actor, &entry, app.clock.now()).await?;
-    Ok(tx.commit().await?)
-}
-
-/// The time to live of databases from a new template, in seconds.
-pub(super) fn ttl_seconds(app: &App) -> Option<i64> {
-    app.config.myaas.ttl.and_then(|ttl| i64::try_from(ttl.as_secs()).ok())
+    let copies = copies(app, &dump.template, image)?;
+    let new = NewTemplate { name: &dump.template, origin: TemplateOrigin::File, source: dump.file.clone(), copies };
+    insert(app, new, None, actor).await
 }
 
 /// The first image of the engine in the catalog that can load a dump of this version, preferably one on this machine.
@@ -109,14 +79,8 @@ pub(super) async fn image_for<'a>(
     Ok(fitting.first().copied())
 }
 
-/// A new template, with the site's defaults.
-pub(super) fn described(
-    app: &App,
-    name: &TemplateName,
-    image: &CatalogImage,
-    (source, description): (&str, &str),
-    actor: &Actor,
-) -> Result<Template, RequestError> {
+/// What the databases made from a dump are like: the site's defaults.
+pub(super) fn copies(app: &App, name: &TemplateName, image: &CatalogImage) -> Result<CopySettings, RequestError> {
     let (config, engine) = (&app.config, image.engine.engine());
     let wanted = &config.templates.storage;
     let usable = |tier: &&crate::config::Tier| {
@@ -137,27 +101,14 @@ pub(super) fn described(
     DbName::parse(&dbname, &engine.database_rules()).map_err(wrong)?;
     DbUser::parse(&dbuser, &engine.user_rules()).map_err(wrong)?;
     let memory = config.templates.memory.unwrap_or(config.limits.memory_default).max(image.min_memory);
-    Ok(Template {
-        id: new_id(),
-        name: name.to_string(),
+    Ok(CopySettings {
         engine: image.engine,
         image: image.image.clone(),
         storage: tier.name.clone(),
-        source: source.to_owned(),
-        source_container: None,
-        source_snapshot: None,
-        source_backup: None,
-        source_object: None,
         dbname,
         dbuser,
         memory_bytes: memory.0,
         millicpus: config.limits.cpus_default.0,
-        ttl_seconds: ttl_seconds(app),
-        users: Vec::new(),
-        description: description.to_owned(),
-        current_version: None,
-        created_by: actor.name.clone(),
-        created_at: app.clock.now(),
     })
 }
 
@@ -198,7 +149,7 @@ async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Re
         return refresh(app, &t, actor).await.map(|_| true);
     };
     if !t.is_from_file() {
-        let what = if t.source_object.is_some() { "object" } else { "the" };
+        let what = if t.origin.object().is_some() { "object" } else { "the" };
         let why = format!("The template “{}” is made from {what} {}.", t.name, t.source);
         return Err(RequestError::Template(why));
     }

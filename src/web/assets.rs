@@ -66,13 +66,22 @@ pub async fn branding(State(portal): State<Shared>) -> Response {
 
 /// `GET /branding/logo`: the configured logo.
 pub async fn logo(State(portal): State<Shared>) -> Result<Response, AppError> {
-    let path = portal.app.config.branding.logo.clone().ok_or(AppError::NotFound)?;
-    let kind = content_type(path.to_str().unwrap_or_default());
-    let body = tokio::fs::read(&path).await.map_err(|e| {
-        tracing::warn!(file = %path.display(), "Cannot read branding.logo: {e}");
+    configured("branding.logo", portal.app.config.branding.logo.as_deref()).await
+}
+
+/// `GET /branding/favicon`: the configured icon.
+pub async fn favicon(State(portal): State<Shared>) -> Result<Response, AppError> {
+    configured("branding.favicon", portal.app.config.branding.favicon.as_deref()).await
+}
+
+/// The image in the file of a setting.
+async fn configured(setting: &str, file: Option<&std::path::Path>) -> Result<Response, AppError> {
+    let path = file.ok_or(AppError::NotFound)?;
+    let body = tokio::fs::read(path).await.map_err(|e| {
+        tracing::warn!(file = %path.display(), "Cannot read {setting}: {e}");
         AppError::NotFound
     })?;
-    Ok(answer(kind, "public, max-age=300", body))
+    Ok(answer(content_type(path.to_str().unwrap_or_default()), "public, max-age=300", body))
 }
 
 /// `GET /ca.pem`: the CA of the database certificates, for clients that verify them.

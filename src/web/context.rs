@@ -166,6 +166,7 @@ pub fn frame(portal: &crate::web::portal::Portal, identity: Option<&Identity>, m
     Frame {
         brand: branding.name.clone(),
         logo: branding.logo.as_ref().map(|_| "/branding/logo".to_owned()),
+        favicon: branding.favicon.as_ref().map(|_| "/branding/favicon".to_owned()),
         has_accent: branding.accent.is_some(),
         contact: branding.contact.clone(),
         links: branding.links.iter().map(|l| Link::new(&l.label, &l.url)).collect(),

@@ -110,7 +110,8 @@ pub async fn guard(State((portal, access)): State<(Shared, Access)>, request: Re
 
 fn anonymous(path: &str) -> bool {
     path.starts_with("/static/")
-        || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/branding/logo" | "/ca.pem")
+        || path.starts_with("/branding/")
+        || matches!(path, "/healthz" | "/readyz" | "/metrics" | "/branding.css" | "/ca.pem")
 }
 
 fn path_and_query(uri: &Uri) -> Option<String> {

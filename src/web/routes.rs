@@ -81,6 +81,7 @@ routes! {
     GET  "/static/{*file}"                       Public   assets::file;
     GET  "/branding.css"                         Public   assets::branding;
     GET  "/branding/logo"                        Public   assets::logo;
+    GET  "/branding/favicon"                     Public   assets::favicon;
     GET  "/ca.pem"                               Public   assets::authority;
     GET  "/login"                                Public   login::form;
     POST "/login"                                Public   login::submit;

@@ -148,6 +148,11 @@ async fn keeps_to_itself(db: &Database<'_>) {
     assert!(!inspect.contains("ABCXYZ["), "the container engine shows no password");
     assert!(inspect.contains("no-new-privileges"), "{inspect}");
     assert!(inspect.contains("\"ALL\""), "all capabilities are dropped first");
+    let stored = db.portal.sql("select inspect from container where name = 'lab'");
+    let stored: serde_json::Value = serde_json::from_str(&stored).expect("it is stored when the server runs");
+    assert_eq!(stored["State"]["Running"], true, "{stored}");
+    assert_eq!(stored["Config"].get("Env").and_then(|env| env.as_array()), None, "no variable that may be secret");
+    assert!(!stored.to_string().contains("ABCXYZ["), "mydb_admin contains no password in plain text");
 }
 
 /// The memory limit is in force inside the container, and the server adapts to it.

@@ -7,14 +7,19 @@ use super::Place;
 pub fn prepare(place: &Place) {
     place.sql(
         "create table hold (kind text, name text, seq int, status text);
+         create function held_name(job uuid, container uuid) returns text language sql volatile as $$
+           select coalesce((select c.name from container c where c.id = held_name.container),
+                           (select t.name from template_version v join template t on t.id = v.template_id
+                             where v.job_id = held_name.job)) $$;
          create function hold_step() returns trigger language plpgsql as $$ begin
-           while exists (select from hold h join job j on j.kind = h.kind join container c on c.id = j.container_id
-                          where c.name = h.name and j.id = new.job_id and h.seq = new.seq and h.status = new.status::text)
+           while exists (select from hold h join job j on j.kind = h.kind
+                          where j.id = new.job_id and h.name = held_name(j.id, j.container_id) and h.seq = new.seq
+                            and (h.status = new.status::text or starts_with(new.detail, h.status)))
            loop perform pg_sleep(0.5); end loop;
            return new; end $$;
          create function hold_job() returns trigger language plpgsql as $$ begin
-           while exists (select from hold h join container c on c.id = new.container_id
-                          where c.name = h.name and h.kind = new.kind and h.seq = 0 and h.status = new.status::text)
+           while exists (select from hold h where h.name = held_name(new.id, new.container_id) and h.kind = new.kind
+                            and h.seq = 0 and h.status = new.status::text)
            loop perform pg_sleep(0.5); end loop;
            return new; end $$;
          create trigger hold before update on job_step for each row execute function hold_step();
@@ -22,7 +27,8 @@ pub fn prepare(place: &Place) {
     );
 }
 
-/// Holds the job of this kind for the database with this name at this step and status.
+/// Holds the job of this kind for the database or the template with this name at this step, when it gets this status or says
+/// something that begins with this text.
 pub fn hold(place: &Place, kind: &str, name: &str, seq: usize, status: &str) {
     place.sql(&format!("insert into hold values ('{kind}', '{name}', {seq}, '{status}')"));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{POSTGRES_17, Reply, TestPortal};
 
 /// What is typed, and a part of the sentence.
-const WRONG: [(&str, &str); 15] = [
+pub const WRONG: [(&str, &str); 15] = [
     ("0", "A time to live of 0 would end the database at once."),
     ("0d", "A time to live of 0"),
     ("-1", "“-1” is negative."),

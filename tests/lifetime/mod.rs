@@ -1,7 +1,7 @@
 //! Databases with a time to live: their ends set, shown, announced and kept, and the reaper.
 
 mod ends;
-mod inputs;
+pub mod inputs;
 mod limits;
 mod reaper;
 

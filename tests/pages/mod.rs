@@ -10,6 +10,7 @@ mod log;
 mod passwords;
 mod pauses;
 mod people;
+mod proxy;
 mod rotate;
 mod secrets;
 mod site;

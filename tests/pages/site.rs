@@ -23,6 +23,33 @@ async fn every_page_has_the_name_of_the_site_and_the_version_and_mode_of_the_por
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_the_icon_of_the_site_and_without_one_that_of_the_portal() {
+    let png = b"\x89PNG\r\n\x1a\nan icon";
+    let configure = move |config: &mut mydb::config::Config| {
+        std::fs::create_dir_all(&config.data_dir).expect("a directory");
+        let file = config.data_dir.join("icon.png");
+        std::fs::write(&file, png).expect("an icon");
+        config.branding.favicon = Some(file);
+    };
+    let portal = TestPortal::with(Options { configure: Box::new(configure), ..Options::default() }).await;
+    let (admin, nobody) = (portal.admin().await, portal.nobody());
+    for (client, path) in
+        [(&nobody, "/login"), (&admin, "/containers/new"), (&admin, "/docs/first-steps"), (&admin, "/none")]
+    {
+        let icons = "link[rel=icon][href='/branding/favicon']";
+        assert_eq!(client.get(path).await.all(icons).len(), 1, "{path}");
+    }
+    let icon = nobody.get("/branding/favicon").await.expect(200);
+    assert_eq!(icon.headers["content-type"], "image/png");
+    assert!(icon.body.contains("an icon"), "{}", icon.body);
+
+    let plain = TestPortal::start().await;
+    let page = plain.nobody().get("/login").await.expect(200);
+    assert_eq!(page.all("link[rel=icon][href^='/static/favicon.svg']").len(), 1, "{}", page.body);
+    plain.nobody().get("/branding/favicon").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plain_http_leads_to_the_same_address_on_https() {
     // A port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use mydb::config::{Config, Target};
@@ -141,6 +142,8 @@ struct Line {
     up: tokio::sync::watch::Sender<bool>,
     /// Directory of the store's objects, by bucket and key.
     dir: PathBuf,
+    /// The headers of the requests that begin an object.
+    begun: Mutex<Vec<(Op, HeaderMap)>>,
 }
 
 impl Line {
@@ -171,8 +174,13 @@ impl StoreProxy {
         let until = stop.clone();
         tasks.spawn(async move { store.serve(until).await.expect("the store serves") });
         let (up, _) = tokio::sync::watch::channel(true);
-        let line =
-            Arc::new(Line { rate: AtomicU64::new(0), turn: tokio::sync::Mutex::new(()), up, dir: dir.to_owned() });
+        let line = Arc::new(Line {
+            rate: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::new(()),
+            up,
+            dir: dir.to_owned(),
+            begun: Mutex::default(),
+        });
         tasks.spawn(accept(listener, inner, rules.clone(), line.clone()));
         Self { dir: dir.to_owned(), rules, line, stop, _tasks: tasks }
     }
@@ -195,6 +203,13 @@ impl StoreProxy {
     /// The same for requests with this text in their path.
     pub fn fail_at(&self, at: &'static str, on: &'static [Op], wrong: Wrong, times: u32) {
         self.rules.lock().expect("no panic").push(Rule { at, on, wrong, left: times, struck: 0 });
+    }
+
+    /// A header of each request of this kind that began an object, in their order; empty where it was not sent.
+    pub fn sent(&self, on: Op, header: &str) -> Vec<String> {
+        let begun = self.line.begun.lock().expect("no panic");
+        let of = |headers: &HeaderMap| headers.get(header).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        begun.iter().filter(|(op, _)| *op == on).map(|(_, headers)| of(headers)).collect()
     }
 
     /// Removes all faults and returns how often each occurred, in the order in which they were requested.
@@ -231,7 +246,11 @@ async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex
         let (inner, rules, http, line) = (inner.clone(), rules.clone(), http.clone(), line.clone());
         connections.spawn(async move {
             let service = hyper::service::service_fn(move |request| {
-                let wrong = strike(&rules, Op::of(request.method(), request.uri()), request.uri().path());
+                let op = Op::of(request.method(), request.uri());
+                if matches!(op, Op::Begin | Op::Put) {
+                    line.begun.lock().expect("no panic").push((op, request.headers().clone()));
+                }
+                let wrong = strike(&rules, op, request.uri().path());
                 pass(request, wrong, (inner.clone(), http.clone()), line.clone())
             });
             // An error closes the connection, as intended.

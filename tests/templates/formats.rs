@@ -209,6 +209,75 @@ async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_of_mydumper_in_files_of_their_own_are_loaded() {
+    let portal = portal().await;
+    let api = portal.token(&portal.admin().await).await;
+    let tabs = r"FIELDS TERMINATED BY '\t' ENCLOSED BY '' ESCAPED BY '\\' LINES STARTING BY '' TERMINATED BY '\n'";
+    let commas = r#"FIELDS TERMINATED BY ',' ENCLOSED BY '"' ESCAPED BY '\\' LINES STARTING BY '' TERMINATED BY '\n'"#;
+    let load = |table: &str, how: &str, columns: &str| {
+        format!(
+            "/*!40101 SET NAMES binary*/;\n/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\nLOAD DATA LOCAL INFILE '/etc/passwd' \
+             REPLACE INTO TABLE `{table}` CHARACTER SET binary {how} {columns};\n"
+        )
+    };
+    let forms = "(`id`,@doc,@raw,`at`,`price`)SET `doc`=CONVERT(@doc USING UTF8MB4),`raw`=UNHEX(@raw)";
+    let many = (0..2500).map(|n| format!("{n}\t\\N\n")).collect::<Vec<_>>().concat();
+    let kinds = "7,\"{\\\"a\\\": 1}\",00FF27,\"2026-11-30 01:02:03\",1.50\n8,\\N,\\N,\\N,\\N\n";
+    let text = "varchar(80) CHARACTER SET utf8mb4";
+    for (name, content) in [
+        ("metadata", "# Finished dump at: 2026-11-30 01:00:01\n".to_owned()),
+        ("shop.kept-schema.sql", format!("CREATE TABLE `kept` (`key` {text} PRIMARY KEY, `value` {text});\n")),
+        ("shop.kept.00000.sql", load("kept", tabs, "(`key`,`value`)")),
+        ("shop.kept.00000.dat", "word\tfrom a file of rows\nCafé\ttwo\\nlines, \\'quoted\\'\n".to_owned()),
+        (
+            "shop.kinds-schema.sql",
+            "CREATE TABLE `kinds` (`id` int, `doc` json, `raw` blob, `at` datetime, `price` decimal(8,2));\n"
+                .to_owned(),
+        ),
+        ("shop.kinds.00000.sql", load("kinds", commas, forms)),
+        ("shop.many-schema.sql", "CREATE TABLE `many` (`n` int PRIMARY KEY, `nothing` text);\n".to_owned()),
+        ("shop.many.00000.sql", load("many", tabs, "(`n`,`nothing`)")),
+        ("shop.many.00000.dat", many.clone()),
+    ] {
+        file(&portal, "shop", name, content);
+    }
+    file(&portal, "shop", "shop.kinds.00000.dat.zst", zstd::encode_all(kinds.as_bytes(), 1).expect("packed"));
+    // Fails if anything is other than in the files.
+    super::write(
+        &portal,
+        "shop.post.sql",
+        "create table checked as select if(
+           (select count(*) from kept where hex(`key`) = '436166C3A9'
+               and `value` = concat('two', char(10), 'lines, ''quoted''')) = 1
+           and (select count(*) from kinds where id = 7 and json_value(doc, '$.a') = 1 and hex(raw) = '00FF27'
+               and `at` = '2026-11-30 01:02:03' and price = 1.5) = 1
+           and (select count(*) from kinds where id = 8 and doc is null and raw is null and price is null) = 1
+           and (select sum(n) from many where nothing is null) = 3123750, 1, (select 1 union select 2)) as ok;\n",
+    );
+    update(&portal, &api).await;
+    let shop = shown(&api, "shop").await;
+    assert_eq!((&shop["version"], &shop["versions"][0]["report"]["rows"]), (&json!(1), &json!(2505)), "{shop}");
+    assert_eq!(word(&portal, &api, EngineKind::Mariadb, "shop").await.as_deref(), Some("from a file of rows"));
+
+    // What cannot be loaded is named with its file and line.
+    for (name, content, words) in [
+        ("shop.many.00000.dat", format!("{many}1\t2\t3\n"), "shop.many.00000.dat: line 2501: it has 3 columns"),
+        ("shop.many.00000.dat", many.replace("7\t", "seven\t"), "shop.many.00000.dat, line "),
+        (
+            "shop.many.00000.sql",
+            load("many", tabs, "(`n`,@b) SET `nothing`=load_file(@b)"),
+            "without --load-data and --csv",
+        ),
+    ] {
+        file(&portal, "shop", name, content);
+        update(&portal, &api).await;
+        let said = error(&api, "shop").await;
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    assert_eq!(shown(&api, "shop").await["version"], json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn collections_as_json_lines_and_csv_are_loaded() {
     let portal = portal().await;
     let ada = portal.user("ada").await;

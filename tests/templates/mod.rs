@@ -1,5 +1,7 @@
 //! Templates: imported from dumps, and databases made from them, on the pages, by the API and on port 5001.
 
+mod bad_dumps;
+mod bad_values;
 mod ci;
 mod ci_examples;
 mod crowd;
@@ -7,6 +9,7 @@ mod daily;
 mod faults;
 mod formats;
 mod imports;
+mod interrupted;
 mod myaas;
 mod origins;
 mod sidecar;

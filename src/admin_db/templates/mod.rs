@@ -2,6 +2,7 @@
 
 pub mod instances;
 pub mod listing;
+pub mod origin;
 pub mod versions;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin_db::one_row;
+use crate::admin_db::templates::origin::{OriginColumns, TemplateOrigin};
 use crate::domain::engine::EngineKind;
 use crate::domain::ttl::{Lifetime, Ttl};
 
@@ -27,14 +29,8 @@ pub struct Template {
     pub storage: String,
     /// The file in the directory of dumps, or a description of the database or snapshot that it is made from.
     pub source: String,
-    /// The database that it is made from.
-    pub source_container: Option<Uuid>,
-    /// The snapshot of that database, if it is made from one; otherwise each import copies the current data.
-    pub source_snapshot: Option<Uuid>,
-    /// The backup that it is made from.
-    pub source_backup: Option<Uuid>,
-    /// The object that it is made from.
-    pub source_object: Option<SourceObject>,
+    /// What it is made from.
+    pub origin: TemplateOrigin,
     /// The user's database in the copies.
     pub dbname: String,
     /// The user's role in the copies.
@@ -57,15 +53,6 @@ pub struct Template {
     pub created_at: DateTime<Utc>,
 }
 
-/// A dump in a backup target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceObject {
-    /// Name of the target.
-    pub target: String,
-    /// Key, without the target's prefix.
-    pub key: String,
-}
-
 impl Template {
     /// Time to live of a database made from it, if none is requested.
     pub fn ttl(&self) -> Ttl {
@@ -75,12 +62,12 @@ impl Template {
 
     /// Whether its versions are imported from a file in the directory of dumps.
     pub fn is_from_file(&self) -> bool {
-        self.source_container.is_none() && self.source_backup.is_none() && self.source_object.is_none()
+        self.origin == TemplateOrigin::File
     }
 
     /// Whether it was made from a database of its creator, or from a backup of one.
     pub fn is_personal(&self) -> bool {
-        self.source_container.is_some() || self.source_backup.is_some()
+        self.origin.database().or(self.origin.backup()).is_some()
     }
 
     /// Whether this user may change, refresh and delete it. Templates from dumps are for administrators.
@@ -112,10 +99,13 @@ macro_rules! select {
             image: r.image,
             storage: r.storage,
             source: r.source,
-            source_container: r.source_container,
-            source_snapshot: r.source_snapshot,
-            source_backup: r.source_backup,
-            source_object: r.source_target.zip(r.source_key).map(|(target, key)| SourceObject { target, key }),
+            origin: TemplateOrigin::from(OriginColumns {
+                container: r.source_container,
+                snapshot: r.source_snapshot,
+                backup: r.source_backup,
+                target: r.source_target,
+                key: r.source_key,
+            }),
             dbname: r.dbname,
             dbuser: r.dbuser,
             memory_bytes: r.memory_bytes,
@@ -178,11 +168,11 @@ pub async fn insert(db: &mut PgConnection, t: &Template) -> Result<(), sqlx::Err
         &t.description,
         &t.created_by,
         t.created_at,
-        t.source_container,
-        t.source_snapshot,
-        t.source_backup,
-        t.source_object.as_ref().map(|o| &o.target),
-        t.source_object.as_ref().map(|o| &o.key)
+        t.origin.database(),
+        t.origin.snapshot(),
+        t.origin.backup(),
+        t.origin.object().map(|o| &o.target),
+        t.origin.object().map(|o| &o.key)
     )
     .execute(db)
     .await

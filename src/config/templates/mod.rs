@@ -26,6 +26,8 @@ pub struct Templates {
     pub settle: Duration,
     /// Timeout for the script that is run before a version is complete.
     pub hook: Duration,
+    /// Timeout for an import with its script.
+    pub longest: Duration,
     /// Memory limit of new templates' databases.
     pub memory: Option<ByteSize>,
     /// Names of the database and the role in new templates; derived from the template's name if empty.

@@ -28,6 +28,7 @@ pub(crate) fn templates(r: &mut Reader<'_>, data_dir: &Path) -> Templates {
         keep: r.number("templates.keep"),
         settle: r.seconds("templates.settle_seconds"),
         hook: r.seconds("templates.hook_minutes") * 60,
+        longest: r.seconds("templates.import_minutes") * 60,
         memory: memory.and_then(Result::ok),
         names: (r.text("templates.dbname"), r.text("templates.dbuser")),
     }

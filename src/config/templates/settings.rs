@@ -37,6 +37,13 @@ pub(crate) const TEMPLATES: &[Setting] = &[
         "Minutes that the script NAME.post.sql of a template may take.",
     ),
     s(
+        "templates.import_minutes",
+        ValueKind::Number,
+        "1440",
+        "Minutes that an import may take, with its script. A dump that never ends, such as a script with an endless loop, \
+         is then ended.",
+    ),
+    s(
         "templates.memory",
         ValueKind::Text,
         "",

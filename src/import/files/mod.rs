@@ -4,8 +4,10 @@
 mod batch;
 pub mod collections;
 mod csv;
+mod data_rows;
 pub mod insert;
 pub mod list;
+mod load_data;
 pub mod mydumper;
 pub mod pg_directory;
 pub mod recognise;

@@ -1,5 +1,7 @@
 //! A directory of mydumper: a file with the definition of each table, and files with its rows.
 
+use std::collections::BTreeMap;
+
 use super::list::Member;
 
 /// Compressions of its files.
@@ -31,6 +33,8 @@ pub struct SqlFile {
     pub name: String,
     /// The database that it belongs to.
     pub database: String,
+    /// The file with its rows, if it contains only the statement that loads them.
+    pub rows: Option<String>,
 }
 
 fn plain(name: &str) -> &str {
@@ -48,6 +52,13 @@ pub fn is_one(members: &[Member]) -> bool {
 /// A sentence with the name of a file that cannot be loaded.
 pub fn files(members: &[Member]) -> Result<Vec<SqlFile>, String> {
     let mut files = Vec::new();
+    // By the name that both have before their ending.
+    let mut rows: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, _) in members {
+        if let Some(stem) = plain(name).strip_suffix(".dat") {
+            rows.insert(stem, name);
+        }
+    }
     for (name, _) in members {
         if name == "metadata.partial" {
             return Err(
@@ -57,15 +68,23 @@ pub fn files(members: &[Member]) -> Result<Vec<SqlFile>, String> {
         let about = name.starts_with("metadata") || name.ends_with("-metadata") || name.contains("-checksum");
         // The database is the one that the dump is loaded into.
         let creates = plain(name).ends_with("-schema-create.sql");
-        if about || creates {
+        if about || creates || plain(name).strip_suffix(".dat").is_some() {
             continue;
         }
-        files.push(file(name).ok_or_else(|| {
+        let mut found = file(name).ok_or_else(|| {
             format!(
-                "{name} cannot be loaded. Of mydumper’s files those named DATABASE.TABLE.sql and \
+                "{name} cannot be loaded. Of mydumper’s files those named DATABASE.TABLE.sql, DATABASE.TABLE.dat and \
                  DATABASE.TABLE-schema.sql are, also compressed with gzip or zstd."
             )
-        })?);
+        })?;
+        if found.role == Role::Rows {
+            let stem = plain(name).strip_suffix(".sql").unwrap_or(name);
+            found.rows = rows.remove(stem).map(str::to_owned);
+        }
+        files.push(found);
+    }
+    if let Some((stem, name)) = rows.first_key_value() {
+        return Err(format!("{name} cannot be loaded: the file {stem}.sql, which says how to load it, is missing."));
     }
     files.sort_unstable();
     Ok(files)
@@ -88,5 +107,5 @@ fn file(name: &str) -> Option<SqlFile> {
     if database.is_empty() || database.contains('`') || (needs_table && table.is_empty()) {
         return None;
     }
-    Some(SqlFile { role, name: name.to_owned(), database: database.to_owned() })
+    Some(SqlFile { role, name: name.to_owned(), database: database.to_owned(), rows: None })
 }

@@ -88,7 +88,7 @@ mod tests {
         for (names, words) in [
             (&["toc.dat", "run.sh"][..], "run.sh"),
             (&["toc.dat", "1.dat"], "toc.dat is not"),
-            (&["shop.t-schema.sql", "shop.t.00000.dat"], "shop.t.00000.dat"),
+            (&["shop.t-schema.sql", "shop.t.00000.dat"], "shop.t.00000.sql"),
             (&["shop.t-schema.sql", "metadata.partial"], "did not finish"),
             (&["mice.csv", "mice.jsonl"], "“mice”"),
             (&["mice.csv", "notes.txt"], "notes.txt"),

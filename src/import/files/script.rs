@@ -5,12 +5,14 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::data_rows::DataRows;
 use super::list::DumpFiles;
+use super::load_data;
 use super::mydumper::{Role, SqlFile, files};
 use crate::import::read_meter::{BytesRead, CountedReader, MeasuredReader};
 use crate::manifest::dump::{LoadFailure, Packing};
 
-/// Most bytes of a file of triggers or routines.
+/// Most bytes of a file of triggers or routines, or of a statement that loads rows.
 const LONGEST_BODIES: u64 = 64 * 1024 * 1024;
 /// Ends a statement of such a file.
 const DELIMITER: &str = ";;db4sci;;";
@@ -72,23 +74,37 @@ impl Script {
         self.places.clone()
     }
 
-    fn open(&self, file: &SqlFile) -> std::io::Result<Box<dyn Read + Send>> {
-        let path = self.dir.join(&file.name);
+    /// Reads a file of the dump, decompressed.
+    fn unpacked(&self, name: &str) -> std::io::Result<MeasuredReader<Box<dyn Read + Send>>> {
+        let path = self.dir.join(name);
         let mut head = Vec::new();
         std::fs::File::open(&path)?.take(16).read_to_end(&mut head)?;
         let from = CountedReader(std::fs::File::open(&path)?, self.packed.clone());
         let from = Packing::of(&head).unpacked(Box::new(from))?;
-        let from = MeasuredReader::new(from, self.most, self.packed.clone(), self.passed.clone());
+        Ok(MeasuredReader::new(from, self.most, self.packed.clone(), self.passed.clone()))
+    }
+
+    fn open(&self, file: &SqlFile) -> std::io::Result<Box<dyn Read + Send>> {
+        let from = self.unpacked(&file.name)?;
         if !matches!(file.role, Role::Trigger | Role::Routines) {
             return Ok(Box::new(BufReader::new(from)));
         }
-        let mut text = Vec::new();
-        from.take(LONGEST_BODIES).read_to_end(&mut text)?;
-        if text.len() as u64 == LONGEST_BODIES {
-            let why = format!("it is larger than {} MiB, which no routines are", LONGEST_BODIES >> 20);
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
-        }
-        Ok(Box::new(std::io::Cursor::new(delimited(&text))))
+        Ok(Box::new(std::io::Cursor::new(delimited(&short(from)?))))
+    }
+
+    /// Reads rows that are in a file of their own. Returns the number of lines before them.
+    fn open_rows(&self, file: &SqlFile, rows: &str) -> std::io::Result<(u64, Box<dyn Read + Send>)> {
+        let text = short(self.unpacked(&file.name)?)?;
+        let what = std::str::from_utf8(&text).ok().and_then(load_data::parse);
+        let what = what.ok_or_else(|| {
+            let why = "the statement that loads its rows is not as mydumper writes it without further options. Create the \
+                       dump again without --load-data and --csv";
+            std::io::Error::new(std::io::ErrorKind::InvalidData, why)
+        })?;
+        let before = format!("{}\n", what.before);
+        let lines = crate::sql::lines(before.as_bytes());
+        let from = BufReader::new(self.unpacked(rows).map_err(|e| named(rows, &e))?);
+        Ok((lines, Box::new(std::io::Cursor::new(before.into_bytes()).chain(DataRows::new(what, from)))))
     }
 
     /// Begins the next file. Its statements do not say to which database they belong. A statement that the file before does
@@ -96,13 +112,31 @@ impl Script {
     fn next(&mut self) -> std::io::Result<bool> {
         let Some(file) = self.left.pop_front() else { return Ok(false) };
         self.own = std::io::Cursor::new(format!("\n;\nUSE `{}`;\n", file.database).into_bytes());
-        self.now = Some((file.name.clone(), self.open(&file).map_err(|e| named(&file.name, &e))?));
+        let (lines, from) = match &file.rows {
+            Some(rows) => self.open_rows(&file, rows).map_err(|e| named(&file.name, &e))?,
+            // Routines begin with a line of their own.
+            None => {
+                let own = u64::from(matches!(file.role, Role::Trigger | Role::Routines));
+                (own, self.open(&file).map_err(|e| named(&file.name, &e))?)
+            }
+        };
+        let name = file.rows.unwrap_or(file.name);
+        self.now = Some((name.clone(), from));
         let mut places = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Routines begin with a line of their own.
-        let own = if matches!(file.role, Role::Trigger | Role::Routines) { 4 } else { 3 };
-        places.push((self.line + own, file.name));
+        places.push((self.line + 3 + lines, name));
         Ok(true)
     }
+}
+
+/// All of a file that cannot be long.
+fn short(from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(LONGEST_BODIES).read_to_end(&mut text)?;
+    if text.len() as u64 == LONGEST_BODIES {
+        let why = format!("it is larger than {} MiB, which no such file is", LONGEST_BODIES >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(text)
 }
 
 /// Statements that may contain others. In these files a statement ends with a semicolon at the end of a line, and no

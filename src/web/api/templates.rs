@@ -191,7 +191,7 @@ pub async fn managed(ctx: &Context, name: &str) -> Result<Template, AppError> {
 /// # Errors
 /// As for [`refresh::refresh`].
 pub async fn requested(ctx: &Context, t: &Template) -> Result<Result<(Uuid, Uuid), RequestError>, AppError> {
-    if let Some(backup) = t.source_backup {
+    if let Some(backup) = t.origin.backup() {
         visible_backup(ctx, &backup.to_string(), Action::Backup).await?;
     }
     match refresh::database(ctx.app(), t).await {

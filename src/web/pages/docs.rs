@@ -34,8 +34,19 @@ const PAGES: &[&str] = &[
     "questions",
 ];
 
+/// The page that says what has changed in the portal, after all others.
+const CHANGES: &str = "changes";
+
+/// All pages, in the order of the list.
+fn pages() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().copied().chain([CHANGES])
+}
+
 /// The Markdown of a page, if it exists.
 fn text(name: &str) -> Option<String> {
+    if name == CHANGES {
+        return Some(include_str!("../../../CHANGELOG.md").to_owned());
+    }
     PAGES.contains(&name).then_some(())?;
     let file = Texts::get(&format!("{name}.md"))?;
     let text = String::from_utf8_lossy(&file.data).into_owned();
@@ -115,7 +126,7 @@ pub async fn index() -> Response {
 pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
     let (title_here, body) = render(&markdown);
-    let pages = PAGES.iter().filter_map(|p| Some(Link::new(title(&text(p)?), urls::docs(p)).current(*p == name)));
+    let pages = pages().filter_map(|p| Some(Link::new(title(&text(p)?), urls::docs(p)).current(p == name)));
     let frame = Frame { parent: Some(Link::new(&title_here, "")), ..ctx.frame("docs") };
     page(&DocsPage { frame, title: title_here, pages: pages.collect(), body })
 }
@@ -206,5 +217,13 @@ mod tests {
         assert!(!body.contains("<script") && !body.contains("<b>"), "{body}");
         assert!(body.contains("<h2 id=\"d\">D</h2>"), "a heading can be linked to: {body}");
         assert!(body.contains("&lt;script&gt;") && body.contains("<table>"), "{body}");
+    }
+
+    #[test]
+    fn the_last_page_says_what_has_changed() {
+        assert_eq!(pages().last(), Some(CHANGES));
+        let (shown, body) = render(&text(CHANGES).unwrap());
+        assert_eq!(shown, "Changes");
+        assert!(body.contains("<h2>Unreleased</h2>") && !body.contains("<h1"), "{body}");
     }
 }

@@ -12,6 +12,8 @@ pub struct Frame {
     pub brand: String,
     /// URL of the configured logo; `None` for the default logo.
     pub logo: Option<String>,
+    /// URL of the configured icon; `None` for the default icon.
+    pub favicon: Option<String>,
     /// Whether an accent colour is configured, so that `/branding.css` is linked.
     pub has_accent: bool,
     /// Contact for questions: an e-mail address or a sentence.

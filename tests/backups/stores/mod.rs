@@ -1,5 +1,6 @@
-//! Stores: their faults, and copies in a second target.
+//! Stores: their faults, the settings of a target, and copies in a second target.
 
 pub mod faults;
 pub mod replicas;
 pub mod returning;
+pub mod settings;
