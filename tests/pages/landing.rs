@@ -95,7 +95,7 @@ async fn every_action_leads_back_to_its_tab_with_the_result() {
         assert_eq!(reply.status.as_u16(), 303, "{action} from {from}: {}", reply.text());
         assert_eq!(reply.location, at(tab), "{action} from {from}");
         let page = who.get(&reply.location).await.expect(200);
-        let said = page.all(".callout[role=status]").concat();
+        let said = page.all(".callout[role=status], #steps").concat();
         assert!(!said.trim().is_empty(), "{action} from {from} leaves no message: {}", page.text());
     }
     portal
