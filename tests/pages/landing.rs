@@ -14,8 +14,11 @@ enum Lands {
 }
 use Lands::{Elsewhere, On};
 
+/// Fields of a form.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Every action on a database: its route, its fields, the page with its button, and the tab that follows.
-const ACTIONS: &[(&str, &[(&str, &str)], &str, Lands)] = &[
+const ACTIONS: &[(&str, Fields, &str, Lands)] = &[
     ("/settings", &[("description", "of run 7")], "/settings", On("/settings")),
     ("/maintenance", &[("maintenance", "off")], "/settings", On("/settings")),
     ("/start", &[], "/settings", On("/settings")),

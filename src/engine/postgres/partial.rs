@@ -74,7 +74,13 @@ pub(super) fn restore_only(plan: &ServerSpec<'_>, part: &Part, only: &Selection,
         (Some(_), Some(_)) => {
             let text = format!("{OWNERS}{MAKE}{}employ\n{SCHEMA}", content());
             let schema = about(plan, &text, only, &only.database, &[("DB4SCI_OPTIONS", "--schema-only"), again]);
-            let rows = about(plan, &format!("{OWNERS}{TOLD}employ\n{ROWS}"), only, &only.database, &[again]);
+            let rows = about(
+                plan,
+                &format!("{OWNERS}{TOLD}employ\n{ROWS}dismiss \"$DB4SCI_INTO\"\n"),
+                only,
+                &only.database,
+                &[again],
+            );
             vec![RestoreStage::new(StageInput::Beginning, schema), RestoreStage::new(StageInput::All, rows)]
         }
         _ => Postgres.restore_stages(plan, part),

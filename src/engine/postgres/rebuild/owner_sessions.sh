@@ -16,6 +16,14 @@ SELECT format('GRANT %I TO db4sci_editor', rolname) FROM pg_roles
  WHERE NOT rolsuper AND rolname !~ '^pg_' AND rolname NOT IN ('db4sci_observer', 'db4sci_editor') \gexec
 SQL
 }
+dismiss() { # DATABASE: what code of an owner created in those sessions becomes the owner's
+  administer "$1" -f - <<'SQL'
+\getenv own DB4SCI_USER
+SELECT format('REASSIGN OWNED BY db4sci_editor TO %I', CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END), 'DROP OWNED BY db4sci_editor'
+  FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+ WHERE d.datname = current_database() AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'db4sci_editor') \gexec
+SQL
+}
 edit() { # DATABASE …: psql for changing definitions
   edited=$1; shift
   PGUSER=db4sci_editor PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off" PGDATABASE=$edited psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"

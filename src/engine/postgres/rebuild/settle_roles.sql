@@ -6,8 +6,7 @@ SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 \getenv admin DB4SCI_ADMIN
 \getenv own DB4SCI_USER
--- The role that changed definitions. Code of an owner that ran in its sessions may have created something in its name;
--- then this fails.
+-- The role that changed definitions. It owns nothing any more; otherwise this fails.
 DROP ROLE IF EXISTS db4sci_editor;
 SELECT set_config('db4sci.admin', :'admin', false), set_config('db4sci.own', :'own', false) \gset ignored_
 CREATE TEMP TABLE note (text text);
