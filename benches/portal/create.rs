@@ -55,7 +55,9 @@ fn by_hand_options(
             "admin",
             "ada",
         ),
-        EngineKind::Neo4j => (&["NEO4J_AUTH=neo4j/correct-horse"], &[("bolt", 7687), ("http", 7474)], "neo4j", "neo4j"),
+        EngineKind::Neo4j => {
+            (&["NEO4J_AUTH=neo4j/correct-horse"], &[("bolt", 7687), ("http without TLS", 7474)], "neo4j", "neo4j")
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl Engine for Neo4j {
     fn ports(&self) -> &'static [EnginePort] {
         &[
             EnginePort { purpose: "bolt", inside: InnerPort::Fixed(7687) },
-            EnginePort { purpose: "https", inside: InnerPort::Fixed(7473) },
+            EnginePort { purpose: "http", inside: InnerPort::Fixed(7473) },
         ]
     }
 
@@ -155,7 +155,7 @@ impl Engine for Neo4j {
             ("@HEAP@", format!("{heap}m")),
             ("@PAGE_CACHE@", format!("{cache}m")),
             ("@BOLT@", format!("{}:{}", plan.host, plan.port("bolt"))),
-            ("@HTTPS@", format!("{}:{}", plan.host, plan.port("https"))),
+            ("@HTTPS@", format!("{}:{}", plan.host, plan.port("http"))),
         ];
         // Version 4 has other names for the settings.
         let wanted = if plan.image.version.starts_with("4.") { "neo4j-4.conf" } else { "neo4j.conf" };

@@ -60,7 +60,7 @@ pub async fn ask(
     statement: &str,
 ) -> Result<Value, String> {
     let place = place(portal, EngineKind::Neo4j, name);
-    let port = place.ports.iter().find(|(purpose, _)| purpose == "https").expect("a port").1;
+    let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
     let body = json!({ "statements": [{ "statement": statement }] });
     let request = http()
         .danger_accept_invalid_certs(true)
@@ -219,7 +219,7 @@ async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back()
     run(&portal, "lab", "correct-horse", "CREATE (:Kept {key: 'kept'})").await;
     // Attempts with wrong passwords lock out neither the portal nor the owner.
     let place = place(&portal, EngineKind::Neo4j, "lab");
-    let port = place.ports.iter().find(|(purpose, _)| purpose == "https").expect("a port").1;
+    let port = place.ports.iter().find(|(purpose, _)| purpose == "http").expect("a port").1;
     for _ in 0..10 {
         for user in ["db4sci_admin", "neo4j"] {
             let request = http()

@@ -15,7 +15,7 @@ async fn every_engine_is_complete() {
     let catalog = Catalog::load(&home.join("dbconfig/catalog.toml")).expect("the catalog is sound");
     let portal = TestPortal::start().await;
     let ports: Vec<(String, u16)> =
-        ["postgres", "mariadb", "mongodb", "bolt", "https"].map(|p| (p.to_owned(), 41000)).to_vec();
+        ["postgres", "mariadb", "mongodb", "bolt", "http"].map(|p| (p.to_owned(), 41000)).to_vec();
     for kind in EngineKind::ALL {
         let engine = kind.engine();
         assert!(catalog.of(kind).next().is_some(), "{kind} has an image in the catalog");

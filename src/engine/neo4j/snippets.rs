@@ -17,7 +17,7 @@ const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc-full-bundle")];
 
 /// The examples. `plain` is the URL of the database without TLS.
 pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snippet> {
-    let (host, https, user) = (e.host, e.port("https"), e.dbuser);
+    let (host, https, user) = (e.host, e.port("http"), e.dbuser);
     let fetch = |text: fn(&Authority) -> String| tls.authority().map(text).unwrap_or_default();
     let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
     let checks = tls.pick("config(cainfo = \"ca.pem\")", "config(ssl_verifypeer = FALSE, ssl_verifyhost = FALSE)");

@@ -12,8 +12,9 @@ struct Neo4j(Graph);
 
 /// Signs in over HTTP first, because the driver retries a refused sign-in for minutes. Returns the reason of a refusal.
 async fn refused(place: &Place, password: &str) -> Option<String> {
+    let (purpose, port) = place.ports.iter().find(|(purpose, _)| purpose.starts_with("http")).expect("a port");
     // Servers that benchmarks start without a portal have no TLS.
-    let (scheme, port) = place.ports.iter().find(|(purpose, _)| purpose.starts_with("http")).expect("a port");
+    let scheme = if purpose == "http" { "https" } else { "http" };
     let body = serde_json::json!({"statements": [{"statement": "RETURN 1"}]});
     let ask = || {
         let client = http().danger_accept_invalid_certs(true).build().expect("a client");

@@ -1,5 +1,6 @@
 -- Reports a fault for each account that has rights over the complete server, and for each object that runs with the rights
--- of the image's or the portal's accounts.
+-- of the image's or the portal's accounts. Events are left out: those of a copy are switched off, and run with the rights of
+-- whoever switches them on.
 SET SESSION sql_mode = '';
 SELECT CONCAT('db4sci: {"fault":', JSON_QUOTE(CONCAT('The account ', User, '@', Host, ' has rights over the complete server.')), '}') FROM (
   -- All but USAGE, SELECT, SHOW DATABASES, SHOW VIEW, PROCESS, LOCK TABLES, BINLOG MONITOR, SLAVE MONITOR and SHOW
@@ -18,8 +19,6 @@ SELECT CONCAT('db4sci: {"fault":', JSON_QUOTE(CONCAT('The account ', User, '@', 
  GROUP BY User, Host;
 SELECT CONCAT('db4sci: {"fault":', JSON_QUOTE(CONCAT('The ', what, ' ', db, '.', name, ' runs with the rights of ', definer, '.')), '}') FROM (
   SELECT LOWER(type) AS what, db, name, definer FROM mysql.proc
-  UNION ALL
-  SELECT 'event', db, name, definer FROM mysql.event
   UNION ALL
   SELECT 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS
   UNION ALL
