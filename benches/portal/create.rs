@@ -21,8 +21,8 @@ const PASSWORD: &str = "correct-horse";
 const IMAGES: [(EngineKind, &str, &str, f64); 6] = [
     (EngineKind::Postgres, "docker.io/library/postgres:17", "Postgres 17", 0.30),
     (EngineKind::Postgres, "docker.io/library/postgres:15", "Postgres 15", 0.30),
-    (EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "MariaDB 11.8", 0.40),
-    (EngineKind::Mariadb, "docker.io/library/mariadb:10.11", "MariaDB 10.11", 0.40),
+    (EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "MariaDB 11.8", 0.30),
+    (EngineKind::Mariadb, "docker.io/library/mariadb:10.11", "MariaDB 10.11", 0.30),
     (EngineKind::Mongodb, "docker.io/library/mongo:6.0", "MongoDB 6.0", 0.60),
     (EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "Neo4j 5.26", 0.80),
 ];

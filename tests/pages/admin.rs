@@ -232,10 +232,11 @@ async fn help_is_there_for_everybody() {
         "api",
         "deleting",
         "questions",
+        "changes",
     ] {
         let page = nobody.get(&format!("/docs/{name}")).await.expect(200);
         assert_eq!(page.all("h1").len(), 1, "{name}");
-        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 13, "{name}");
+        assert_eq!(page.all("nav[aria-label='Help pages'] a").len(), 14, "{name}");
     }
     assert!(nobody.get("/docs/deleting").await.text().contains("10 days"));
     for name in ["nothing", "..%2F..%2FREADME", "first-steps.md"] {
