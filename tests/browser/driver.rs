@@ -233,7 +233,13 @@ impl Browser {
         loop {
             match self.driver.find(by.clone()).await {
                 Ok(element) => return element,
-                Err(_) if begin.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) if begin.elapsed() < PATIENCE => {
+                    // A container that starts on this machine is a change of the network, for which the browser gives up.
+                    if self.text("body").await.contains(NETWORK_CHANGED) {
+                        let _ = self.driver.refresh().await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 Err(e) => panic!("there is no {what} on {}: {e}\n{}", self.path().await, self.text("body").await),
             }
         }
@@ -263,15 +269,25 @@ impl Browser {
 
     /// Clicks an element.
     pub async fn click(&self, css: &str) {
-        let element = self.find(css).await;
-        element.click().await.unwrap_or_else(|e| panic!("{css} is clicked: {e}"));
+        self.click_on(By::Css(css.to_owned()), css).await;
+    }
+
+    /// Clicks an element, again if the page has replaced it since it was found.
+    async fn click_on(&self, by: By, what: &str) {
+        let begin = Instant::now();
+        loop {
+            match self.seek(by.clone(), what).await.click().await {
+                Ok(()) => return,
+                Err(e) if e.to_string().contains("stale") && begin.elapsed() < PATIENCE => {}
+                Err(e) => panic!("{what} is clicked: {e}"),
+            }
+        }
     }
 
     /// Clicks the button or link with this text.
     pub async fn press(&self, words: &str) {
         let path = format!("//*[self::button or self::a or self::summary][normalize-space()='{words}']");
-        let element = self.seek(By::XPath(path), &format!("“{words}”")).await;
-        element.click().await.unwrap_or_else(|e| panic!("“{words}” is clicked: {e}"));
+        self.click_on(By::XPath(path), &format!("“{words}”")).await;
     }
 
     /// The same, and waits until another page has loaded.
