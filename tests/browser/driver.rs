@@ -272,13 +272,18 @@ impl Browser {
         self.click_on(By::Css(css.to_owned()), css).await;
     }
 
-    /// Clicks an element, again if the page has replaced it since it was found.
+    /// Clicks an element, again if the page has replaced it since it was found. If it is gone then, the click has led on.
     async fn click_on(&self, by: By, what: &str) {
         let begin = Instant::now();
         loop {
             match self.seek(by.clone(), what).await.click().await {
                 Ok(()) => return,
-                Err(e) if e.to_string().contains("stale") && begin.elapsed() < PATIENCE => {}
+                Err(e) if e.to_string().contains("stale") && begin.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    if self.driver.find(by.clone()).await.is_err() {
+                        return;
+                    }
+                }
                 Err(e) => panic!("{what} is clicked: {e}"),
             }
         }
