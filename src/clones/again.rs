@@ -7,7 +7,7 @@ use crate::admin_db::log::Actor;
 use crate::admin_db::{containers, jobs};
 use crate::app::App;
 use crate::clones::clone::CLONE;
-use crate::clones::request::{origin, patiently};
+use crate::clones::request::{origin, patiently, same_owner, still_same_owner};
 use crate::provision::request::{act, act_in};
 use crate::queue::cancel_backup;
 use crate::queue::refusal::RequestError;
@@ -31,10 +31,12 @@ pub async fn again(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Requ
     let source = containers::by_id(&mut db, from).await?.filter(|s| s.purged_at.is_none());
     drop(db);
     let source = &source.ok_or(RequestError::NoSource)?;
+    same_owner(c, source)?;
     cancel_backup::end_backup(app, source, actor).await?;
     patiently(app, source.id, || async move {
         let mut tx = app.db.begin().await?;
         let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
+        still_same_owner(&mut tx, c, source).await?;
         copies::set_origin(&mut tx, c.id, source.id, snapshot).await?;
         let job = act_in(app, &mut tx, c, &CLONE, actor).await?;
         jobs::start_after(&mut tx, job, taking).await?;

@@ -283,10 +283,7 @@ pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Re
     patiently(app, source.id, || async move {
         let mut tx = app.db.begin().await?;
         let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
-        // Read again under the lock: either may have been given away in the meantime.
-        for id in [c.id, source.id] {
-            same_owner(c, &crate::admin_db::containers::by_id(&mut tx, id).await?.ok_or(RequestError::Gone)?)?;
-        }
+        still_same_owner(&mut tx, c, source).await?;
         let job = restore_in(app, &mut tx, c, snapshot, actor).await?;
         jobs::start_after(&mut tx, job, taking).await?;
         tx.commit().await?;
@@ -298,8 +295,21 @@ pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Re
 
 /// Whoever may use a clone gets the data of its source with a refresh, so both must belong to the same person at the time
 /// of the request. This holds for administrators too: the data goes to the clone's owner.
-fn same_owner(clone: &Container, source: &Container) -> Result<(), RequestError> {
+pub(crate) fn same_owner(clone: &Container, source: &Container) -> Result<(), RequestError> {
     if clone.account_id == source.account_id { Ok(()) } else { Err(RequestError::SourceOfOther) }
+}
+
+/// The same, read again under the lock: either may have been given away in the meantime.
+pub(crate) async fn still_same_owner(
+    tx: &mut PgConnection,
+    clone: &Container,
+    source: &Container,
+) -> Result<(), RequestError> {
+    for id in [clone.id, source.id] {
+        let now = crate::admin_db::containers::by_id(&mut *tx, id).await?.ok_or(RequestError::Gone)?;
+        same_owner(clone, &now)?;
+    }
+    Ok(())
 }
 
 /// Makes a clone an ordinary database, which is backed up daily.
