@@ -34,7 +34,8 @@ const PSQL: Tool = Tool { names: &["psql"] };
 const WARM_UP: &str = "administer postgres -c 'CREATE DATABASE db4sci_warm_up'\n";
 const ACCOUNTS: &str = include_str!("postgres/administer/accounts.sh");
 const ONLINE_COPY: &str = include_str!("postgres/administer/online_copy.sh");
-const CUT_OFF: &str = include_str!("postgres/administer/cut_off.sh");
+const CUT_OFF: &str =
+    concat!(include_str!("postgres/administer/databases.sh"), include_str!("postgres/administer/cut_off.sh"));
 const SURVEY: &str = include_str!("postgres/observe/survey.sh");
 const SESSION: &str = include_str!("postgres/session.sh");
 const OBSERVER: &str = include_str!("postgres/administer/observer.sql");

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::engine::{ExecOutcome, ExecSpec};
 use crate::queue::step_error::StepError;
-use crate::runtime::{ExecOutput, LogRequest, RuntimeError, read_log};
+use crate::runtime::output::read_log;
+use crate::runtime::{ExecOutput, LogRequest, RuntimeError};
 
 /// Runs a command in a container with the timeout `limit`.
 pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Result<ExecOutput, RuntimeError> {

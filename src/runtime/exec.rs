@@ -12,7 +12,8 @@ use futures::{FutureExt, StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{ExecPiece, Input, Pieces, RuntimeError, StreamError, relay, translate};
+use super::{ExecPiece, Input, Pieces, RuntimeError, relay, translate};
+use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, Stdin};
 
 /// Interval between checks whether a command that accepts or gets no input is still running.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{ContainerSpec, LogRequest, Runtime, RuntimeError, read_log};
+use super::output::read_log;
+use super::{ContainerSpec, LogRequest, Runtime, RuntimeError};
 use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
 

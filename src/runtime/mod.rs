@@ -2,11 +2,13 @@
 
 pub mod activity;
 pub mod docker;
+pub mod error;
 mod exec;
 pub mod fault;
 pub mod firewall_state;
 pub mod helper;
 pub mod image_states;
+pub mod output;
 mod relay;
 pub mod topology;
 mod translate;
@@ -17,83 +19,18 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::Serialize;
 
 use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::InstanceId;
-use crate::domain::stream_error::StreamError;
 use crate::engine::{ExecSpec, InjectedFile};
+pub use crate::runtime::error::RuntimeError;
+pub use crate::runtime::output::{ExecOutput, ExecPiece, Input, Pieces};
 
 /// Label that identifies the portal a container or network belongs to. Labels cannot change while a container runs, so
 /// all other facts are stored in mydb_admin under the engine's id.
 pub const LABEL_INSTANCE: &str = "db4sci.instance";
-
-/// An error of the container engine. Every message is a sentence for the container's page.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// The engine does not respond.
-    #[error("The container engine did not respond when asked to {operation}: {cause}")]
-    Unreachable {
-        /// The operation that failed.
-        operation: String,
-        /// The client's error message.
-        cause: String,
-    },
-    /// The requested object does not exist.
-    #[error("Could not {operation}, because it does not exist: {cause}")]
-    NotFound {
-        /// The operation that failed.
-        operation: String,
-        /// The engine's error message.
-        cause: String,
-    },
-    /// A container or network of this name already exists.
-    #[error("The container engine could not {operation}, because the name is already in use: {cause}")]
-    Conflict {
-        /// The operation that failed.
-        operation: String,
-        /// The engine's error message.
-        cause: String,
-    },
-    /// Another program uses a published port.
-    #[error("Port {port} is in use by another program.")]
-    PortTaken {
-        /// The port.
-        port: u16,
-    },
-    /// The image is not on this machine and cannot be pulled.
-    #[error("The image {image} is not on this machine and cannot be pulled: {cause}")]
-    ImageUnavailable {
-        /// Its reference.
-        image: String,
-        /// The engine's error message.
-        cause: String,
-    },
-    /// The input of a command failed.
-    #[error(transparent)]
-    Input(#[from] StreamError),
-    /// The engine failed for another reason.
-    #[error("The container engine could not {operation}: {cause}")]
-    Failed {
-        /// The operation that failed.
-        operation: String,
-        /// The engine's error message.
-        cause: String,
-    },
-}
-
-impl RuntimeError {
-    /// Whether a later retry may succeed without intervention.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } => true,
-            Self::Input(e) => e.may_pass(),
-            _ => false,
-        }
-    }
-}
 
 /// Version and resources of the engine.
 #[derive(Debug, Clone, Serialize)]
@@ -230,89 +167,6 @@ pub struct OomKill {
     pub at: DateTime<Utc>,
 }
 
-/// The result of a command inside a container.
-#[derive(Debug, Clone)]
-pub struct ExecOutput {
-    /// Exit code.
-    pub code: i64,
-    /// Standard output, truncated at 64 KiB.
-    pub stdout: String,
-    /// Standard error, truncated at 64 KiB.
-    pub stderr: String,
-}
-
-/// A piece of the streamed output of a command, or its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExecPiece {
-    /// Standard output.
-    Stdout(Bytes),
-    /// Standard error.
-    Stderr(Bytes),
-    /// The exit code, always the last piece. A stream without it was interrupted.
-    Ended(i64),
-}
-
-/// What a command prints, and its exit code.
-pub type Pieces = BoxStream<'static, Result<ExecPiece, RuntimeError>>;
-
-/// The input of a command. An `Err` means that the input failed, and the command must not count as complete.
-pub type Input = BoxStream<'static, Result<Bytes, StreamError>>;
-
-/// Maximum bytes of a command's output to keep.
-const OUTPUT_LIMIT: usize = 64 * 1024;
-/// Maximum bytes of output to read. A command that prints more would never stop.
-const OUTPUT_MOST: u64 = 64 * 1024 * 1024;
-/// Reads what a command prints until it exits.
-async fn collect(program: &str, mut pieces: Pieces) -> Result<ExecOutput, RuntimeError> {
-    let (mut stdout, mut stderr, mut code) = (Vec::new(), Vec::new(), -1);
-    let append = |text: &mut Vec<u8>, piece: &[u8]| {
-        let room = OUTPUT_LIMIT.saturating_sub(text.len());
-        text.extend(piece.iter().take(room));
-    };
-    let mut printed = 0u64;
-    while let Some(piece) = pieces.next().await {
-        match piece? {
-            ExecPiece::Stdout(piece) => {
-                printed += piece.len() as u64;
-                append(&mut stdout, &piece);
-            }
-            ExecPiece::Stderr(piece) => {
-                printed += piece.len() as u64;
-                append(&mut stderr, &piece);
-            }
-            ExecPiece::Ended(ended) => code = ended,
-        }
-        if printed > OUTPUT_MOST {
-            return Err(RuntimeError::Failed {
-                operation: format!("run {program} in the container"),
-                cause: "it prints too much".to_owned(),
-            });
-        }
-    }
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(ExecOutput { code, stdout: text(stdout), stderr: text(stderr) })
-}
-
-/// Maximum bytes of a log to keep when reading its last lines.
-const LOG_LIMIT: usize = 1024 * 1024;
-
-/// Reads the last lines of a log, limited to what can be shown, because lines may be of any length.
-pub async fn read_log(mut pieces: BoxStream<'static, Result<Bytes, RuntimeError>>) -> Result<String, RuntimeError> {
-    let mut said = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        match piece {
-            Ok(piece) => said.extend(piece.iter().take(LOG_LIMIT - said.len())),
-            Err(e) if said.is_empty() => return Err(e),
-            Err(_) => break,
-        }
-        if said.len() == LOG_LIMIT {
-            said.extend_from_slice(b"\n(there is more)");
-            break;
-        }
-    }
-    Ok(String::from_utf8_lossy(&said).into_owned())
-}
-
 /// Resource usage of a running container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
@@ -384,7 +238,7 @@ pub trait Runtime: Send + Sync {
     /// Runs a command inside a running container until it exits.
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         let program = spec.argv.first().map_or("", String::as_str);
-        collect(program, self.exec_stream(id, spec, None).await?).await
+        output::collect(program, self.exec_stream(id, spec, None).await?).await
     }
     /// Containers of an instance in which the kernel ended a process because of the memory limit: those since a time
     /// that the engine remembers, and then as it happens.

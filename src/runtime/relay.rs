@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ExecPiece, Input, Pieces, RuntimeError};
+use crate::domain::stream_error::StreamError;
 use crate::engine::conversation::{Conversation, Print};
 
 /// Bytes that may wait in each direction.
@@ -26,7 +27,7 @@ pub(super) fn halves(ours: DuplexStream) -> (Input, WriteHalf<DuplexStream>) {
 
 type Read = ReadHalf<DuplexStream>;
 
-async fn next(mut read: Read) -> Option<(Result<Bytes, super::StreamError>, Read)> {
+async fn next(mut read: Read) -> Option<(Result<Bytes, StreamError>, Read)> {
     let mut buffer = BytesMut::with_capacity(BUFFER);
     match read.read_buf(&mut buffer).await {
         Ok(0) | Err(_) => None,

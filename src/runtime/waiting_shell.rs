@@ -10,7 +10,8 @@ use futures::{StreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use super::{ExecOutput, ExecPiece, Pieces, Runtime, RuntimeError, collect};
+use super::output::collect;
+use super::{ExecOutput, ExecPiece, Pieces, Runtime, RuntimeError};
 use crate::engine::{ExecSpec, Stdin};
 
 /// Says that it waits, reads one line, replaces `\n` and `\\` in it, and runs the result. The standard input of the

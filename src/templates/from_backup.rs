@@ -20,19 +20,16 @@ use crate::provision::server::tools_in;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
-use crate::templates::directory;
 use crate::templates::fill::{complete, format_of, whole_database};
-use crate::templates::source::sha256_of;
+use crate::templates::hook;
+use crate::templates::source::hook_sha256;
 
 /// Checks that all objects of the backup exist, and records what is imported.
 pub(super) async fn read(w: &StepContext, t: &Template, v: &TemplateVersion, id: Uuid) -> Result<(), StepError> {
     let app = &w.app;
     let source = BackupSource::read(app, id).await?;
     present(&source).await?;
-    let hook_sha256 = match directory::hook_named(&app.config.templates.dumps, &t.name).await {
-        Some(hook) => sha256_of(hook).await?,
-        None => String::new(),
-    };
+    let hook_sha256 = hook_sha256(hook::of(w, t).await?).await?;
     let (bytes, at) = (i64::try_from(source.manifest.bytes()).unwrap_or(i64::MAX), source.manifest.started_at);
     let facts = SourceFacts { bytes, mtime: at, sha256: source.sha256(), hook_sha256 };
     let mut db = app.db.acquire().await?;
@@ -98,7 +95,7 @@ impl<'a> BackupImport<'a> {
         let target = whole_database(sealed.blueprint.plan().dbname.as_str());
         let told = source.notes();
         let mut report = LoadReport { format: Some(format_of(kind)), told, ..LoadReport::default() };
-        let hook = directory::hook_named(&app.config.templates.dumps, &t.name).await;
+        let hook = hook::of(w, t).await?;
         complete(w, sealed, &id, hook.as_deref(), (&user, vec![target]), &mut report).await?;
         Ok(report)
     }

@@ -18,8 +18,8 @@ use crate::objects::Store;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
-use crate::templates::directory;
-use crate::templates::source::sha256_of;
+use crate::templates::hook;
+use crate::templates::source::hook_sha256;
 
 /// Space that stays free on the tier during the download.
 const ROOM: i64 = 512 * MIB;
@@ -33,10 +33,7 @@ pub(super) async fn read(
 ) -> Result<(), StepError> {
     let app = &w.app;
     let (bytes, sha256) = fetch(w, v, object).await?;
-    let hook_sha256 = match directory::hook_named(&app.config.templates.dumps, &t.name).await {
-        Some(hook) => sha256_of(hook).await?,
-        None => String::new(),
-    };
+    let hook_sha256 = hook_sha256(hook::of(w, t).await?).await?;
     let now = app.clock.now().trunc_subsecs(6);
     let facts = SourceFacts { bytes, mtime: now, sha256, hook_sha256 };
     let mut db = app.db.acquire().await?;
@@ -62,7 +59,7 @@ pub(super) async fn fetched(
             return Err(StepError::Fail(format!("{} changed while it was being imported. Import it again.", v.source)));
         }
     }
-    Ok((path, directory::hook_named(&config.templates.dumps, &t.name).await))
+    Ok((path, hook::of(w, t).await?))
 }
 
 /// Removes the downloaded object.

@@ -17,9 +17,9 @@ use crate::provision::sealed_server::SealedServer;
 use crate::provision::server::tools_in;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
-use crate::templates::directory;
 use crate::templates::fill::{complete, format_of, whole_database};
-use crate::templates::source::sha256_of;
+use crate::templates::hook;
+use crate::templates::source::hook_sha256;
 
 /// The complete snapshot with this id.
 pub(super) async fn snapshot(w: &StepContext, id: Uuid) -> Result<Snapshot, StepError> {
@@ -37,10 +37,7 @@ pub(super) async fn snapshot(w: &StepContext, id: Uuid) -> Result<Snapshot, Step
 pub(super) async fn read(w: &StepContext, t: &Template, v: &TemplateVersion, id: Uuid) -> Result<(), StepError> {
     let (app, snapshot) = (&w.app, snapshot(w, id).await?);
     let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
-    let hook_sha256 = match directory::hook_named(&app.config.templates.dumps, &t.name).await {
-        Some(hook) => sha256_of(hook).await?,
-        None => String::new(),
-    };
+    let hook_sha256 = hook_sha256(hook::of(w, t).await?).await?;
     let bytes = snapshot.bytes.unwrap_or(0);
     let facts = SourceFacts { bytes, mtime: at, sha256: String::new(), hook_sha256 };
     let mut db = app.db.acquire().await?;
@@ -77,7 +74,7 @@ pub(super) async fn fill(
     }
     let target = whole_database(sealed.blueprint.plan().dbname.as_str());
     let mut report = LoadReport { format: Some(format_of(kind)), ..LoadReport::default() };
-    let hook = directory::hook_named(&app.config.templates.dumps, &t.name).await;
+    let hook = hook::of(w, t).await?;
     complete(w, sealed, &id, hook.as_deref(), (&user, vec![target]), &mut report).await?;
     Ok(report)
 }

@@ -11,6 +11,7 @@ mod from_backup;
 pub mod from_database;
 mod from_object;
 mod from_snapshot;
+mod hook;
 pub mod import;
 pub mod instance;
 mod new_template;

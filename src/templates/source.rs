@@ -106,20 +106,28 @@ pub(super) async fn settled(path: &Path, settle: Duration) -> Result<Stamp, Step
 /// # Errors
 /// [`StepError::Fail`] if they cannot be read.
 pub(super) async fn measure(path: PathBuf, hook: Option<PathBuf>, stamp: &Stamp) -> Result<SourceFacts, StepError> {
-    let hook_sha256 = match hook {
-        Some(hook) => sha256_of(hook).await?,
-        None => String::new(),
-    };
+    let hook_sha256 = hook_sha256(hook).await?;
     let sha256 = sha256_of(path).await?;
     let bytes = i64::try_from(stamp.bytes).unwrap_or(i64::MAX);
     Ok(SourceFacts { bytes, mtime: stamp.mtime, sha256, hook_sha256 })
+}
+
+/// The checksum of the script of a template; empty if it has none.
+///
+/// # Errors
+/// [`StepError::Fail`] if it cannot be read.
+pub(super) async fn hook_sha256(hook: Option<PathBuf>) -> Result<String, StepError> {
+    match hook {
+        Some(hook) => sha256_of(hook).await,
+        None => Ok(String::new()),
+    }
 }
 
 /// The checksum of a file; of a directory, that of the list of its files with their checksums.
 ///
 /// # Errors
 /// [`StepError::Fail`] if it cannot be read.
-pub(super) async fn sha256_of(path: PathBuf) -> Result<String, StepError> {
+async fn sha256_of(path: PathBuf) -> Result<String, StepError> {
     let sum = tasks::blocking(move || {
         if !path.is_dir() {
             return sha256(&path);

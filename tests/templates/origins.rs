@@ -35,6 +35,21 @@ fn scratch(portal: &TestPortal) -> usize {
     names.filter(|n| n.to_string_lossy().starts_with(".dump-")).count()
 }
 
+/// A researcher's template of the name of a script is not made: its creator could read the script in the data afterwards.
+pub async fn the_script_of_an_administrator_stays_secret(portal: &TestPortal, api: &Client, source: &Value) {
+    write(portal, "patients.post.sql", "comment on database trial is 'what only administrators know';\n");
+    let made = template(api, "patients", source.clone(), 422).await;
+    let failed = &made["versions"][0];
+    assert_eq!((&made["version"], &failed["status"]), (&Value::Null, &json!("failed")), "{made}");
+    assert!(failed["error"].as_str().is_some_and(|e| e.contains("an administrator created")), "{made}");
+    assert!(!made.to_string().contains("what only administrators know"), "{made}");
+    // Under another name it becomes one.
+    api.json(Method::PATCH, "/api/v1/templates/patients", &json!({ "name": "people" })).await.expect(200);
+    let made = api.json(Method::POST, "/api/v1/templates/people/refresh?wait=240", &json!({})).await.expect(200).json();
+    assert_eq!(made["version"], json!(2), "{made}");
+    api.json(Method::DELETE, "/api/v1/templates/people?confirm=people", &json!({})).await.expect(200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_becomes_a_template_for_its_owner_only() {
     let portal = portal_with(|config| {
@@ -63,23 +78,22 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     let page = bob.get(&format!("/templates?backup={backup}")).await.expect(200).body;
     assert!(!page.contains(&format!("backup:{backup}")), "{page}");
 
-    // Its owner chooses it on the page. The script of the template runs before the version is complete.
+    // Its owner chooses it on the page.
     let page = ada.get("/templates").await.expect(200).body;
     assert!(page.contains(&format!("backup:{backup}")), "{page}");
-    write(&portal, "course.post.sql", "delete from kept where key = 'secret';\n");
     ada.post("/templates", &[("source", &format!("backup:{backup}")), ("name", "course")]).await.expect(303);
     settled(&portal).await;
     let course = api.get("/api/v1/templates/course").await.expect(200).json();
     let one = &course["versions"][0];
     assert_eq!((&course["version"], &course["users"]), (&json!(1), &json!(["ada"])), "{course}");
-    assert_eq!(one["report"]["rows"], json!(1), "{course}");
+    assert_eq!(one["report"]["rows"], json!(2), "{course}");
     assert!(course["source"].as_str().is_some_and(|said| said.starts_with("backup of lab from ")), "{course}");
     let password = copy(&api, "course", "mine").await;
     let at = place(&portal, EngineKind::Postgres, "mine");
     assert!(sign_in(&at, "correct-horse").await.is_err(), "the password of the source opens the copy");
     let mut mine = sign(&portal, EngineKind::Postgres, "mine", &password).await;
     assert_eq!(mine.get("word").await, Ok(Some("first".to_owned())));
-    assert_eq!((mine.get("secret").await, mine.get("later").await), (Ok(None), Ok(None)));
+    assert_eq!((mine.get("secret").await, mine.get("later").await), (Ok(Some("a name".to_owned())), Ok(None)));
     mine.put("own", "written").await.expect("its owner writes");
     bob_api.get("/api/v1/templates/course").await.expect(404);
 
@@ -98,14 +112,17 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
     ada.wait_until_gone("lab").await;
     let two = api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(200).json();
-    assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(1)), "{two}");
+    assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(2)), "{two}");
 
-    // On the command line, administrators choose any backup.
+    // On the command line, administrators choose any backup. The script of their template runs before the version is complete.
+    write(&portal, "from-shell.post.sql", "delete from kept where key = 'secret';\n");
     let (code, said) = cli(&portal, &["template", "import", &format!("backup:{backup}"), "--name", "from-shell"]);
     assert!(code == 0 && said.contains("importing from-shell"), "{said}");
     settled(&portal).await;
     let made = portal.token(&portal.admin().await).await.get("/api/v1/templates/from-shell").await.expect(200).json();
     assert_eq!((&made["version"], &made["users"]), (&json!(1), &json!([])), "{made}");
+    assert_eq!(made["versions"][0]["report"]["rows"], json!(1), "{made}");
+    the_script_of_an_administrator_stays_secret(&portal, &api, &json!({ "backup": backup })).await;
     assert_eq!(scratch(&portal), 0);
 
     // A backup whose object is damaged makes no version, and says why.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::session::{administer, ask, observe};
 use super::{Mariadb, restore};
 use crate::engine::backup::{EngineBackup, Inventory, LoadPlan, NOBODY, dump_script};
-use crate::engine::mariadb::restore::WHAT;
+use crate::engine::mariadb::restore::{ABOVE, WHAT};
 use crate::engine::mariadb::session::{CLIENT, DUMPER};
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreStage, Selection, SmallestPart};
@@ -189,7 +189,7 @@ impl EngineBackup for Mariadb {
 
     fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         let mut exec = administer(plan, "client --raw\n", &[]);
-        exec.stdin = Stdin::Text(SecretString::from(GAINED));
+        exec.stdin = Stdin::Text(SecretString::from(GAINED.replace("@ABOVE@", ABOVE)));
         Some(exec)
     }
 

@@ -16,6 +16,8 @@ const AGAIN: &str = include_str!("rebuild/second_attempt.sh");
 const AGAIN_ACCOUNTS: &str = include_str!("rebuild/second_attempt_accounts.sh");
 /// Error codes for privileges on objects that do not exist.
 const NOT_THERE: &str = "1049|1141|1146|1147|1305";
+/// The accounts above an owner; part of other statements.
+pub(super) const ABOVE: &str = include_str!("administer/above_owner.sql");
 const FINISH: &str = include_str!("rebuild/check_rights.sql");
 const SOME_GRANTS: &str = include_str!("rebuild/table_grants.sh");
 /// Runs the statements in the environment.
@@ -44,7 +46,7 @@ fn prepare(plan: &ServerSpec<'_>, database: &str, anew: bool) -> RestoreStage {
 }
 
 fn finish(plan: &ServerSpec<'_>) -> RestoreStage {
-    let statements = format!("{}{FINISH}", text("name", plan.dbuser.as_str()));
+    let statements = format!("{}{}", text("name", plan.dbuser.as_str()), FINISH.replace("@ABOVE@", ABOVE));
     RestoreStage::new(StageInput::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
 }
 

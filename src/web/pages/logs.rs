@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use crate::domain::quantity::thousands;
 use crate::domain::user::Action;
-use crate::runtime::{LogRequest, read_log};
+use crate::runtime::LogRequest;
+use crate::runtime::output::read_log;
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;

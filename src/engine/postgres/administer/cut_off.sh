@@ -13,14 +13,8 @@ SELECT format('ALTER ROLE %I PASSWORD NULL', rolname) FROM pg_authid
 SELECT 'off slot x' || encode(convert_to(slot_name, 'UTF8'), 'hex') || ' x' FROM pg_replication_slots WHERE NOT active;
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active;
 SQL
-# Names of databases with each byte in octal digits, because a name may contain spaces and line breaks.
-databases=$(administer postgres -f - <<'SQL'
-SELECT string_agg(format('\0%s%s%s', b / 64, b / 8 % 8, b % 8), '' ORDER BY i)
-  FROM pg_database, convert_to(datname, 'UTF8') AS name, generate_series(0, octet_length(name) - 1) AS i, get_byte(name, i) AS b
- WHERE datallowconn AND datconnlimit <> -2 GROUP BY oid;
-SQL
-)
-for database in $databases; do
+found=$(databases)
+for database in $found; do
   name=$(printf '%b.' "$database")
   administer "${name%.}" -f - <<'SQL'
 SELECT encode(convert_to(current_database(), 'UTF8'), 'hex') AS here \gset

@@ -11,13 +11,8 @@ SELECT 'db4sci: ' || json_build_object('fault', format('The role %s is a member 
    AND (r.rolname IN (:'admin', 'db4sci_observer', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
                       'pg_create_subscription') OR r.rolsuper);
 SQL
-  # Names of databases with each byte in octal digits, because a name may contain spaces and line breaks.
-  for database in $(administer postgres -f - <<'SQL'
-SELECT string_agg(format('\0%s%s%s', b / 64, b / 8 % 8, b % 8), '' ORDER BY i)
-  FROM pg_database, convert_to(datname, 'UTF8') AS name, generate_series(0, octet_length(name) - 1) AS i, get_byte(name, i) AS b
- WHERE datallowconn AND datconnlimit <> -2 GROUP BY oid;
-SQL
-  ); do
+  all=$(databases)
+  for database in $all; do
     name=$(printf '%b.' "$database")
     administer "${name%.}" -f - <<'SQL'
 \getenv admin DB4SCI_ADMIN

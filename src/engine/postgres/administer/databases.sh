@@ -1,0 +1,10 @@
+# Prints the names of the databases that accept connections, with each byte in octal digits, because a name may contain
+# spaces and line breaks. For each: name=$(printf '%b.' "$database"), and then "${name%.}", because the shell removes line
+# breaks from the end of what it reads.
+databases() {
+  administer postgres -f - <<'SQL'
+SELECT string_agg(format('\0%s%s%s', b / 64, b / 8 % 8, b % 8), '' ORDER BY i)
+  FROM pg_database, convert_to(datname, 'UTF8') AS name, generate_series(0, octet_length(name) - 1) AS i, get_byte(name, i) AS b
+ WHERE datallowconn AND datconnlimit <> -2 GROUP BY oid;
+SQL
+}
