@@ -124,7 +124,14 @@ impl Sending<'_> {
         let cut = |e: std::io::Error| {
             EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated: create it again."))
         };
+        // The line of a statement whose rows have not ended.
+        let mut unfinished = None;
         while let Some(piece) = pieces.next_piece().map_err(cut)? {
+            match piece.kind {
+                PieceKind::Statement if piece.rows && piece.last => unfinished = Some(piece.line),
+                PieceKind::Rows if piece.last && piece.ended => unfinished = None,
+                _ => {}
+            }
             if self.follower.look(&piece) {
                 self.passes = false;
                 continue;
@@ -135,6 +142,12 @@ impl Sending<'_> {
                 PieceKind::Command => self.command(&piece),
                 PieceKind::Rows => self.copied(&piece)?,
             }
+        }
+        // The server would take the rows that are left for all of them.
+        if let Some(line) = unfinished {
+            return Err(EarlyEnd::Bad(format!(
+                "The dump is truncated: it ends within the rows of the statement in line {line}. Create it again."
+            )));
         }
         self.flush()
     }
@@ -264,13 +277,6 @@ impl Sending<'_> {
     }
 
     fn copied(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
-        if piece.last && !piece.ended {
-            // The server would take those that are left for all of them.
-            let line = self.begun.as_ref().map_or(piece.line, |sent| sent.line);
-            return Err(EarlyEnd::Bad(format!(
-                "The dump is truncated: it ends within the rows of the statement in line {line}. Create it again."
-            )));
-        }
         match &mut self.rows {
             RowFate::Skipped => {}
             RowFate::Refused(line, rows) => {
@@ -284,7 +290,7 @@ impl Sending<'_> {
                 if piece.text.ends_with(b"\n") {
                     self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
                 }
-                if piece.last {
+                if piece.last && piece.ended {
                     if let Some(mut sent) = self.begun.take() {
                         sent.lines.1 = self.line;
                         self.progress.note(sent);
@@ -376,7 +382,9 @@ mod tests {
     fn rows_without_an_end_are_not_taken_for_all_of_them() {
         let rows = "create table t (i int);\ncopy t from stdin;\n1\n2\n";
         assert!(sent(&format!("{rows}\\.\n"), Dialect::Postgres, "").0.contains("1\n2\n\\.\n"));
-        for cut in [rows, rows.trim_end()] {
+        assert!(sent("create table t (i int);\ncopy t from stdin;\n\\.\n", Dialect::Postgres, "").0.contains(";\n\\.\n"));
+        let head = "create table t (i int);\ncopy t from stdin;";
+        for cut in [rows, rows.trim_end(), head, &format!("{head}\n"), &format!("{head} -- all\n")] {
             let why = tried(cut, Dialect::Postgres, "").unwrap_err();
             assert!(why.contains("ends within the rows of the statement in line 2."), "{why}");
         }

@@ -37,6 +37,8 @@ pub struct Meta {
     pub address: String,
     /// Path and query.
     pub here: String,
+    /// Whether the request sends a form.
+    pub is_form: bool,
     /// Path and query of the portal's page that sent the request; empty if it is unknown.
     pub from: String,
     /// Whether the request goes to the JSON API.
@@ -71,6 +73,7 @@ impl FromRequestParts<Shared> for Context {
             request_id: String::new(),
             address: String::new(),
             here: parts.uri.to_string(),
+            is_form: !parts.method.is_safe(),
             from: String::new(),
             is_api: false,
             theme: String::new(),
@@ -181,6 +184,7 @@ pub fn frame(portal: &crate::web::portal::Portal, identity: Option<&Identity>, m
         theme: meta.theme.clone(),
         parent: None,
         here: meta.here.clone(),
+        is_answer: meta.is_form,
         read_only: portal.app.read_only(),
         flash: meta.flash.clone(),
         request_id: Some(meta.request_id.clone()),

@@ -149,6 +149,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         request_id: hex::encode(portal.app.random.bytes::<8>()),
         address: address.map(|a| a.to_string()).unwrap_or_default(),
         here: here(request),
+        is_form: !request.method().is_safe(),
         from: from(headers).unwrap_or_default(),
         is_api: request.uri().path().starts_with("/api/"),
         theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),

@@ -47,6 +47,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         request_id: hex::encode(portal.app.random.bytes::<8>()),
         address: address.map(|a| a.to_string()).unwrap_or_default(),
         here: request.uri().path().to_owned(),
+        is_form: !request.method().is_safe(),
         from: String::new(),
         is_api: true,
         theme: String::new(),

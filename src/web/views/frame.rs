@@ -44,6 +44,8 @@ pub struct Frame {
     pub parent: Option<Link>,
     /// Path and query of this page, to which the theme form returns.
     pub here: String,
+    /// Whether this page answers a form. Its address cannot be fetched again.
+    pub is_answer: bool,
     /// Why nothing can be changed, if the portal is read-only.
     pub read_only: Option<String>,
     /// Result of the last action.
@@ -96,7 +98,7 @@ impl Frame {
     pub fn live(&self) -> Option<String> {
         let path = self.here.split(['?', '#']).next().unwrap_or_default();
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        if self.nav.is_empty() || self.user.is_none() {
+        if self.nav.is_empty() || self.user.is_none() || self.is_answer {
             return None;
         }
         match parts.as_slice() {
@@ -184,6 +186,8 @@ mod tests {
             assert_eq!(live(still), None, "{still}");
         }
         assert_eq!(Frame { here: "/".to_owned(), ..Frame::default() }.live(), None, "for visitors");
+        let (user, nav, here) = (Some("ada".to_owned()), "home".to_owned(), "/".to_owned());
+        assert_eq!(Frame { user, nav, here, is_answer: true, ..Frame::default() }.live(), None, "for answers to forms");
     }
 
     #[test]
