@@ -33,6 +33,9 @@ pub enum BlueprintError {
     Db(#[from] sqlx::Error),
 }
 
+/// Where files as large as the data are in a container (`engine/scratch.sh`).
+const SCRATCH: &str = "/db4sci-scratch";
+
 /// What a container is made from, read from its row.
 #[derive(Clone)]
 pub struct Blueprint {
@@ -264,7 +267,10 @@ impl Blueprint {
             entrypoint: None,
             cmd: recipe.cmd.clone(),
             user: None,
-            mounts: vec![Mount { source: self.dir.data(), target: self.image.volume.clone(), read_only: false }],
+            mounts: vec![
+                Mount { source: self.dir.data(), target: self.image.volume.clone(), read_only: false },
+                Mount { source: self.dir.scratch(), target: SCRATCH.to_owned(), read_only: false },
+            ],
             publish: Vec::new(),
             network,
             hosts: recipe.hosts.clone(),

@@ -37,7 +37,7 @@ const ONLINE_COPY: &str = include_str!("postgres/administer/online_copy.sh");
 const CUT_OFF: &str =
     concat!(include_str!("postgres/administer/databases.sh"), include_str!("postgres/administer/cut_off.sh"));
 const SURVEY: &str = include_str!("postgres/observe/survey.sh");
-const SESSION: &str = include_str!("postgres/session.sh");
+const SESSION: &str = concat!(include_str!("postgres/session.sh"), include_str!("scratch.sh"));
 const OBSERVER: &str = include_str!("postgres/administer/observer.sql");
 const SESSIONS: &str = include_str!("postgres/observe/count_sessions.sql");
 

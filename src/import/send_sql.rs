@@ -382,7 +382,9 @@ mod tests {
     fn rows_without_an_end_are_not_taken_for_all_of_them() {
         let rows = "create table t (i int);\ncopy t from stdin;\n1\n2\n";
         assert!(sent(&format!("{rows}\\.\n"), Dialect::Postgres, "").0.contains("1\n2\n\\.\n"));
-        assert!(sent("create table t (i int);\ncopy t from stdin;\n\\.\n", Dialect::Postgres, "").0.contains(";\n\\.\n"));
+        assert!(
+            sent("create table t (i int);\ncopy t from stdin;\n\\.\n", Dialect::Postgres, "").0.contains(";\n\\.\n")
+        );
         let head = "create table t (i int);\ncopy t from stdin;";
         for cut in [rows, rows.trim_end(), head, &format!("{head}\n"), &format!("{head} -- all\n")] {
             let why = tried(cut, Dialect::Postgres, "").unwrap_err();

@@ -1,10 +1,10 @@
 //! File operations of a portal that runs as root, and those in the portal's own directories under any user.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rustix::fs::{Dir, Mode, fchmod, fstat, renameat};
+use rustix::fs::{Dir, Mode, fchmod, fstat, mkdirat, renameat};
 use rustix::io::Errno;
 
 use super::copy::DirectoryCopy;
@@ -24,6 +24,21 @@ pub(super) fn own_root(dir: &DataDir) -> Result<OwnedFd, StorageError> {
         fchmod(&root, Mode::from_raw_mode(0o755)).map_err(fault)?;
     }
     Ok(root)
+}
+
+/// Creates the directory for files of commands in the container, unless it exists. Any user of the container may write
+/// there, but no user of this machine reaches it.
+pub(super) fn make_scratch(root: &OwnedFd) -> Result<(), Errno> {
+    let inner = |name: &CStr, at: &OwnedFd| match mkdirat(at, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => no_follow::directory(at, name),
+        Err(e) => Err(e),
+    };
+    let made = inner(c"scratch", root).and_then(|outer| inner(c"tmp", &outer));
+    match made.and_then(|tmp| fchmod(&tmp, Mode::from_raw_mode(0o1777))) {
+        // The container engine made it, when it started a container that was older than this directory.
+        Err(Errno::PERM | Errno::ACCESS) => Ok(()),
+        done => done,
+    }
 }
 
 /// Opens the data directory, if it exists.

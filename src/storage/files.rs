@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::copy::DirectoryCopy;
-use super::direct::{absent, copy, copy_ahead, copy_rest, finish_copy, open, own_root, remove_doomed};
+use super::direct::{absent, copy, copy_ahead, copy_rest, finish_copy, make_scratch, open, own_root, remove_doomed};
 use super::no_follow::SmallFile;
 use super::passes::{CopyAhead, Pass, UnfinishedCopy};
 use super::via_helper::FileHelper;
@@ -59,6 +59,7 @@ impl Files {
         let at = dir.clone();
         let done = blocking(move || {
             let root = own_root(&at)?;
+            make_scratch(&root).map_err(|e| io("make a directory", &at.scratch())(e.into()))?;
             let fault = |e: Errno| io("prepare the data directory", &at.data())(e.into());
             // A portal that is not root could not take snapshots of a subvolume that belongs to a server.
             let made = if direct { subvolume::make(&root, c"data") } else { mkdirat(&root, c"data", Mode::RWXU) };

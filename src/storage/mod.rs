@@ -66,6 +66,11 @@ impl DataDir {
         self.root().join("data")
     }
 
+    /// The directory that is mounted into the container for files as large as its data, which do not belong to it.
+    pub fn scratch(&self) -> PathBuf {
+        self.root().join("scratch").join("tmp")
+    }
+
     /// The directory's name while it is being removed, so that an interrupted removal is never mistaken for a data
     /// directory.
     pub(crate) fn doomed(&self) -> PathBuf {

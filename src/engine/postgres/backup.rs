@@ -65,15 +65,17 @@ exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 "#;
 
 /// Runs the tool given as arguments on a directory, which arrives as a tar archive.
-const DIRECTORY: &str = r#"set -eu
-umask 077
-dir=$(mktemp -d)
+const DIRECTORY: &str = concat!(
+    "set -eu\numask 077\n",
+    include_str!("../scratch.sh"),
+    r#"dir=$(scratch)
 trap 'rm -rf "$dir"' EXIT
 tar -x -f - -C "$dir"
 code=0
 "$@" "$dir" || code=$?
 exit "$code"
-"#;
+"#
+);
 
 /// Creates a further database, as the user would.
 const FURTHER: &str = r"\getenv name DB4SCI_FURTHER

@@ -1,7 +1,7 @@
 # Restores one database from an archive on standard input, each object in a session of its owner. In the first attempt
 # any error ends it. In a second attempt (DB4SCI_TOLD), names are resolved as in the owner's sessions, and what the
 # server refuses is reported and left out.
-work=$(mktemp -d)
+work=$(scratch)
 trap 'rm -rf "$work"; ends' EXIT
 # All definitions are in the table of contents at the beginning; rows are streamed once, unless they have several
 # owners.
