@@ -3,6 +3,7 @@
 mod hostile;
 mod methods;
 mod portal;
+pub mod scratch;
 mod subvolumes;
 mod trees;
 mod two_passes;

@@ -1,6 +1,7 @@
 //! A portal with a database whose data directory was tampered with: the start is rejected with an error message, and
 //! nothing about files elsewhere is disclosed.
 
+use super::scratch::is_on_the_disk_of_the_data;
 use super::{SECRET, fifo, link};
 use crate::support::TestPortal;
 
@@ -12,7 +13,8 @@ async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
     let id = portal.sql("select id from container where name = 'lab'");
-    let file = portal.config.storage[0].path.join(&portal.instance).join(id).join("data/PG_VERSION");
+    let root = portal.config.storage[0].path.join(&portal.instance).join(id);
+    let file = root.join("data/PG_VERSION");
     let (kept, secret) = (file.with_extension("kept"), portal.dir.join("secret"));
     std::fs::rename(&file, &kept).expect("moved");
     std::fs::write(&secret, SECRET).expect("a secret");
@@ -34,4 +36,5 @@ async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
     ada.post("/containers/lab/start", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     portal.connect("lab", "correct-horse").await.expect("its user signs in");
+    is_on_the_disk_of_the_data(&portal.container("lab"), &root);
 }

@@ -9,6 +9,7 @@ use mydb::domain::engine::EngineKind;
 use super::Journey;
 use crate::backups::objects_in;
 use crate::engines::{Place, sign_in};
+use crate::storage::scratch::is_on_the_disk_of_the_data;
 use crate::support::docker;
 
 impl Journey {
@@ -168,6 +169,9 @@ async fn postgres_goes_the_whole_way() {
     let dump = journey.program.dir.join("brought.sql");
     std::fs::write(&dump, "create table t (x int);\ninsert into t values (1);\n").expect("a dump");
     journey.brings("brought", engine, &dump).await;
+    let made = |what: &str| journey.sql(&format!("select {what} from container where name = 'brought'"));
+    let root = journey.program.tier().join(&journey.program.instance).join(made("id"));
+    is_on_the_disk_of_the_data(&made("docker_name"), &root);
     journey.rebuilt(engine).await;
     journey.ends().await;
 }
