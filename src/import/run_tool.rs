@@ -31,7 +31,7 @@ use crate::manifest::dump::{Dump, Format, LoadFailure, LoadReport};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::{ExecPiece, Input};
-use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
+use crate::sql::to_mariadb::{DatabasePlaces, LastMoment, RewriteRules, StatementScope};
 use crate::tasks;
 
 /// Timeout for a tool without output: it creates an index on a large table without printing anything.
@@ -98,6 +98,7 @@ pub(crate) async fn pour(
         collations: true,
         pass: StatementScope::All,
         places: places.clone(),
+        last_moment: Some(LastMoment::of(&plan.image.version)),
     });
     let what = dump.format.dialect().map(|dialect| SendOptions {
         dialect,

@@ -14,7 +14,7 @@ use crate::sql::classify::Meaning;
 use crate::sql::connect::{Command, command};
 use crate::sql::contents::DatabaseFollower;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::{ChangeCounts, RewriteRules, renamed, rewrite};
+use crate::sql::to_mariadb::{ChangeCounts, HistoryRows, RewriteRules, renamed, rewrite};
 use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
 
 /// Bytes sent at a time.
@@ -76,6 +76,7 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
         row_end: b"\n",
         left_out: LeftOut::default(),
         told: ChangeCounts::default(),
+        history: HistoryRows::new(what.rules.as_ref().and_then(|rules| rules.last_moment)),
     };
     match sending.all(from) {
         Ok(()) | Err(EarlyEnd::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
@@ -111,6 +112,7 @@ struct Sending<'a> {
     left_out: LeftOut,
     /// Changes to statements.
     told: ChangeCounts,
+    history: HistoryRows,
 }
 
 impl Sending<'_> {
@@ -187,6 +189,7 @@ impl Sending<'_> {
         if piece.first {
             self.passes = self.passes(piece);
             self.begun = None;
+            self.history.begins(piece.text);
         }
         if !self.passes {
             if piece.rows {
@@ -215,6 +218,7 @@ impl Sending<'_> {
                 }
             },
         };
+        let text = self.history.piece(&text, piece.last);
         self.put(&text)?;
         if !piece.last {
             return Ok(());

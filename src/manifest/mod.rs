@@ -33,6 +33,9 @@ pub const RUNNING: &str = "running server";
 pub const COPY: &str = "frozen copy";
 /// Kind of the counts of computed data. Their rows depend on when they were last computed.
 pub const COMPUTED: &str = "materialized view";
+/// Kind of the rows of a system-versioned table that are valid now. Older portals counted only all rows with their
+/// history.
+const PRESENT: &str = "present rows";
 /// Maximum size of a manifest in bytes, enough for 100,000 tables.
 pub const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -319,6 +322,7 @@ impl Manifest {
         found.extend(
             now.iter()
                 .filter(|(key, is)| !known.contains(*key) && is.rows != 0 && is.kind != COMPUTED && counts_for(is))
+                .filter(|(_, is)| is.kind != PRESENT)
                 .map(|(_, is)| format!("{} exists, with {}, but was not in the backup.", named(is), is.rows)),
         );
         found

@@ -6,7 +6,7 @@ use super::session::{administer, rebuild, rebuilding, secret, text};
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreStage, StageInput, Transform};
 use crate::engine::spec::{ExecSpec, ServerSpec};
-use crate::sql::to_mariadb::{DatabasePlaces, RewriteRules, StatementScope};
+use crate::sql::to_mariadb::{DatabasePlaces, LastMoment, RewriteRules, StatementScope};
 
 const PREPARE: &str = include_str!("rebuild/prepare_owner.sql");
 const LOAD: &str = include_str!("rebuild/restore_database.sh");
@@ -52,7 +52,14 @@ fn finish(plan: &ServerSpec<'_>) -> RestoreStage {
 
 fn as_owner(plan: &ServerSpec<'_>, pass: StatementScope) -> Transform {
     let account = (plan.dbuser.as_str().to_owned(), "%".to_owned());
-    Transform::Statements(RewriteRules { account, collations: false, pass, places: DatabasePlaces::default() })
+    let last_moment = Some(LastMoment::of(&plan.image.version));
+    Transform::Statements(RewriteRules {
+        account,
+        collations: false,
+        pass,
+        places: DatabasePlaces::default(),
+        last_moment,
+    })
 }
 
 /// The stages for a part. `whole`: the whole backup is restored.

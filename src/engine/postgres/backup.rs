@@ -31,8 +31,7 @@ const NOBODY_GAINED: &str = r#"found=$(gained)
 "#;
 const BY_HAND: &str = include_str!("rebuild/restore_by_hand.sql");
 const CHECK: &str = include_str!("observe/check_tables.sh");
-/// Remarks about data outside of the data directory.
-const OUTSIDE: &str = include_str!("observe/tablespaces.sql");
+const REMARKS: &str = include_str!("observe/remarks.sql");
 const DUMP: &str = include_str!("observe/dump.sh");
 const BLOCKED: &str = include_str!("observe/locked_tables.sql");
 /// Last line of the server-wide records, and their last line in backups of older portals.
@@ -150,7 +149,7 @@ impl EngineBackup for Postgres {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_COUNTS", COUNTS),
-                    ("DB4SCI_OUTSIDE", OUTSIDE),
+                    ("DB4SCI_REMARKS", REMARKS),
                     ("DB4SCI_MORE", definitions::MORE),
                     ("DB4SCI_BLOCKED", BLOCKED),
                 ],

@@ -3,6 +3,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod collations;
+pub(crate) mod history;
 pub(crate) mod lexer;
 pub(crate) mod qualified;
 pub(crate) mod rewrite;
@@ -14,6 +15,7 @@ use crate::sql::splitter::Splitter;
 use crate::sql::{Dialect, PieceKind};
 
 pub use crate::sql::to_mariadb::changes::ChangeCounts;
+pub use crate::sql::to_mariadb::history::{HistoryRows, LastMoment};
 pub use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 pub use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 pub use crate::sql::to_mariadb::rewrite::{RewriteRules, StatementScope, rewrite};
@@ -37,6 +39,7 @@ pub fn pour(
     let mut pieces = Splitter::new(from, Dialect::Mysql);
     // The statement being collected to examine it as a whole, and whether the current statement is sent.
     let (mut whole, mut passes) = (None::<Vec<u8>>, true);
+    let mut history = HistoryRows::new(rules.last_moment);
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != PieceKind::Statement {
             keep_lines(&mut out, piece.text);
@@ -45,6 +48,7 @@ pub fn pour(
         if piece.first {
             whole = None;
             passes = true;
+            history.begins(piece.text);
             if is_data(piece.text) {
                 passes = matches!(rules.pass, StatementScope::All | StatementScope::Data);
             } else {
@@ -57,7 +61,7 @@ pub fn pour(
                 return Err(io::Error::other(format!("A statement before line {line} is longer than {most} MiB.")));
             }
             Some(statement) => statement.extend_from_slice(piece.text),
-            None if passes => out.extend_from_slice(piece.text),
+            None if passes => out.extend_from_slice(&history.piece(piece.text, piece.last)),
             None => keep_lines(&mut out, piece.text),
         }
         if piece.last {
@@ -103,6 +107,7 @@ mod tests {
             collations: true,
             pass,
             places: DatabasePlaces::default(),
+            last_moment: None,
         };
         let mut out = Vec::new();
         let told = pour(text.as_bytes(), &rules, "$end$", |piece| {

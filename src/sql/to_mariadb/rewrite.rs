@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::collations::mapped;
+use crate::sql::to_mariadb::history::LastMoment;
 use crate::sql::to_mariadb::lexer::{LexToken, TokenKind, tokens};
 use crate::sql::to_mariadb::qualified::{DatabasePlaces, renamed};
 
@@ -32,6 +33,8 @@ pub struct RewriteRules {
     pub pass: StatementScope,
     /// The names that the databases of the dump have here.
     pub places: DatabasePlaces,
+    /// The last moment that the server here knows, if the ends of rows in the history of tables are changed to it.
+    pub last_moment: Option<LastMoment>,
 }
 
 /// Kinds of objects that run with their definer's privileges, or refer to other objects.
@@ -229,6 +232,7 @@ mod tests {
             collations: true,
             pass,
             places: DatabasePlaces::default(),
+            last_moment: None,
         }
     }
 

@@ -147,3 +147,49 @@ async fn what_is_in_large_objects_is_compared() {
         docker::docker(&["stop", &portal.container(name)]);
     }
 }
+
+/// What pg_dump leaves out although it is there: a view that reads one without data, and what belongs to the database
+/// `postgres`.
+const LEFT_OUT: &str = "create table g (id int); insert into g values (1);
+    create materialized view mv1 as select id from g; create view between as select * from mv1;
+    create materialized view mv2 as select id from between; create materialized view mv3 as select id from g;
+    refresh materialized view mv1 with no data;
+    alter role ada in database postgres set work_mem = '9MB'";
+
+/// Members of an extension, which pg_dump takes for parts of the extension.
+const MEMBERS: &str = "create extension citext;
+    create function f() returns int language sql as 'select 1'; alter extension citext add function f();
+    create domain whole as int; alter extension citext add domain whole;
+    create sequence numbers; alter extension citext add sequence numbers;
+    create type pair as (a int); create function as_text(pair) returns text language sql return 'x';
+    create cast (pair as text) with function as_text(pair); alter extension citext add cast (pair as text)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_dump_contains_is_named() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("backup_freq", "Never")]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute(LEFT_OUT).await.expect("makes them");
+    ask(&portal, "lab", "postgres", "set session authorization ada; select lo_from_bytea(4242, 'x')");
+    let id = back_up(&portal, &ada, "lab").await;
+    well(&portal, "drill").await;
+    let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
+    let told = ["read others that have no data: public.mv2. ", "The database postgres is", "large objects: 1. "];
+    assert!(told.iter().all(|told| notes.contains(told)), "{notes}");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
+    well(&portal, "restore").await;
+    let set = "select string_agg(c, ' ') from pg_db_role_setting s join pg_database d on d.oid = setdatabase, unnest(setconfig) c
+                where datname = 'postgres'";
+    assert_eq!(ask(&portal, "copy", "postgres", set), "work_mem=9MB");
+
+    db.batch_execute(MEMBERS).await.expect("makes them");
+    let id = back_up(&portal, &ada, "lab").await;
+    let (status, error) = portal.ended("drill").await;
+    assert_eq!(status, "failed", "{error}");
+    assert_eq!(portal.sql(&format!("select level < 5 from backup_log where id = '{id}'")), "t");
+    for lost in ["function public.f()", "type public.whole", "sequence public.numbers", "cast from public.pair to text"] {
+        let sentence = format!("Extension citext's {lost} in trial is missing.");
+        assert!(error.contains(&sentence), "{sentence}: {error}");
+    }
+}

@@ -37,6 +37,12 @@ BEGIN NOT ATOMIC
       ' FROM `', REPLACE(@database, '`', '``'), '`.`', REPLACE(one, '`', '``'), '`', IF(is_versioned AND @history, ' FOR SYSTEM_TIME ALL', ''));
     SAVEPOINT db4sci_table;
     EXECUTE IMMEDIATE @query;
+    IF is_versioned AND @history THEN
+      -- With the history every row is counted, valid or not.
+      SET @query = CONCAT('SELECT CONCAT(''db4sci: '', JSON_OBJECT(''count'', JSON_OBJECT(''database'', @database, ''kind'', ''present rows'', ''name'', @name, ''rows'', COUNT(*)))) FROM `',
+        REPLACE(@database, '`', '``'), '`.`', REPLACE(one, '`', '``'), '`');
+      EXECUTE IMMEDIATE @query;
+    END IF;
     -- Release the table, so that an ALTER TABLE need not wait until the other tables are counted.
     ROLLBACK TO SAVEPOINT db4sci_table;
   END LOOP;

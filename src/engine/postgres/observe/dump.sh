@@ -29,7 +29,7 @@ read -r snapshot <"$work/out"
 PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
   >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted during the dump: what one of the two has read is cached for the other. The snapshot lasts until both are done.
-printf '%s\n' "$DB4SCI_OUTSIDE" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
+printf '%s\n' "$DB4SCI_REMARKS" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
 # Compressed outside the container, with a better method and without using the server's own processor time.
 PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed

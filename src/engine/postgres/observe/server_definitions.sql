@@ -17,7 +17,7 @@ SELECT 'db4sci: ' || json_build_object('definition', json_build_object('kind', k
                              concat_ws(' in ', 'role ' || r.rolname, 'database ' || d.datname)), substr(c, strpos(c, '=') + 1)
       FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
            unnest(s.setconfig) AS c
-     WHERE coalesce(r.rolname, '') !~ '^db4sci_' AND coalesce(d.datname, '') !~ '^(template[01]|postgres)$'
+     WHERE coalesce(r.rolname, '') !~ '^db4sci_' AND coalesce(d.datname, '') !~ '^template[01]$'
        AND coalesce(d.oid, 0) NOT IN (SELECT oid FROM db4sci.scratch)
     UNION ALL
     SELECT 'database', d.datname,

@@ -38,7 +38,7 @@ SELECT jsonb_build_object('setting', jsonb_build_object(
   FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
        unnest(s.setconfig) AS c
  WHERE coalesce(r.rolname, '') NOT IN (:'admin', 'db4sci_observer')
-   AND coalesce(d.datname, '') NOT IN ('postgres', 'template0', 'template1') ORDER BY s.setdatabase, s.setrole, c;
+   AND coalesce(d.datname, '') NOT IN ('template0', 'template1') ORDER BY s.setdatabase, s.setrole, c;
 -- What is defined for the complete server, in the same snapshot; this is not part of the dump.
 \o |cat >&2
 @GLOBALS@\o
@@ -65,6 +65,8 @@ SQL
   done <"$work/databases"
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its removal was cut short, and the server lets nobody read it.', datname))
      FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
+  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database postgres is the server''s own, and no backup contains its large objects: %s. Create them in another database.', count(*)))
+     FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
   echo '{"end":true}'
 }
 dumped records

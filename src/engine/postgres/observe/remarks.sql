@@ -1,0 +1,33 @@
+-- Prints remarks about what a restore or a copy does not give back as it is.
+-- Objects in tablespaces are always outside the data directory.
+SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
+         'In %s these lie in tablespaces outside the data directory, where snapshots and copies of the stopped server don''t reach: %s. Their rows are in this backup; a restored server keeps them inside.',
+         pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
+  FROM (SELECT pg_catalog.format('%I.%I (%I)', n.nspname, c.relname, t.spcname) AS what
+          FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
+         WHERE t.spcname NOT IN ('pg_default', 'pg_global') AND c.relkind IN ('r', 'm', 'i')
+        UNION ALL
+        SELECT pg_catalog.format('the whole database (%I)', t.spcname)
+          FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+         WHERE d.datname = pg_catalog.current_database() AND t.spcname NOT IN ('pg_default', 'pg_global')
+         LIMIT 50) f
+HAVING pg_catalog.count(*) > 0;
+-- pg_dump computes no materialized view that reads, however indirectly, one without data.
+WITH RECURSIVE reading (reader, read) AS (
+  SELECT r.ev_class, d.refobjid
+    FROM pg_catalog.pg_rewrite r
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+   WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
+stale (oid) AS (
+  SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'm' AND NOT relispopulated
+  UNION
+  SELECT reader FROM reading JOIN stale ON stale.oid = reading.read)
+SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
+         'In %s a restore does not compute these materialized views, because they read others that have no data: %s. Refresh those first, then these.',
+         pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
+  FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS what
+          FROM stale JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'm' AND c.relispopulated LIMIT 50) f
+HAVING pg_catalog.count(*) > 0;
