@@ -18,6 +18,7 @@ use crate::provision::quota::tier_limit;
 use crate::provision::{data_directory, freeze};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
+use crate::queue::requester::lost_the_database;
 use crate::queue::step_error::StepError;
 
 /// Timeout for writing what is only in a server's log to its data files.
@@ -66,6 +67,10 @@ async fn copy(w: &StepContext) -> Result<(), StepError> {
     data_directory::note_maker(&dir, &b.image).await?;
     // A server that is started on a copy relies on it.
     app.files.sync(&dir).await?;
+    // The owner may have changed since the job began.
+    if let Some(why) = lost_the_database(w).await? {
+        return Err(StepError::Fail(why));
+    }
     let mut db = app.db.acquire().await?;
     copies::set_copied(&mut db, snapshot.id, (copy.at, copy.paused_ms, copy.bytes), app.clock.now()).await?;
     drop(db);

@@ -26,6 +26,7 @@ use crate::jobs::undo_steps::{give_up, take_back};
 use crate::jobs::{registry, withdraw};
 use crate::provision::resume;
 use crate::queue::context::{StepContext, job_span};
+use crate::queue::requester::lost_the_database;
 
 /// How long a step may continue after the portal was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -182,6 +183,14 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
     if work.job.attempt > work.job.max_attempts.saturating_mul(MOST_CRASHES) {
         let why = format!("The job was started {} times and never finished.", work.job.attempt);
         return give_up(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await;
+    }
+    // What has begun is brought to its end: stopping halfway through could leave the new owner without a database.
+    if before.iter().all(|s| s.status == StepStatus::Pending) {
+        match lost_the_database(&work).await {
+            Ok(None) => {}
+            Ok(Some(why)) => return give_up(&work, flow, (0, &why)).await,
+            Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
+        }
     }
     for (i, step) in flow.steps.iter().enumerate() {
         let seq = number(i);

@@ -6,4 +6,5 @@ pub mod context;
 pub mod enqueue;
 pub mod flow;
 pub mod refusal;
+pub mod requester;
 pub mod step_error;

@@ -1,6 +1,7 @@
 //! The context of a request for handlers: identity, client address, and the frame of the resulting page.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -22,6 +23,7 @@ use crate::domain::user::User;
 use crate::queue::refusal::RequestError;
 use crate::web::access::identity::Identity;
 use crate::web::portal::Shared;
+use crate::web::read_ahead::ReadAhead;
 
 /// Name of the cookie that carries one message to the next page.
 pub const FLASH_COOKIE: &str = "__Host-db4sci-flash";
@@ -39,6 +41,8 @@ pub struct Meta {
     pub here: String,
     /// Whether the request sends a form.
     pub is_form: bool,
+    /// What was read of the form and not consumed.
+    pub ahead: Arc<ReadAhead>,
     /// Path and query of the portal's page that sent the request; empty if it is unknown.
     pub from: String,
     /// Whether the request goes to the JSON API.
@@ -74,6 +78,7 @@ impl FromRequestParts<Shared> for Context {
             address: String::new(),
             here: parts.uri.to_string(),
             is_form: !parts.method.is_safe(),
+            ahead: Arc::default(),
             from: String::new(),
             is_api: false,
             theme: String::new(),

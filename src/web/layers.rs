@@ -1,6 +1,7 @@
 //! Middleware around every handler: request id, identity, access level, error pages, security headers, metrics.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use askama::Template;
@@ -22,6 +23,7 @@ use crate::secrets::fingerprint;
 use crate::web::access::Access;
 use crate::web::access::identity::{DEVICE_COOKIE, Identity, client_address, identify, is_background};
 use crate::web::portal::{Portal, Shared};
+use crate::web::read_ahead::limited;
 
 /// Header with the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -150,6 +152,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         address: address.map(|a| a.to_string()).unwrap_or_default(),
         here: here(request),
         is_form: !request.method().is_safe(),
+        ahead: Arc::default(),
         from: from(headers).unwrap_or_default(),
         is_api: request.uri().path().starts_with("/api/"),
         theme: jar.get(THEME_COOKIE).map(|c| c.value().to_owned()).unwrap_or_default(),
@@ -157,6 +160,13 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         user_agent: user_agent.to_owned(),
         device: jar.get(DEVICE_COOKIE).map(|c| fingerprint(c.value())),
     }
+}
+
+/// Limits how far the body of a form with a file is read ahead.
+pub async fn read_ahead(request: Request, next: Next) -> Response {
+    let ahead = request.extensions().get::<Meta>().map(|meta| meta.ahead.clone());
+    let Some(ahead) = ahead else { return next.run(request).await };
+    next.run(request.map(|body| limited(body, ahead))).await
 }
 
 /// Renders an error from a handler, a layer or the router as a page or as problem+json (RFC 9457).

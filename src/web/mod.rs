@@ -15,6 +15,7 @@ pub mod myaas;
 pub mod open_requests;
 pub mod pages;
 pub mod portal;
+pub mod read_ahead;
 pub mod routes;
 pub mod scrape;
 pub mod server;

@@ -10,6 +10,9 @@ use crate::web::connections::connection::Connections;
 use crate::web::metrics::Metrics;
 use crate::web::open_requests::Caps;
 
+/// Maximum number of dumps that are received from one person at a time. Each takes a thread while it is examined.
+const UPLOADS: usize = 4;
+
 /// The state shared by all handlers.
 pub struct Portal {
     /// The parts of the portal.
@@ -22,6 +25,8 @@ pub struct Portal {
     pub connections: Arc<Connections>,
     /// Limit on open streams of logs and job progress.
     pub streams: Caps,
+    /// Limit on dumps that are being received.
+    pub uploads: Caps,
     /// Limit on calls that wait for a job.
     pub waits: Caps,
     /// Cancelled when the portal stops, which ends the streams of pages.
@@ -37,6 +42,7 @@ impl Portal {
             metrics: Metrics::default(),
             connections: Connections::new(server),
             streams: Caps::new(server.streams_per_person),
+            uploads: Caps::new(UPLOADS),
             waits: Caps::new(server.waits_per_person),
             closing: CancellationToken::new(),
             app,

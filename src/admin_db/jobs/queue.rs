@@ -1,6 +1,6 @@
 //! Selects the next job for a free worker. Workers are shared fairly between database owners: the one with the fewest
 //! running jobs comes first, then the one who has waited longest, and nobody who has a running job gets the last
-//! worker.
+//! worker. The same applies to the number of backups at once.
 
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ pub async fn reserve(
                AND (NOT d.long OR h.long + 1 < $5
                     OR NOT EXISTS (SELECT FROM running r WHERE r.here AND r.long AND r.owner = d.owner))
                AND (d.kind <> ALL($7) OR $10 > (SELECT count(*) FROM running r WHERE r.kind = ANY($7)))
+               AND (d.kind <> ALL($7) OR $10 > 1 + (SELECT count(*) FROM running r WHERE r.kind = ANY($7))
+                    OR NOT EXISTS (SELECT FROM running r WHERE r.kind = ANY($7) AND r.owner = d.owner))
                AND (d.kind <> ALL($8)
                     OR $11 > (SELECT count(*) FROM running r WHERE r.kind = ANY($8) AND r.owner = d.owner))
         )

@@ -25,6 +25,8 @@ pub const FILE: &str = "dump";
 pub const SOURCE: &str = "source";
 /// Name of the field that refers to a file uploaded earlier.
 pub const UPLOAD: &str = "upload";
+/// Maximum number of fields of a form.
+const FIELDS: usize = 64;
 /// Bytes of a rejected file that are still read, so that the client gets to read the response.
 const DRAINED: u64 = 256 * 1024 * 1024;
 
@@ -39,8 +41,9 @@ pub struct SentForm {
     pub file: Option<SentFile>,
 }
 
-fn broken(e: &MultipartError) -> AppError {
+fn broken(ctx: &Context, e: &MultipartError) -> AppError {
     match e.status() {
+        _ if ctx.meta.ahead.is_exceeded() => AppError::TooLarge,
         StatusCode::PAYLOAD_TOO_LARGE => AppError::TooLarge,
         _ => AppError::BadRequest("The form ended before it was complete.".to_owned()),
     }
@@ -48,20 +51,27 @@ fn broken(e: &MultipartError) -> AppError {
 
 /// Reads a form to its end. If the connection breaks, no file is left behind.
 pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppError> {
-    let (mut pairs, mut file, mut length) = (Vec::<(String, String)>::new(), None, 0);
-    while let Some(mut field) = form.next_field().await.map_err(|e| broken(&e))? {
+    let _held = ctx.portal.uploads.hold(ctx, "uploads")?;
+    let (mut pairs, mut file, mut length, mut count) = (Vec::<(String, String)>::new(), None, 0, 0);
+    while let Some(mut field) = form.next_field().await.map_err(|e| broken(ctx, &e))? {
         let name = field.name().unwrap_or_default().to_owned();
+        (count, length) = (count + 1, length + name.len());
+        if count > FIELDS || length > BODY_LIMIT {
+            return Err(AppError::TooLarge);
+        }
         if name == FILE {
             let before = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
             let (tier, engine) = (before("storage").to_owned(), EngineKind::parse(before("engine")));
             // Browsers send a file field even if no file was selected.
             let chosen = field.file_name().is_none_or(|name| !name.is_empty());
+            ctx.meta.ahead.file_begins();
             let sent = keep(ctx, &mut field, &tier, engine).await?;
+            ctx.meta.ahead.file_ends();
             file = chosen.then_some(sent);
             continue;
         }
         let mut text = Vec::new();
-        while let Some(piece) = field.chunk().await.map_err(|e| broken(&e))? {
+        while let Some(piece) = field.chunk().await.map_err(|e| broken(ctx, &e))? {
             length += piece.len();
             if length > BODY_LIMIT {
                 return Err(AppError::TooLarge);
@@ -85,7 +95,8 @@ async fn keep(
     let engine = engine.or_else(|| engine_of_name(&name));
     let mut staging = Staging::begin(&ctx.app().config, tier, (new_id(), account), engine).await;
     let mut drained = 0;
-    while let Some(piece) = field.chunk().await.map_err(|e| broken(&e))? {
+    while let Some(piece) = field.chunk().await.map_err(|e| broken(ctx, &e))? {
+        ctx.meta.ahead.consumed(piece.len());
         match &mut staging {
             Ok(file) => {
                 if let Err(why) = file.write(&piece).await {

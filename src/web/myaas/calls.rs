@@ -136,6 +136,7 @@ pub(super) async fn remove(ctx: Context, Path((template, name)): Path<(String, S
     ctx.writable()?;
     let app = ctx.app();
     let Some(c) = by_name(&ctx, &template, &name).await?.filter(exists) else { return Ok(not_found()) };
+    ctx.permit(&c, Action::Delete).await?;
     match move_to_trash::delete(app, &c, false, &ctx.actor()).await {
         Ok(job) => {
             let job = until_final(&ctx, job, app.config.myaas.patience).await?;

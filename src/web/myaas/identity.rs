@@ -48,6 +48,7 @@ fn meta(portal: &Portal, request: &Request) -> Meta {
         address: address.map(|a| a.to_string()).unwrap_or_default(),
         here: request.uri().path().to_owned(),
         is_form: !request.method().is_safe(),
+        ahead: std::sync::Arc::default(),
         from: String::new(),
         is_api: true,
         theme: String::new(),
