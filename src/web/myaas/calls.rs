@@ -19,6 +19,7 @@ use crate::admin_db::jobs::JobStatus;
 use crate::admin_db::templates::{Template, instances};
 use crate::admin_db::{containers, templates as table};
 use crate::blueprint::password;
+use crate::domain::user::Action;
 use crate::domain::names::InstanceName;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
