@@ -1,4 +1,4 @@
-//! What was found in a copy of another database's data and keeps nobody busy any more: the lines that scripts print.
+//! What a copy of another database's data has that is going to be ended: the lines that scripts print.
 
 /// The beginning of such a line, followed by a kind and two names in hexadecimal digits, each after an `x`.
 const BEGIN: &str = "off ";
@@ -7,7 +7,7 @@ const MOST: usize = 50;
 /// Most characters of a name to keep.
 const LONGEST: usize = 80;
 
-/// Sentences about what scripts switched off or removed. Anything else that they printed is ignored.
+/// Sentences about what is going to be switched off or removed. Anything else that the scripts printed is ignored.
 pub fn found(printed: &str) -> Vec<String> {
     let mut sentences = printed.lines().filter_map(sentence);
     let mut found: Vec<String> = sentences.by_ref().take(MOST).collect();
