@@ -68,6 +68,9 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let fetched = fetch(w, &snapshot, &b.dir, &b).await?;
     take_over(w, (&c, c.id), &snapshot, fetched).await?;
     app.files.sync(&b.dir).await?;
+    let mut db = app.db.acquire().await?;
+    copies::set_cut_off(&mut db, c.id, snapshot.id).await?;
+    drop(db);
     let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
     w.progress(&format!("As of {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).await;
     Ok(())

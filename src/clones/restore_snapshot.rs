@@ -58,13 +58,15 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     Ok(app.files.sync(&to).await?)
 }
 
-/// Keeps the previous data. A clone that was refreshed has another origin from now on.
+/// Keeps the previous data. A clone has what was switched off in other data from now on, and one that was refreshed
+/// another origin.
 async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
     swap::done(w).await?;
     let (c, snapshot) = (w.container().await?, source(w).await?);
     if c.origin.is_some() && snapshot.container_id != c.id {
         let mut db = w.app.db.acquire().await?;
         copies::set_origin(&mut db, c.id, snapshot.container_id, snapshot.id).await?;
+        copies::set_cut_off(&mut db, c.id, snapshot.id).await?;
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::backup::server_handle::ServerHandle;
 use crate::backup::{engine_backup, rights};
 use crate::blueprint::password;
 use crate::clones::fetch::Fetched;
-use crate::engine::ServerSpec;
 use crate::engine::cut_off::found;
+use crate::engine::{LOCKED_OUT, ServerSpec};
 use crate::manifest::BackupSubject;
 use crate::provision::exec::{printed, run_all};
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
@@ -42,9 +42,13 @@ pub(super) async fn take_over(
     let there = admin_of(&w.app, snapshot)?;
     match take_over_with(w, (c, id), (snapshot, fetched), &there).await {
         // An earlier attempt may have been interrupted after the administrator had got its new password.
-        Err(StepError::Fail(_)) if fetched == Fetched::MovedBefore => {
+        Err(StepError::Fail(first)) if fetched == Fetched::MovedBefore => {
             let own = w.blueprint().await?.admin_password();
-            take_over_with(w, (c, id), (snapshot, fetched), &own).await
+            match take_over_with(w, (c, id), (snapshot, fetched), &own).await {
+                // It had not: then the first reason is the one that matters.
+                Err(StepError::Fail(why)) if why.contains(LOCKED_OUT) => Err(StepError::Fail(first)),
+                done => done,
+            }
         }
         done => done,
     }
@@ -82,36 +86,48 @@ async fn take_over_with(
     let user = password(app, &mut db, c.id, CredentialKind::Clone).await?;
     drop(db);
     let user = user.ok_or_else(|| StepError::Fail("The password of this clone no longer exists.".to_owned()))?;
-    let (id, found) = recover(w, &sealed).await?;
+    let id = launch(w, &sealed).await?;
+    nobody_gained(app, &sealed, &id).await?;
+    // Recorded before anything of it is gone: the data may be the only copy.
+    let (plan, engine) = (sealed.blueprint.plan(), sealed.blueprint.image.engine.engine());
+    let found = found(&printed(app, &id, &engine.to_cut_off(&plan)).await?);
     let mut db = app.db.acquire().await?;
-    copies::set_cut_off(&mut db, c.id, &found, fetched == Fetched::MovedBefore).await?;
+    copies::note_cut_off(&mut db, snapshot.id, &found, fetched == Fetched::MovedBefore).await?;
     drop(db);
+    run_all(app, &id, &engine.cut_off(&plan)).await?;
+    w.progress("Setting new passwords").await;
     replace_passwords(app, &sealed, &id, there, (&own, &user)).await?;
     sealed.stop(app).await
 }
 
-/// Recovers a copy in a sealed server, and ends what would write elsewhere. Returns the engine's id of the running server
-/// and what was ended.
+async fn launch(w: &StepContext, sealed: &SealedServer) -> Result<String, StepError> {
+    w.progress("Recovering the copy in an isolated server").await;
+    sealed.launch(&w.app).await
+}
+
+/// Recovers a copy in a sealed server, and ends what would write elsewhere. Returns the engine's id of the running server.
 ///
 /// # Errors
 /// As for [`take_over`].
-pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<(String, Vec<String>), StepError> {
-    let app = &w.app;
-    w.progress("Recovering the copy in an isolated server").await;
-    let id = sealed.launch(app).await?;
-    let found = cut_off(app, sealed, &id).await?;
-    Ok((id, found))
+pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<String, StepError> {
+    let id = launch(w, sealed).await?;
+    cut_off(&w.app, sealed, &id).await?;
+    Ok(id)
 }
 
-/// Ends what would write elsewhere in the data of a running sealed server. Returns what was ended.
+/// Ends what would write elsewhere in the data of a running sealed server.
 ///
 /// # Errors
 /// If somebody has more rights in the data than the owner of a database.
-pub(crate) async fn cut_off(app: &App, sealed: &SealedServer, id: &str) -> Result<Vec<String>, StepError> {
-    let (plan, kind) = (sealed.blueprint.plan(), sealed.blueprint.image.engine);
-    let server = ServerHandle { id, spec: plan.clone(), engine: engine_backup(kind)? };
-    rights::nobody_gained(app, &server).await?;
-    Ok(found(&printed(app, id, &kind.engine().cut_off(&plan)).await?))
+pub(crate) async fn cut_off(app: &App, sealed: &SealedServer, id: &str) -> Result<(), StepError> {
+    nobody_gained(app, sealed, id).await?;
+    let kind = sealed.blueprint.image.engine;
+    run_all(app, id, &kind.engine().cut_off(&sealed.blueprint.plan())).await
+}
+
+async fn nobody_gained(app: &App, sealed: &SealedServer, id: &str) -> Result<(), StepError> {
+    let (spec, engine) = (sealed.blueprint.plan(), engine_backup(sealed.blueprint.image.engine)?);
+    rights::nobody_gained(app, &ServerHandle { id, spec, engine }).await
 }
 
 /// Replaces the passwords in a recovered copy: `there` is the administrator's current one, and then come the new ones of

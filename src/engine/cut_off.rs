@@ -1,4 +1,4 @@
-//! What was found in a copy of another database's data and keeps nobody busy any more: the lines that scripts print.
+//! What a copy of another database's data has that is going to be ended: the lines that scripts print.
 
 /// The beginning of such a line, followed by a kind and two names in hexadecimal digits, each after an `x`.
 const BEGIN: &str = "off ";
@@ -7,7 +7,7 @@ const MOST: usize = 50;
 /// Most characters of a name to keep.
 const LONGEST: usize = 80;
 
-/// Sentences about what scripts switched off or removed. Anything else that they printed is ignored.
+/// Sentences about what is going to be switched off or removed. Anything else that the scripts printed is ignored.
 pub fn found(printed: &str) -> Vec<String> {
     let mut sentences = printed.lines().filter_map(sentence);
     let mut found: Vec<String> = sentences.by_ref().take(MOST).collect();
@@ -26,6 +26,7 @@ fn sentence(line: &str) -> Option<String> {
         "subscription" => format!("Subscription “{name}” in database “{place}”: switched off"),
         "mapping" => format!("Logins to the foreign server “{name}” in database “{place}”: removed"),
         "cron" => format!("Job {name} of pg_cron in database “{place}”: switched off"),
+        "unlogged" => format!("Unlogged table {name} in database “{place}”: empty, as in every copy of a running server"),
         "slot" => format!("Replication slot “{name}”: removed"),
         "role" => format!("Password of “{name}”: removed"),
         "account" => format!("Account “{name}”: locked"),
@@ -58,6 +59,7 @@ mod tests {
             line("subscription", "my sub", "trial"),
             line("event", "a\nb", "t"),
             line("replica", "", ""),
+            line("unlogged", "public.t", "trial"),
         ]
         .concat();
         assert_eq!(
@@ -66,6 +68,7 @@ mod tests {
                 "Subscription “my sub” in database “trial”: switched off",
                 "Event “a\u{fffd}b” in database “t”: switched off",
                 "Replication from another server: ended",
+                "Unlogged table public.t in database “trial”: empty, as in every copy of a running server",
             ]
         );
         let many = found(&line("slot", "s", "").repeat(53));

@@ -72,9 +72,13 @@ pub trait Engine: Sync {
     fn copy_online(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }
+    /// Commands that print what [`Engine::cut_off`] is going to end, as [`cut_off`](super::cut_off) reads it. They change
+    /// nothing, so that the list can be recorded before anything of it is gone.
+    fn to_cut_off(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        Vec::new()
+    }
     /// Commands that keep a copy of another database's data from writing elsewhere, and that take away all passwords but
-    /// those of the portal's own roles. They run before anybody can connect to the copy, and print what they find, as
-    /// [`cut_off`](super::cut_off) reads it.
+    /// those of the portal's own roles. They run before anybody can connect to the copy, and can be repeated.
     fn cut_off(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }

@@ -25,9 +25,12 @@ use crate::engine::spec::{
 };
 
 const ACCOUNTS: &str = include_str!("mariadb/administer/accounts.sql");
+const REPLICATION: &str = include_str!("mariadb/administer/replication.sh");
+const TO_END_REPLICATION: &str = include_str!("mariadb/administer/to_end_replication.sh");
 const END_REPLICATION: &str = include_str!("mariadb/administer/end_replication.sh");
 const ONLINE_COPY: &str = include_str!("mariadb/administer/online_copy.sh");
 const ONLINE_COPY_END: &str = include_str!("mariadb/administer/online_copy_end.sh");
+const TO_CUT_OFF: &str = include_str!("mariadb/administer/to_cut_off.sql");
 const CUT_OFF: &str = include_str!("mariadb/administer/cut_off.sql");
 const OWN_PASSWORD: &str = include_str!("mariadb/administer/admin_password.sql");
 const SURVEY: &str = include_str!("mariadb/observe/survey.sql");
@@ -60,6 +63,13 @@ fn identity_conf(id: Uuid) -> String {
     format!("[mariadbd]\nserver_id = {}\n", u32::from_be_bytes([a, b, c, d]).max(2))
 }
 
+/// Statements about all accounts but the owner's, and a script about the connections for replication.
+fn about_others(plan: &ServerSpec<'_>, statements: &str, connections: &str) -> Vec<ExecSpec> {
+    let mut exec = session::administer(plan, "client --raw\n", &[]);
+    exec.stdin = Stdin::Text(SecretString::from(format!("{}{statements}", text("name", plan.dbuser.as_str()))));
+    vec![exec, session::administer(plan, &[REPLICATION, connections].concat(), &[])]
+}
+
 impl Engine for Mariadb {
     fn label(&self) -> &'static str {
         "MariaDB"
@@ -76,7 +86,18 @@ impl Engine for Mariadb {
     fn database_rules(&self) -> NameRules {
         NameRules {
             max_bytes: 64,
-            reserved: &["mysql", "information_schema", "performance_schema", "sys", "test", "mydb_admin", "lost_found"],
+            // The owner of `performance` could do everything in `performance_…`.
+            reserved: &[
+                "mysql",
+                "information_schema",
+                "performance_schema",
+                "information",
+                "performance",
+                "sys",
+                "test",
+                "mydb_admin",
+                "lost_found",
+            ],
             reserved_prefixes: &["db4sci_"],
         }
     }
@@ -160,11 +181,12 @@ impl Engine for Mariadb {
         vec![online_copy::script(plan, ONLINE_COPY, env), online_copy::script(plan, ONLINE_COPY_END, Vec::new())]
     }
 
+    fn to_cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        about_others(plan, TO_CUT_OFF, TO_END_REPLICATION)
+    }
+
     fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
-        let mut exec = session::administer(plan, "client --raw\n", &[]);
-        let input = format!("{}{CUT_OFF}", text("name", plan.dbuser.as_str()));
-        exec.stdin = Stdin::Text(SecretString::from(input));
-        vec![exec, session::administer(plan, END_REPLICATION, &[])]
+        about_others(plan, CUT_OFF, END_REPLICATION)
     }
 
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {

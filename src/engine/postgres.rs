@@ -34,8 +34,9 @@ const PSQL: Tool = Tool { names: &["psql"] };
 const WARM_UP: &str = "administer postgres -c 'CREATE DATABASE db4sci_warm_up'\n";
 const ACCOUNTS: &str = include_str!("postgres/administer/accounts.sh");
 const ONLINE_COPY: &str = include_str!("postgres/administer/online_copy.sh");
-const CUT_OFF: &str =
-    concat!(include_str!("postgres/administer/databases.sh"), include_str!("postgres/administer/cut_off.sh"));
+const EACH_DATABASE: &str = include_str!("postgres/administer/each_database.sh");
+const TO_CUT_OFF: &str = include_str!("postgres/administer/to_cut_off.sh");
+const CUT_OFF: &str = include_str!("postgres/administer/cut_off.sh");
 const SURVEY: &str = include_str!("postgres/observe/survey.sh");
 const SESSION: &str = concat!(include_str!("postgres/session.sh"), include_str!("scratch.sh"));
 const OBSERVER: &str = include_str!("postgres/administer/observer.sql");
@@ -209,8 +210,12 @@ impl Engine for Postgres {
         vec![online_copy::script(plan, ONLINE_COPY, env.collect())]
     }
 
+    fn to_cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
+        vec![script(plan, &[EACH_DATABASE, TO_CUT_OFF].concat(), &[])]
+    }
+
     fn cut_off(&self, plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
-        vec![script(plan, CUT_OFF, &[])]
+        vec![script(plan, &[EACH_DATABASE, CUT_OFF].concat(), &[])]
     }
 
     fn sessions(&self, plan: &ServerSpec<'_>) -> ExecSpec {

@@ -67,6 +67,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + 
 pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &ServerSpec<'_>) {
     let accounts = engine.accounts(plan, &SecretString::from("user-secret"));
     let (probe, survey, copy) = (engine.probe(plan), engine.survey(plan), engine.copy_online(plan));
-    let printed = format!("{probe:?} {accounts:?} {survey:?} {copy:?}");
+    let (listed, ended) = (engine.to_cut_off(plan), engine.cut_off(plan));
+    let printed = format!("{probe:?} {accounts:?} {survey:?} {copy:?} {listed:?} {ended:?}");
     assert!(!printed.contains("-secret"), "{printed}");
 }

@@ -21,9 +21,10 @@ pub async fn ask(app: &App, id: &str, command: &ExecSpec, limit: Duration) -> Re
 
 /// The last lines of a server's log, for error messages; empty if they cannot be read.
 pub async fn last_lines(app: &App, id: &str, tail: u32) -> String {
-    match app.runtime.logs(id, LogRequest { tail, follow: false }).await {
-        Ok(lines) => read_log(lines).await.unwrap_or_default().trim_end().to_owned(),
-        Err(_) => String::new(),
+    let read = async { read_log(app.runtime.logs(id, LogRequest { tail, follow: false }).await?).await };
+    match tokio::time::timeout(ANSWER, read).await {
+        Ok(Ok(lines)) => lines.trim_end().to_owned(),
+        Ok(Err(_)) | Err(_) => String::new(),
     }
 }
 

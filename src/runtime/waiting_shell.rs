@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -17,6 +18,9 @@ use crate::engine::{ExecSpec, Stdin};
 /// Says that it waits, reads one line, replaces `\n` and `\\` in it, and runs the result. The standard input of the
 /// command is what follows the line, because `read` does not read further than that.
 const WAIT: &str = r#"echo waiting; IFS= read -r line || exit 0; eval "$(printf %b "$line")""#;
+
+/// Timeout for the start of a shell.
+const BEGIN: Duration = Duration::from_secs(60);
 
 /// A shell that waits.
 pub struct WaitingShell {
@@ -37,13 +41,15 @@ impl WaitingShell {
         // Without a command, the input ends, and with it the shell.
         let received = stream::once(received).filter_map(|sent| async { sent.ok().map(Ok) });
         let mut pieces = runtime.exec_stream(id, &shell, Some(received.boxed())).await?;
-        match pieces.next().await {
+        let silent = |cause: &str| RuntimeError::Failed {
+            operation: "start a shell in the container".to_owned(),
+            cause: cause.to_owned(),
+        };
+        let first = tokio::time::timeout(BEGIN, pieces.next()).await;
+        match first.map_err(|_| silent("it did not respond"))? {
             Some(Ok(ExecPiece::Stdout(_))) => Ok(Self { user, input, pieces }),
             Some(Err(e)) => Err(e),
-            _ => Err(RuntimeError::Failed {
-                operation: "start a shell in the container".to_owned(),
-                cause: "it ended at once".to_owned(),
-            }),
+            _ => Err(silent("it ended at once")),
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn fill(
     let own = Password::generate(&app.random).secret().clone();
     // Nobody needs it later: each copy gets a password of its own.
     let user = Password::generate(&app.random).secret().clone();
-    let (id, _) = recover(w, sealed).await?;
+    let id = recover(w, sealed).await?;
     replace_passwords(app, sealed, &id, &admin_of(app, snapshot)?, (&own, &user)).await?;
     sealed.blueprint.begins_with(own);
     if let Some(tools) = tools_in(app, kind, &v.digest, &id).await? {

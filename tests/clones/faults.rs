@@ -14,6 +14,9 @@ use crate::support::{Client, TestPortal, docker};
 /// Longest time a database may stay paused after a portal is started again.
 const THAWED: Duration = Duration::from_secs(5);
 
+/// Longest time the start may take while the container engine refuses to resume a database.
+const STARTED: Duration = Duration::from_secs(60);
+
 async fn lab(more: &[(&str, &str)]) -> (TestPortal, Client, Client) {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
@@ -62,6 +65,11 @@ async fn a_portal_killed_between_freeze_and_thaw_thaws_when_it_comes_back() {
     refuse_to_unpause(&portal, 100_000);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
     until(&container, "paused", Duration::from_secs(60)).await;
+    portal.kill();
+    // An engine that still refuses does not keep the portal from starting.
+    let begin = Instant::now();
+    portal.run().await;
+    assert!(begin.elapsed() < STARTED, "{:?}", begin.elapsed());
     portal.kill();
     portal.faults.heal();
     assert_eq!(status(&container), "paused");

@@ -1,6 +1,9 @@
 //! What an owner does with snapshots and clones, for each engine.
 
+use std::path::PathBuf;
+
 use mydb::domain::engine::EngineKind;
+use mydb::storage::DataDir;
 use reqwest::Method;
 use serde_json::json;
 
@@ -8,7 +11,23 @@ use super::{call, others, sign};
 use crate::backups::dump::frozen_copy::place;
 use crate::backups::nothing_left;
 use crate::engines::{fields, sign_in};
-use crate::support::TestPortal;
+use crate::support::{Client, TestPortal};
+
+/// The data directory of a database.
+fn data(portal: &TestPortal, name: &str) -> PathBuf {
+    let row = portal.sql(&format!("select storage, id from container where name = '{name}' and purged_at is null"));
+    let (storage, id) = row.split_once('|').expect("a tier and an id");
+    let tier = portal.config.storage.iter().find(|tier| tier.name == storage).expect("the tier");
+    DataDir::new(tier, &portal.config.instance, id.parse().expect("an id")).data()
+}
+
+/// Deletes a database permanently.
+async fn remove(owner: &Client, name: &str) {
+    owner.post(&format!("/containers/{name}/delete"), &[("confirm", name), ("no_backup", "true")]).await.expect(303);
+    owner.wait_for(name, "in the trash").await;
+    owner.post(&format!("/containers/{name}/purge"), &[("confirm", name)]).await.expect(303);
+    owner.wait_until_gone(name).await;
+}
 
 async fn journey(engine: EngineKind, image: &str, storage: &str) {
     journey_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
@@ -66,6 +85,13 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
 
     // While the source belongs to somebody else, the clone gets none of its data, not through an administrator either.
+    // The same applies to a clone that failed before and is tried again.
+    let odd = data(portal, "lab").join("lead out");
+    std::os::unix::fs::symlink("/etc/passwd", &odd).expect("a link out of the directory");
+    let made = api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy-3" })).await.expect(202);
+    let third = made.json()["password"].as_str().expect("a password").to_owned();
+    ada.wait_for("copy-3", "failed").await;
+    std::fs::remove_file(&odd).expect("removed");
     portal.user("eve").await;
     let root = portal.token(&portal.admin().await).await;
     let give = async |to: &str| {
@@ -73,12 +99,21 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     };
     give("eve").await;
     for who in [&api, &root] {
-        let refused = who.json(Method::POST, "/api/v1/containers/copy/refresh", &json!({})).await.expect(409).text();
-        assert!(refused.contains("belongs to somebody else now"), "{refused}");
+        for path in ["copy/refresh", "copy-3/start"] {
+            let path = format!("/api/v1/containers/{path}");
+            let refused = who.json(Method::POST, &path, &json!({})).await.expect(409).text();
+            assert!(refused.contains("belongs to somebody else now"), "{path}: {refused}");
+        }
     }
+    let jobs = "select count(*) from job j join container c on c.id = j.container_id where c.name = 'copy-3'";
+    assert_eq!(portal.sql(jobs), "1", "nothing was begun");
     let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
     assert!(page.contains("a database of somebody else") && !page.contains("containers/lab"), "{page}");
     give("ada").await;
+    call(&api, "copy-3/start", &json!({}), 200).await;
+    let word = sign(portal, engine, "copy-3", &third).await.get("word 3").await;
+    assert_eq!(word, Ok(Some("in the source".to_owned())));
+    remove(&ada, "copy-3").await;
 
     // A snapshot of the source: restored in place, and cloned.
     call(&api, "lab/snapshots", &json!({ "note": "before the change", "days": 3 }), 200).await;
@@ -97,10 +132,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
 
     // The source can be deleted; its clones stay.
     drop((lab, second));
-    ada.post("/containers/lab/delete", &[("confirm", "lab"), ("no_backup", "true")]).await.expect(303);
-    ada.wait_for("lab", "in the trash").await;
-    ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
-    ada.wait_until_gone("lab").await;
+    remove(&ada, "lab").await;
     portal.sql("update schedule set next_run = now() where name = 'snapshots'");
     portal.until("select next_run > now() from schedule where name = 'snapshots'", |said| said == "t").await;
     if kept {
@@ -115,10 +147,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     assert!(refused.contains("This database is not a clone."), "{refused}");
     let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
-    ada.post("/containers/copy-2/delete", &[("confirm", "copy-2"), ("no_backup", "true")]).await.expect(303);
-    ada.wait_for("copy-2", "in the trash").await;
-    ada.post("/containers/copy-2/purge", &[("confirm", "copy-2")]).await.expect(303);
-    ada.wait_until_gone("copy-2").await;
+    remove(&ada, "copy-2").await;
     portal.sql("update schedule set next_run = now() where name = 'snapshots'");
     let left = "select count(*) from snapshot where removed_at is null and reason in ('user', 'clone')";
     portal.until(left, |said| said == "0").await;

@@ -7,6 +7,7 @@ mod limits;
 mod on_btrfs;
 mod others;
 mod scheduled;
+mod take_over;
 mod under_load;
 
 use mydb::domain::engine::EngineKind;

@@ -177,6 +177,15 @@ async fn they_stay_paused_over_a_restart_and_none_is_lost_when_the_portal_is_kil
     portal.stop().await;
     portal.run().await;
     assert_eq!((spare(&portal), status(&container)), (container.clone(), "paused".to_owned()));
+    // With the machine, the container engine restarts too, and leaves them exited.
+    portal.stop().await;
+    docker::docker(&["kill", &container]);
+    portal.run().await;
+    let other = format!("select count(*) from spare where made_at is not null and docker_name <> '{container}'");
+    portal.until(&other, |said| said == "1").await;
+    ready(&portal, 1).await;
+    assert_eq!(status(&spare(&portal)), "paused");
+    assert!(!portal.containers().contains(&container), "the exited one is removed");
     // Killed between taking and handing over.
     let ada = portal.nobody();
     ada.sign_in("ada", "researcher-1").await;

@@ -12,6 +12,7 @@ pub mod held;
 mod images;
 mod killed;
 mod killed_backups;
+mod network;
 mod slow;
 mod stopping;
 mod two_portals;
@@ -20,11 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::support::portal::{connect, container_of};
 use crate::support::seeds::directories;
-use crate::support::{PATIENCE, TestPortal, admin_db::psql, docker, portal::container_of};
-
-/// How long a running server may take to accept a connection on a busy machine.
-const SIGN_IN: Duration = Duration::from_secs(60);
+use crate::support::{PATIENCE, TestPortal, admin_db::psql, docker};
 
 /// The instance, mydb_admin and storage tier of a portal, whether it runs in the test or as a program.
 pub struct Place {
@@ -68,8 +67,9 @@ impl Place {
     async fn settled(&self) {
         let open = "select count(*) from job where status in ('queued', 'running')";
         let done = "select count(*) from job_step where status in ('done', 'failed', 'undone')";
-        let (mut before, mut since) = (String::new(), Instant::now());
+        let (mut before, mut since, begin) = (String::new(), Instant::now(), Instant::now());
         while self.sql(open) != "0" {
+            assert!(begin.elapsed() < 3 * PATIENCE, "the jobs do not end: {}", self.open_jobs());
             let now = self.sql(done);
             if now != before {
                 (before, since) = (now, Instant::now());
@@ -93,6 +93,7 @@ impl Place {
     /// does not count.
     async fn all_is_right(&self) {
         let jobs = "select count(*) from job";
+        let begin = Instant::now();
         loop {
             self.settled().await;
             let before = self.sql(jobs);
@@ -100,6 +101,8 @@ impl Place {
             if self.sql(jobs) == before {
                 return found.unwrap_or_else(|fault| panic!("{fault}"));
             }
+            let newest = "select kind, created_by, created_at, status, error from job order by created_at desc limit 5";
+            assert!(begin.elapsed() < PATIENCE, "new jobs keep being begun: {found:?}\n{}", self.sql(newest));
         }
     }
 
@@ -141,7 +144,9 @@ impl Place {
         same("directories", &self.directories(), &directories, &rows)?;
         for (name, port) in ports {
             let user = sign_in(port).await.map_err(|e| format!("the user of {name} cannot sign in: {e:?}"))?;
-            user.query_one("select 1", &[]).await.map_err(|e| format!("the server of {name} does not work: {e:?}"))?;
+            let asked = tokio::time::timeout(PATIENCE, user.query_one("select 1", &[])).await;
+            let said = asked.unwrap_or_else(|_| panic!("the server of {name} does not respond"));
+            said.map_err(|e| format!("the server of {name} does not work: {e:?}"))?;
         }
         // Only jobs that have ended: the reconciler may have just begun another.
         let half = self.sql(
@@ -162,9 +167,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T, row
 async fn sign_in(port: u16) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(port).dbname("trial").user("ada").password("correct-horse");
-    let (client, connection) = config.connect_timeout(SIGN_IN).connect(tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
+    connect(&config).await
 }
 
 /// Writes the row that [`kept`] reads.

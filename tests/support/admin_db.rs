@@ -63,11 +63,23 @@ pub fn psql(url: &str, statement: &str) -> Option<String> {
     let connection = OPEN.lock().expect("no panic while it was held").entry(url.to_owned()).or_default().clone();
     let (url, statement) = (url.to_owned(), statement.to_owned());
     let (tell, told) = std::sync::mpsc::channel();
+    let asked = statement.clone();
     ASKER.spawn(async move {
-        let mut open = connection.lock().await;
-        let _ = tell.send(ask(&mut open, &url, &statement).await);
+        let answer = async {
+            let mut open = connection.lock().await;
+            let said = tokio::time::timeout(PATIENCE, ask(&mut open, &url, &asked)).await;
+            // A statement that is still running would be in the way of the next one.
+            said.unwrap_or_else(|_| {
+                *open = None;
+                None
+            })
+        };
+        let _ = tell.send(answer.await);
     });
-    told.recv().ok().flatten()
+    let begin = Instant::now();
+    let said = told.recv_timeout(PATIENCE).ok().flatten();
+    assert!(begin.elapsed() < PATIENCE, "mydb_admin did not respond within {} s: {statement}", PATIENCE.as_secs());
+    said
 }
 
 type Connection = Arc<tokio::sync::Mutex<Option<Client>>>;

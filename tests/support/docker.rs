@@ -1,18 +1,35 @@
 //! The container engine's own command line, used to verify independently what the portal did, and to clean up.
 
 use std::net::Ipv4Addr;
-use std::process::Command;
+use std::process::{Command, Output};
+
+use super::PATIENCE;
+
+/// Exit code of `timeout` if the time is over.
+const LATE: i32 = 124;
+
+/// Runs `docker`. The test fails if it does not end.
+#[track_caller]
+fn run(args: &[&str]) -> Output {
+    let limit = format!("{}s", PATIENCE.as_secs());
+    let said = Command::new("timeout").args(["--foreground", &limit, "docker"]).args(args).output();
+    let said = said.expect("timeout is installed");
+    // The cleanup after a test that has failed must not hide why.
+    let late = said.status.code() == Some(LATE) && !std::thread::panicking();
+    assert!(!late, "docker {args:?} did not end within {limit}");
+    said
+}
 
 /// Runs `docker` and returns its output; empty if it failed.
+#[track_caller]
 pub fn docker(args: &[&str]) -> String {
-    let said = Command::new("docker").args(args).output().expect("docker is installed");
-    String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    String::from_utf8_lossy(&run(args).stdout).trim().to_owned()
 }
 
 /// The same, but the test fails if `docker` fails: for checks that nothing is there, which no output at all would pass.
 #[track_caller]
 pub fn docker_ok(args: &[&str]) -> String {
-    let said = Command::new("docker").args(args).output().expect("docker is installed");
+    let said = run(args);
     assert!(said.status.success(), "docker {args:?} failed: {}", String::from_utf8_lossy(&said.stderr).trim());
     String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }

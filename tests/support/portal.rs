@@ -215,7 +215,9 @@ impl TestPortal {
         let catalog = Catalog::load(&self.config.catalog).expect("the catalog is sound");
         let password = Some(SecretString::from(ADMIN_PASSWORD));
         let runtime: Arc<dyn Runtime> = Arc::new(self.faults.clone());
-        let running = Box::pin(start(self.config.clone(), catalog, runtime, self.clock.clone(), password)).await;
+        let starting = Box::pin(start(self.config.clone(), catalog, runtime, self.clock.clone(), password));
+        let running = tokio::time::timeout(PATIENCE, starting).await;
+        let running = running.unwrap_or_else(|_| panic!("the portal did not start within {} s", PATIENCE.as_secs()));
         let running = running.unwrap_or_else(|e| panic!("the portal starts: {e:#}"));
         self.base = format!("https://localhost:{}", running.address.port());
         self.running = Some(running);
@@ -357,11 +359,21 @@ impl TestPortal {
         let port = self.port(name);
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(port).dbname("trial").user("ada").password(password);
-        config.connect_timeout(Duration::from_secs(60));
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
+        connect(&config).await
     }
+}
+
+/// How long a running server may take to accept a connection on a busy machine.
+const SIGN_IN: Duration = Duration::from_secs(60);
+
+/// Connects to a server and signs in. The engine's proxy accepts connections of servers that do not respond, so that the
+/// client's own timeout is not enough.
+pub async fn connect(config: &tokio_postgres::Config) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let begun = tokio::time::timeout(SIGN_IN, config.connect(tokio_postgres::NoTls)).await;
+    let (client, connection) =
+        begun.unwrap_or_else(|_| panic!("no response to a sign-in within {} s: {config:?}", SIGN_IN.as_secs()))?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 impl Drop for TestPortal {

@@ -161,18 +161,29 @@ pub async fn set_origin(db: &mut PgConnection, container: Uuid, from: Uuid, orig
     one_row(&done)
 }
 
-/// Records what was found and switched off in a clone, in addition to what was recorded before if `more`.
-pub async fn set_cut_off(
+/// Records what is going to be switched off in the data of a snapshot. If an earlier attempt had the same data, and not
+/// another copy of it, what that has recorded remains, because some of it may be gone from the data.
+pub async fn note_cut_off(
     db: &mut PgConnection,
-    container: Uuid,
+    snapshot: Uuid,
     found: &[String],
-    more: bool,
+    same_data: bool,
 ) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE container SET cut_off = CASE WHEN $3 THEN coalesce(cut_off, '{}') ELSE '{}' END || $2 WHERE id = $1",
-        container,
+        "UPDATE snapshot SET cut_off = CASE WHEN $3 THEN coalesce(cut_off, $2) ELSE $2 END WHERE id = $1",
+        snapshot,
         found,
-        more
+        same_data
+    );
+    one_row(&done.execute(db).await?)
+}
+
+/// Records for a clone what was switched off in the data of the snapshot that it has from now on.
+pub async fn set_cut_off(db: &mut PgConnection, container: Uuid, snapshot: Uuid) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE container SET cut_off = (SELECT s.cut_off FROM snapshot s WHERE s.id = $2) WHERE id = $1",
+        container,
+        snapshot
     );
     one_row(&done.execute(db).await?)
 }

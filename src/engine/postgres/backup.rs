@@ -21,7 +21,7 @@ const ROLES: &str = include_str!("observe/server_records.sh");
 const RECORDS: &str = include_str!("rebuild/restore_server_records.sh");
 const SETTLE: &str = include_str!("rebuild/settle_roles.sql");
 const SETTLED: &str = include_str!("rebuild/check_rights.sql");
-const GAINED: &str = concat!(include_str!("administer/databases.sh"), include_str!("administer/rights_gained.sh"));
+const GAINED: &str = concat!(include_str!("administer/each_database.sh"), include_str!("administer/rights_gained.sh"));
 /// Ends a restore that gave somebody rights.
 const NOBODY_GAINED: &str = r#"found=$(gained)
 [ -z "$found" ] || {

@@ -27,6 +27,9 @@ const RESERVE: i64 = 512 * MIB;
 /// Time between two attempts to resume a server.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// How long the start of the portal waits for each server to resume.
+const AT_START: Duration = Duration::from_secs(5);
+
 /// A copy of a server's data at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct FrozenCopy {
@@ -152,7 +155,12 @@ pub async fn thaw_all(app: &App) -> Result<usize, StepError> {
     paused.retain(|found| !spares.iter().any(|spare| spare.docker_name == found.name));
     for found in &paused {
         tracing::warn!(container = found.name, "Resuming a database that was paused when the portal started");
-        thaw(app, &found.id).await;
+        if tokio::time::timeout(AT_START, thaw(app, &found.id)).await.is_err() {
+            tracing::error!(
+                container = found.name,
+                "A paused database cannot be resumed now; the reconciler tries again"
+            );
+        }
     }
     Ok(paused.len())
 }

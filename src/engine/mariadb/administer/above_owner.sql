@@ -11,5 +11,10 @@ SELECT User, Host FROM (
   UNION ALL
   SELECT User, Host FROM mysql.tables_priv WHERE Db IN ('mysql', 'sys') AND Table_priv + 0 & ~2049 <> 0
   UNION ALL
+  SELECT User, Host FROM mysql.columns_priv WHERE Db IN ('mysql', 'sys')
+  UNION ALL
+  SELECT User, Host FROM mysql.procs_priv WHERE Db IN ('mysql', 'sys')
+  UNION ALL
   SELECT User, Host FROM mysql.proxies_priv) a
- WHERE NOT (User IN ('root', 'mariadb.sys', 'mysql', 'healthcheck') AND Host IN ('localhost', '127.0.0.1', '::1')) AND User NOT LIKE 'db4sci\\_%'
+ WHERE NOT (User IN ('root', 'mariadb.sys', 'mysql', 'healthcheck') AND Host IN ('localhost', '127.0.0.1', '::1'))
+   AND NOT (User = 'db4sci_observer' AND Host IN ('localhost', '127.0.0.1'))

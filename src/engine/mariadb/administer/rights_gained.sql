@@ -12,3 +12,6 @@ SELECT CONCAT('db4sci: {"fault":', JSON_QUOTE(CONCAT('The ', what, ' ', db, '.',
   SELECT 'view', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS WHERE SECURITY_TYPE = 'DEFINER') o
  WHERE db NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')
    AND (SUBSTRING_INDEX(definer, '@', 1) IN ('root', 'mariadb.sys', 'mysql') OR definer LIKE 'db4sci\\_%');
+-- Routines that no server brings, where the owner can create none.
+SELECT CONCAT('db4sci: {"fault":', JSON_QUOTE(CONCAT('The ', LOWER(type), ' ', db, '.', name, ' does not belong to the server.')), '}')
+  FROM mysql.proc WHERE db IN ('mysql', 'sys') AND definer NOT LIKE 'mariadb.sys@%';

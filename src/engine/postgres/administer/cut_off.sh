@@ -3,27 +3,13 @@
 administer postgres -f - <<'SQL'
 SET log_statement = 'none';
 \getenv admin DB4SCI_ADMIN
-\getenv owner DB4SCI_USER
--- Only the portal's own roles keep their passwords; the owner's is set later. What is found is printed.
-SELECT 'off role x' || encode(convert_to(rolname, 'UTF8'), 'hex') || ' x' FROM pg_authid
- WHERE rolpassword IS NOT NULL AND rolname NOT IN (:'admin', 'db4sci_observer', :'owner');
+-- Only the portal's own roles keep their passwords; the owner's is set later.
 SELECT format('ALTER ROLE %I PASSWORD NULL', rolname) FROM pg_authid
  WHERE rolpassword IS NOT NULL AND rolname NOT IN (:'admin', 'db4sci_observer') \gexec
 -- A slot would keep log files for a consumer that does not know this copy.
-SELECT 'off slot x' || encode(convert_to(slot_name, 'UTF8'), 'hex') || ' x' FROM pg_replication_slots WHERE NOT active;
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active;
 SQL
-found=$(databases)
-for database in $found; do
-  name=$(printf '%b.' "$database")
-  administer "${name%.}" -f - <<'SQL'
-SELECT encode(convert_to(current_database(), 'UTF8'), 'hex') AS here \gset
-SELECT 'off subscription x' || encode(convert_to(subname, 'UTF8'), 'hex') || ' x' || :'here'
-  FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
-SELECT DISTINCT 'off mapping x' || encode(convert_to(s.srvname, 'UTF8'), 'hex') || ' x' || :'here'
-  FROM pg_user_mapping u JOIN pg_foreign_server s ON s.oid = u.umserver;
-SELECT format('SELECT ''off cron x'' || encode(convert_to(jobid::text, ''UTF8''), ''hex'') || '' x%s'' FROM cron.job WHERE active', :'here')
-  FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'pg_cron' AND r.rolsuper \gexec
+in_each_database <<'SQL'
 SELECT format('ALTER SUBSCRIPTION %I DISABLE', subname), format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname)
   FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \gexec
 -- A user mapping has the password for the other server.
@@ -32,4 +18,3 @@ SELECT format('DROP USER MAPPING FOR %s SERVER %I', CASE WHEN u.umuser = 0 THEN 
 SELECT 'UPDATE cron.job SET active = false'
   FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'pg_cron' AND r.rolsuper \gexec
 SQL
-done
