@@ -59,6 +59,14 @@ async fn screenshots() {
             picture(&browser, &folder.join(format!("{}-{width}-{scheme}.png", stop.name)), (width, height)).await;
             count += 1;
         }
+        // What people print: a password, and how to connect.
+        if ["password", "database"].contains(&stop.name) {
+            browser.command("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+            browser.resize(794, 1123).await;
+            picture(&browser, &folder.join(format!("{}-print.png", stop.name)), (794, 1123)).await;
+            browser.command("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+            count += 1;
+        }
     }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
     std::fs::create_dir_all(&docs).expect("a folder for the documents' pictures");

@@ -94,13 +94,13 @@ pub enum RequestError {
     NoSource,
     /// The source of a clone belongs to another person than the clone.
     #[error(
-        "The source of this clone belongs to somebody else now, so its data cannot be copied any more. The clone keeps its \
-         data, and can be reset."
+        "The source of this clone belongs to somebody else now, so its data can no longer be copied. The clone keeps its \
+         data and can be reset."
     )]
     SourceOfOther,
     /// The data that a clone had at first was not kept.
     #[error(
-        "This clone cannot be reset: no copy of its first data was kept, because its storage cannot share data between \
+        "This clone cannot be reset: no copy of its original data was kept, because its storage cannot share data between \
          copies. You can refresh it. A clone made from a snapshot can be reset."
     )]
     NoOrigin,

@@ -55,9 +55,9 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
         assert_eq!(copy.get("word 3").await, Ok(None));
     } else {
         let refused = api.json(Method::POST, "/api/v1/containers/copy/reset", &json!({})).await.expect(409).text();
-        assert!(refused.contains("no copy of its first data was kept"), "{refused}");
+        assert!(refused.contains("no copy of its original data was kept"), "{refused}");
         let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
-        assert!(page.contains("no copy of its first data was kept"), "{page}");
+        assert!(page.contains("no copy of its original data was kept"), "{page}");
     }
 
     // And forward to the source as it is now.
@@ -77,7 +77,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
         assert!(refused.contains("belongs to somebody else now"), "{refused}");
     }
     let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
-    assert!(page.contains("a database of somebody else") && !page.contains("containers/lab"), "{page}");
+    assert!(page.contains("another user’s database") && !page.contains("containers/lab"), "{page}");
     give("ada").await;
 
     // A snapshot of the source: restored in place, and cloned.

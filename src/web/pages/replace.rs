@@ -47,7 +47,7 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
                 "The backup is restored next to your data and compared. The database keeps running meanwhile."
                     .to_owned()
             },
-            "The server then starts with the restored data. Changes made after the backup are no longer in it."
+            "The server then starts with the restored data. Changes made after the backup are undone."
                 .to_owned(),
             "Users and passwords are reset to those in the backup.".to_owned(),
         ],

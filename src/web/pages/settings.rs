@@ -38,8 +38,8 @@ fn fault(faults: &Faults, name: &str) -> Option<String> {
 pub(super) fn cores_field(value: String, fault: Option<String>) -> Field {
     Field::text(cores::FIELD, "Cores")
         .help(
-            "Leave empty to use all cores of the machine. A number such as 2: the portal chooses that many cores, the \
-             least used ones. A list such as 0,2-3: these cores.",
+            "Leave empty to use all cores of the machine. Enter a number such as 2 to let the portal choose that many of \
+             the least used cores, or a list such as 0,2-3 to choose them yourself.",
         )
         .value(value)
         .error(fault)

@@ -77,13 +77,13 @@ async fn template_page(
         Fact::code("Image", &t.image),
         Fact::code("Database", &t.dbname),
         Fact::code("User", &t.dbuser),
-        Fact::text("Made from", &t.source),
+        Fact::text("Source", &t.source),
         Fact::text("Storage", &t.storage),
-        Fact::text("Databases made from it", count.to_string()),
+        Fact::text("Databases created from it", count.to_string()),
         Fact::when("Created", &Moment::new(t.created_at, now)),
     ];
     if !t.users.is_empty() {
-        facts.push(Fact::text("For", t.users.join(", ")));
+        facts.push(Fact::text("Available to", t.users.join(", ")));
     }
     let actions = vec![
         ActionButton::post("Import again", urls::template_refresh(&t.name))
@@ -133,7 +133,7 @@ fn create_fields(t: &Template, suggested: &str, typed: &Fields, faults: &Faults)
             .required()
             .max_length(40),
         Field::text("ttl", "Time to live")
-            .help("For example 8h, 7d or a date. The database is deleted then. Empty: it is kept.")
+            .help("For example 8h, 7d or a date. The database is deleted after that. Leave empty to keep it.")
             .value(ttl)
             .error(error_of(faults, "ttl")),
         Field::text("memory", "Memory")
@@ -168,11 +168,11 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
             .value(value("memory", ByteSize(t.memory_bytes).exact()))
             .error(error_of(faults, "memory")),
         Field::text("ttl", "Time to live of its databases")
-            .help("For example 8h or 7d. Empty: they are kept.")
+            .help("For example 8h or 7d. Leave empty to keep them.")
             .value(value("ttl", ttl_text(t)))
             .error(error_of(faults, "ttl")),
         Field::text("users", "Who may use it")
-            .help("User names, separated by commas. Empty: everybody.")
+            .help("User names, separated by commas. Leave empty for everyone.")
             .value(value("users", t.users.join(", ")))
             .error(error_of(faults, "users")),
     ]
@@ -250,10 +250,10 @@ fn delete_page(ctx: &Context, t: &Template, databases: i64, typed: &str, error: 
         frame: ctx.frame("templates"),
         title: format!("Delete the template {}", t.name),
         will: vec![
-            "All its versions are removed from disk. This cannot be undone.".to_owned(),
-            "No more databases can be made from it.".to_owned(),
+            "All versions of the template are removed from disk. This cannot be undone.".to_owned(),
+            "No further databases can be created from it.".to_owned(),
         ],
-        kept: vec![format!("The {made} made from it, and what it was imported from.")],
+        kept: vec![format!("{made} created from it, and the source it was imported from.")],
         action: urls::template_delete(&t.name),
         name: Some(t.name.clone()),
         value: typed.to_owned(),
@@ -286,6 +286,6 @@ pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view);
     }
     request::delete(ctx.app(), &t, &ctx.actor()).await?;
-    let text = format!("The template {} is deleted. Databases made from it stay.", t.name);
+    let text = format!("The template {} was deleted. Databases created from it are kept.", t.name);
     Ok(to(urls::TEMPLATES, Some(Flash::ok(text))))
 }
