@@ -27,7 +27,7 @@ pub enum RequestError {
     #[error("Another operation on this database is running. Wait until it is finished.")]
     Busy,
     /// The current state does not allow the request.
-    #[error("This is not possible while the database is {0}.")]
+    #[error("This is not possible while the database is {}.", in_sentence(*.0))]
     State(ContainerState),
     /// The database was deleted permanently in the meantime.
     #[error("This database no longer exists.")]
@@ -110,6 +110,17 @@ pub enum RequestError {
     /// A secret could not be encrypted.
     #[error(transparent)]
     Seal(#[from] anyhow::Error),
+}
+
+/// A state as part of a sentence.
+fn in_sentence(state: ContainerState) -> &'static str {
+    match state {
+        ContainerState::Requested | ContainerState::Provisioning => "being created",
+        ContainerState::Deleting => "being deleted",
+        ContainerState::Trashed => "in the trash",
+        ContainerState::Purged => "deleted permanently",
+        ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => state.as_str(),
+    }
 }
 
 impl RequestError {

@@ -173,15 +173,21 @@ async fn the_pages_of_templates_show_what_changes_and_keep_what_is_typed() {
     changes(&browser, "the form appears", async |b| b.has("#create form").await).await;
     browser.fill_in("name", "typed-meanwhile").await;
     portal.sql("update template set description = 'Prices of the spring' where name = 'later'");
-    changes(&browser, "the description appears", async |b| b.text(".head").await.contains("Prices of the spring")).await;
+    changes(&browser, "the description appears", async |b| b.text(".head").await.contains("Prices of the spring"))
+        .await;
     assert_eq!(browser.script("return document.getElementById('name').value").await, "typed-meanwhile");
 
     browser.open("/templates/shop").await;
     mark(&browser).await;
-    templates::write(&portal, "shop.sql", templates::sql("create table goods (id int); create table prices (id int);\n"));
+    templates::write(
+        &portal,
+        "shop.sql",
+        templates::sql("create table goods (id int); create table prices (id int);\n"),
+    );
     admin.post("/templates/update", &[]).await.expect(303);
     changes(&browser, "the next version is in use", async |b| {
-        b.texts("tbody .chip").await.first().is_some_and(|state| state == "current") && b.texts("tbody th").await.len() == 2
+        b.texts("tbody .chip").await.first().is_some_and(|state| state == "current")
+            && b.texts("tbody th").await.len() == 2
     })
     .await;
     browser.quit().await;

@@ -63,7 +63,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     assert!(shown.contains("Its time to live is over. If you restore it, it does not expire again."), "{shown}");
     let refused =
         api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({ "ttl": "1d" })).await.expect(409).text();
-    assert!(refused.contains("while the database is trashed"), "{refused}");
+    assert!(refused.contains("while the database is in the trash"), "{refused}");
 
     // With the old end, it would be deleted again at once.
     ada.post("/containers/lab/undelete", &[]).await.expect(303);

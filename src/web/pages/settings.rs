@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::backups;
 use super::replace::later;
+use super::shared;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log;
 use crate::admin_db::log::{LogEntry, Outcome};
@@ -93,7 +94,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
 /// The current version, and where it can be upgraded.
 fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     let label = c.engine.label();
-    let version = c.server_version.as_deref().unwrap_or_default();
+    let version = shared::version(ctx.app(), c);
     if later(ctx, c).is_empty() {
         return (format!("{label} {version}. No later version is available."), None);
     }

@@ -184,7 +184,9 @@ mod tests {
         assert_eq!(live("/admin/jobs").as_deref(), Some("/admin/events"));
         assert_eq!(live("/templates?database=lab").as_deref(), Some("/events/templates"));
         assert_eq!(live("/templates/shop").as_deref(), Some("/events/templates"));
-        for still in ["/containers/new", "/containers/new/from-dump", "/templates/from-dump", "/docs/backups", "/account"] {
+        for still in
+            ["/containers/new", "/containers/new/from-dump", "/templates/from-dump", "/docs/backups", "/account"]
+        {
             assert_eq!(live(still), None, "{still}");
         }
         assert_eq!(Frame { here: "/".to_owned(), ..Frame::default() }.live(), None, "for visitors");

@@ -314,7 +314,7 @@ fn numbers(
             format!("{} waiting", thousands(waiting)),
             "/admin/jobs?status=running",
         ),
-        plain(noun(positive(people), "person", "people"), positive(people), "/admin/users"),
+        plain(noun(positive(people), "user", "users"), positive(people), "/admin/users"),
         number("on disk", size_text(disk), String::new(), "/admin/storage"),
     ]
 }
@@ -356,12 +356,12 @@ mod tests {
                 "0 failed",
                 "2 in the trash",
                 "0 jobs running 4 waiting",
-                "5 people",
+                "5 users",
                 "0 B on disk"
             ]
         );
         let alone = numbers(&[], &[(JobStatus::Running, 1)], 1, &[]);
         let labels: Vec<_> = alone.iter().map(|n| n.label.as_str()).collect();
-        assert!(labels.contains(&"person") && labels.contains(&"job running"), "{labels:?}");
+        assert!(labels.contains(&"user") && labels.contains(&"job running"), "{labels:?}");
     }
 }

@@ -47,7 +47,8 @@ async fn about(ctx: &Context, c: &Container, typed: &Fields) -> Result<About, Ap
     if !typed.text("backup").is_empty() {
         let b = theirs(ctx, c, typed.text("backup")).await?;
         let will = vec![
-            "The backup is restored to a new database, whose user gets a new password that only you can view.".to_owned(),
+            "The backup is restored to a new database, whose user gets a new password that only you can view."
+                .to_owned(),
             format!("The new database is backed up like {}. It cannot be reset or refreshed.", c.name),
         ];
         let hidden = Some(("backup".to_owned(), b.id.to_string()));
@@ -107,7 +108,7 @@ async fn clone_page(ctx: &Context, c: &Container, typed: &Fields, faults: &Fault
                 .max_length(40)
                 .focus(true),
             Field::text("memory", "Memory")
-                .help(format!("For example 512 MB or 2 GB. Leave this as it is to use what {} uses.", c.name))
+                .help(format!("For example 512m or 2g. Leave this as it is to use what {} uses.", c.name))
                 .value(match typed.text("memory") {
                     "" => ByteSize(c.memory_bytes).exact(),
                     text => text.to_owned(),

@@ -49,11 +49,7 @@ pub(super) async fn view(db: &mut PgConnection, ctx: &Context, c: &Container) ->
     let reset = if kept { reset } else { reset.unavailable(Some(RequestError::NoOrigin.to_string())) };
     Ok(Some(OriginView {
         href: (!gone && allowed(ctx, &source, Action::View)).then(|| urls::database(&source.name)),
-        source: if allowed(ctx, &source, Action::View) {
-            source.name
-        } else {
-            "another user’s database".to_owned()
-        },
+        source: if allowed(ctx, &source, Action::View) { source.name } else { "another user’s database".to_owned() },
         at: c.cloned_at.map(|at| Moment::new(at, ctx.now())),
         cut_off: copies::cut_off(db, c.id).await?,
         actions: vec![reset, refresh, link("Promote", DatabasePage::Promote)],
@@ -93,8 +89,7 @@ pub async fn confirm_reset(ctx: Context, Path(name): Path<String>) -> Result<Res
         page: DatabasePage::Reset,
         title: format!("Reset {}", c.name),
         will: vec![
-            "The server restarts with the data the clone started with. Changes made since then are undone."
-                .to_owned(),
+            "The server restarts with the data the clone started with. Changes made since then are undone.".to_owned(),
             copy_costs(&ctx, &c).await,
         ],
         kept: vec![kept(), "Your password, name, port and settings.".to_owned()],

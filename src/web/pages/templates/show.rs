@@ -90,6 +90,12 @@ async fn template_page(
             .unavailable(import.is_some().then(|| "An import is running.".to_owned())),
         ActionButton::link("Delete template", urls::template_delete(&t.name)).danger(),
     ];
+    let mut fields = if t.current_version.is_some() { create_fields(t, &suggested, typed, faults) } else { Vec::new() };
+    let mut edited = if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() };
+    // The forms are far apart, and one of them is at the end of the page.
+    if let Some(wrong) = fields.iter_mut().chain(&mut edited).find(|field| field.error.is_some()) {
+        wrong.focus = true;
+    }
     Ok(TemplatePage {
         frame: ctx.frame("templates"),
         name: t.name.clone(),
@@ -100,11 +106,11 @@ async fn template_page(
         failure,
         still_serves: t.current_version.is_some(),
         facts,
-        fields: if t.current_version.is_some() { create_fields(t, &suggested, typed, faults) } else { Vec::new() },
+        fields,
         action: urls::template_clone(&t.name),
         versions: latest.iter().map(|v| version_row(ctx, t, v)).collect(),
         actions: if is_managed { actions } else { Vec::new() },
-        settings: if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() },
+        settings: edited,
         settings_action: urls::template(&t.name),
     })
 }
@@ -136,10 +142,7 @@ fn create_fields(t: &Template, suggested: &str, typed: &Fields, faults: &Faults)
             .help("For example 8h, 7d or a date. The database is deleted after that. Leave empty to keep it.")
             .value(ttl)
             .error(error_of(faults, "ttl")),
-        Field::text("memory", "Memory")
-            .help("For example 512 MB or 2 GB.")
-            .value(memory)
-            .error(error_of(faults, "memory")),
+        Field::text("memory", "Memory").help("For example 512m or 2g.").value(memory).error(error_of(faults, "memory")),
     ]
 }
 
@@ -157,7 +160,11 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
     let images = ctx.app().catalog.of(t.engine);
     let images = images.map(|i| Choice::new(&i.image, format!("{} {}", i.engine.label(), i.version), &image)).collect();
     vec![
-        Field::code("name", "Name").value(value("name", t.name.clone())).error(error_of(faults, "name")).max_length(60),
+        Field::code("name", "Name")
+            .value(value("name", t.name.clone()))
+            .error(error_of(faults, "name"))
+            .required()
+            .max_length(60),
         Field::text("description", "Description")
             .value(value("description", t.description.clone()))
             .error(error_of(faults, "description")),
