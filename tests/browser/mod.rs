@@ -4,7 +4,6 @@
 mod axe;
 mod backups;
 mod clones;
-mod copy;
 pub mod driver;
 mod dump;
 pub mod fill;
