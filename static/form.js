@@ -44,11 +44,10 @@
   }
 
   for (const form of document.querySelectorAll("form[method=post]")) {
-    let sent = false;
     form.addEventListener("submit", (event) => {
-      if (sent) event.preventDefault();
-      sent = true;
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "true";
     });
-    window.addEventListener("pageshow", () => { sent = false; });
+    window.addEventListener("pageshow", () => { delete form.dataset.sent; });
   }
 })();

@@ -57,6 +57,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("GET", "/containers/{name}/metrics", 200, 200),
     ("GET", "/containers/{name}/logs", 200, 200),
     ("GET", "/events", 200, 200),
+    ("GET", "/events/templates", 200, 200),
     ("GET", "/admin/events", 403, 200),
     ("GET", "/containers/{name}/events", 200, 200),
     ("GET", "/containers/{name}/logs/events", 200, 200),
@@ -274,7 +275,9 @@ impl World {
             }
             (true, method) => who.api.send(method.clone(), path, |r| r).await,
             // These streams go on until the page is left.
-            (false, &Method::GET) if ["/events", "/admin/events", "/containers/lab/events"].contains(&path) => {
+            (false, &Method::GET)
+                if ["/events", "/events/templates", "/admin/events", "/containers/lab/events"].contains(&path) =>
+            {
                 who.page.begin(path).await
             }
             (false, &Method::GET) => who.page.get(path).await,

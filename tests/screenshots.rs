@@ -1,5 +1,7 @@
 //! Screenshots of all pages, in four widths and both colour schemes: `make screenshots` saves them in var/screenshots.
-//! `DB4SCI_STOPS=database,admin` selects some pages.
+//! `DB4SCI_STOPS=database,admin` selects some pages, `DB4SCI_VIEWS=1280-light,360-light` some widths and
+//! schemes. `DB4SCI_STYLE=disk` uses static/style.css as it is on disk, so that a
+//! change of it can be seen without building the portal again.
 
 use std::path::Path;
 
@@ -27,6 +29,17 @@ async fn part(browser: &Browser, file: &Path, (width, height): (u32, u64)) {
     std::fs::write(file, data).expect("the picture is kept");
 }
 
+/// Replaces the style sheet of the page with that on disk.
+async fn restyle(browser: &Browser) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/style.css");
+    let css = json!(std::fs::read_to_string(file).expect("the style sheet"));
+    let code = format!(
+        "const sheet = new CSSStyleSheet(); sheet.replaceSync({css}); document.adoptedStyleSheets = [sheet];
+         document.querySelectorAll('link[rel=stylesheet]').forEach(link => link.remove());"
+    );
+    browser.script(&code).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes pictures and checks nothing; `make screenshots` asks for it"]
 async fn screenshots() {
@@ -40,10 +53,15 @@ async fn screenshots() {
     let (mut last, mut count) = ("", 0);
     // The environment may select some stops.
     let some = environment("DB4SCI_STOPS").unwrap_or_default();
-    for stop in tour.stops.iter().filter(|s| some.is_empty() || some.split(',').any(|name| name == s.name)) {
+    let wanted = environment("DB4SCI_VIEWS").unwrap_or_default();
+    let among = |list: &str, name: &str| list.is_empty() || list.split(',').any(|one| one == name);
+    for stop in tour.stops.iter().filter(|s| among(&some, s.name)) {
         browser.resize(1280, 900).await;
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
+        if environment("DB4SCI_STYLE").is_ok() {
+            restyle(&browser).await;
+        }
         // Only colours differ between the schemes, so one width is enough for the second.
         let views = [
             (1280, 900, "dark"),
@@ -53,10 +71,21 @@ async fn screenshots() {
             (1920, 1000, "light"),
         ];
         for (width, height, scheme) in views {
+            if !among(&wanted, &format!("{width}-{scheme}")) {
+                continue;
+            }
             let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
             browser.command("Emulation.setEmulatedMedia", feature).await;
             browser.resize(width, height).await;
             picture(&browser, &folder.join(format!("{}-{width}-{scheme}.png", stop.name)), (width, height)).await;
+            count += 1;
+        }
+        // What people print: a password, and how to connect.
+        if ["password", "database"].contains(&stop.name) {
+            browser.command("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+            browser.resize(794, 1123).await;
+            picture(&browser, &folder.join(format!("{}-print.png", stop.name)), (794, 1123)).await;
+            browser.command("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
             count += 1;
         }
     }

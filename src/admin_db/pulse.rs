@@ -48,6 +48,21 @@ pub async fn of_account(db: &mut PgConnection, id: Uuid) -> Result<String, sqlx:
     .await
 }
 
+/// The fingerprint of the versions of these templates and of the databases made from them. Each change of a version sets
+/// one of its times.
+pub async fn of_templates(db: &mut PgConnection, ids: &[Uuid]) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT md5(concat_ws('|'
+                , (SELECT concat_ws(' ', count(*), max(requested_at), max(begun_at), max(made_at), max(failed_at), max(removed_at))
+                     FROM template_version WHERE template_id = ANY($1))
+                , (SELECT count(*) FROM container
+                    WHERE template_version IS NOT NULL AND template_id = ANY($1) AND purged_at IS NULL))) AS "pulse!""#,
+        ids
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// The fingerprint of what administrators see of the whole portal. Every action writes a log row.
 pub async fn of_portal(db: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(

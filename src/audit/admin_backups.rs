@@ -75,14 +75,14 @@ async fn unsigned(store: &Store, newest: &StoredAdminBackup, sealer: &Sealer) ->
 fn stale(newest: Option<DateTime<Utc>>, every: Duration, now: DateTime<Utc>) -> Option<String> {
     let Some(at) = newest else {
         return Some(
-            "mydb_admin has no backup. For the reason, see Periodic work under Administration → System.".to_owned(),
+            "mydb_admin has no backup. For the reason, see Periodic tasks under Administration → System.".to_owned(),
         );
     };
     let late = (now - at).to_std().is_ok_and(|age| age > every * LATE);
     late.then(|| {
         format!(
             "The newest backup of mydb_admin is from {}, but one is due every {} min. For the reason, see Periodic \
-             work under Administration → System.",
+             tasks under Administration → System.",
             at.format("%Y-%m-%d %H:%M UTC"),
             every.as_secs().div_ceil(60)
         )

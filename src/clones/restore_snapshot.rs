@@ -17,7 +17,7 @@ use crate::queue::step_error::StepError;
 /// Replaces the data of a database with a snapshot.
 pub static RESTORE_SNAPSHOT: Flow = Flow {
     kind: JobKind::RestoreSnapshot,
-    title: "Restore a snapshot",
+    title: "Restore snapshot",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Before(swap::EXCHANGE.name)).blame(Blame::Nobody),
     steps: &[
         Step::new("Copy the snapshot next to the current data", |w| Box::pin(fill(w))).undo(|w| Box::pin(clear(w))),

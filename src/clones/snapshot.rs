@@ -27,7 +27,7 @@ const FLUSH: Duration = Duration::from_secs(120);
 /// Copies the data of a database at one moment.
 pub static SNAPSHOT: Flow = Flow {
     kind: JobKind::Snapshot,
-    title: "Take a snapshot",
+    title: "Take snapshot",
     rules: JobRules::of(Pool::Long).cancel(Cancel::Always).blame(Blame::Nobody),
     steps: &[Step::new("Copy the data", |w| Box::pin(copy(w))).undo(|w| Box::pin(remove(w)))],
 };

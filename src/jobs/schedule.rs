@@ -79,7 +79,7 @@ const WORK: &[PeriodicWork] = &[
     },
     PeriodicWork {
         name: "audit",
-        title: "Audit of the backups",
+        title: "Audit of backups",
         every: |_| Duration::from_secs(24 * 3600),
         run: |app| Box::pin(audit(app)),
     },
@@ -91,7 +91,7 @@ const WORK: &[PeriodicWork] = &[
     },
     PeriodicWork {
         name: "reaper",
-        title: "Ends of databases",
+        title: "Expiry of databases",
         every: |app| app.config.jobs.reaper_every,
         run: |app| Box::pin(reaper::run(app)),
     },

@@ -27,7 +27,7 @@ pub enum RequestError {
     #[error("Another operation on this database is running. Wait until it is finished.")]
     Busy,
     /// The current state does not allow the request.
-    #[error("This is not possible while the database is {0}.")]
+    #[error("This is not possible while the database is {}.", in_sentence(*.0))]
     State(ContainerState),
     /// The database was deleted permanently in the meantime.
     #[error("This database no longer exists.")]
@@ -94,13 +94,13 @@ pub enum RequestError {
     NoSource,
     /// The source of a clone belongs to another person than the clone.
     #[error(
-        "The source of this clone belongs to somebody else now, so its data cannot be copied any more. The clone keeps its \
-         data, and can be reset."
+        "The source of this clone belongs to somebody else now, so its data can no longer be copied. The clone keeps its \
+         data and can be reset."
     )]
     SourceOfOther,
     /// The data that a clone had at first was not kept.
     #[error(
-        "This clone cannot be reset: no copy of its first data was kept, because its storage cannot share data between \
+        "This clone cannot be reset: no copy of its original data was kept, because its storage cannot share data between \
          copies. You can refresh it. A clone made from a snapshot can be reset."
     )]
     NoOrigin,
@@ -110,6 +110,17 @@ pub enum RequestError {
     /// A secret could not be encrypted.
     #[error(transparent)]
     Seal(#[from] anyhow::Error),
+}
+
+/// A state as part of a sentence.
+fn in_sentence(state: ContainerState) -> &'static str {
+    match state {
+        ContainerState::Requested | ContainerState::Provisioning => "being created",
+        ContainerState::Deleting => "being deleted",
+        ContainerState::Trashed => "in the trash",
+        ContainerState::Purged => "deleted permanently",
+        ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => state.as_str(),
+    }
 }
 
 impl RequestError {

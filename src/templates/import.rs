@@ -36,7 +36,7 @@ use crate::templates::{directory, from_backup, from_object, from_snapshot};
 /// Imports a version of a template.
 pub static IMPORT: Flow = Flow {
     kind: JobKind::ImportTemplate,
-    title: "Import a template",
+    title: "Import template",
     rules: JobRules::of(Pool::Load).cancel(Cancel::Before(PUBLISH.name)).blame(Blame::Nobody),
     steps: &[
         Step::new("Read the source", |w| Box::pin(read(w))).undo(|w| Box::pin(give_up(w))),

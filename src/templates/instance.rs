@@ -26,7 +26,7 @@ use crate::queue::refusal::RequestError;
 /// Creates a database from a template: the steps of any new database, whose data is a copy of the template's.
 pub static FROM_TEMPLATE: Flow = Flow {
     kind: JobKind::FromTemplate,
-    title: "Create database from a template",
+    title: "Create database from template",
     rules: JobRules::of(Pool::Short).cancel(Cancel::Before(create::HAND_OVER.name)),
     steps: create::STEPS,
 };

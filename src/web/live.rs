@@ -8,10 +8,11 @@ use axum::extract::Path;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
+use sqlx::PgConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::admin_db::pulse;
+use crate::admin_db::{pulse, templates};
 use crate::domain::user::Action;
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::Context;
@@ -33,6 +34,8 @@ enum Watched {
     Database(Uuid),
     /// The databases of an account.
     Account(Uuid),
+    /// The templates that the user may use.
+    Templates,
     /// The whole portal.
     Portal,
 }
@@ -47,6 +50,11 @@ pub async fn database(ctx: Context, Path(name): Path<String>) -> Result<Response
 pub async fn account(ctx: Context) -> Result<Response, AppError> {
     let id = ctx.user()?.id;
     watch(ctx, Watched::Account(id), StreamSubject::List)
+}
+
+/// `GET /events/templates`
+pub async fn templates(ctx: Context) -> Result<Response, AppError> {
+    watch(ctx, Watched::Templates, StreamSubject::List)
 }
 
 /// `GET /admin/events`
@@ -85,6 +93,21 @@ async fn fingerprint(ctx: &Context, what: Watched) -> Result<String, sqlx::Error
     match what {
         Watched::Database(id) => pulse::of_container(&mut db, id).await,
         Watched::Account(id) => pulse::of_account(&mut db, id).await,
+        Watched::Templates => of_templates(ctx, &mut db).await,
         Watched::Portal => pulse::of_portal(&mut db).await,
     }
+}
+
+/// Only of templates that the user may use: others must not even be noticed.
+async fn of_templates(ctx: &Context, db: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let Ok(user) = ctx.user() else { return Ok(String::new()) };
+    let mut visible = templates::all(&mut *db).await?;
+    visible.retain(|t| t.allows(user.username.as_str(), user.is_admin()));
+    let ids: Vec<Uuid> = visible.iter().map(|t| t.id).collect();
+    let versions = pulse::of_templates(db, &ids).await?;
+    let settings = visible.iter().map(|t| {
+        let (limits, current) = ((t.memory_bytes, t.ttl_seconds), t.current_version);
+        format!("{:?}", (t.id, &t.name, &t.description, &t.image, limits, &t.users, current))
+    });
+    Ok(settings.chain([versions]).collect::<Vec<_>>().join("|"))
 }

@@ -115,6 +115,7 @@ routes! {
     POST "/account/sessions/end-others"          SignedIn account::end_other_sessions;
 
     GET  "/events"                               SignedIn live::account;
+    GET  "/events/templates"                     SignedIn live::templates;
     GET  "/admin/events"                         Admin    live::portal;
     GET  "/containers/{name}/events"             Owner    live::database;
 

@@ -115,6 +115,9 @@ pub fn database_page(name: impl Display, page: DatabasePage) -> String {
 /// The events of one's own list of databases.
 pub const LIST_EVENTS: &str = "/events";
 
+/// The events of the pages of templates.
+pub const TEMPLATES_EVENTS: &str = "/events/templates";
+
 /// The events of the pages of administrators.
 pub const PORTAL_EVENTS: &str = "/admin/events";
 
@@ -320,6 +323,7 @@ mod tests {
             database("lab"),
             database_events("lab"),
             LIST_EVENTS.to_owned(),
+            TEMPLATES_EVENTS.to_owned(),
             PORTAL_EVENTS.to_owned(),
             database_backup("lab", id, BackupAction::Restore),
             database_backup("lab", id, BackupAction::Drill),

@@ -37,7 +37,7 @@ async fn a_database_is_cloned_reset_refreshed_and_promoted_by_clicking() {
     browser.until("the snapshots follow", JOB, async |b| b.path().await == "/containers/lab/snapshots").await;
     assert!(browser.text("main").await.contains("the database is paused only for milliseconds"));
     browser.press("Clone this database").await;
-    browser.press("Create the clone").await;
+    browser.press("Create clone").await;
     browser.until("the clone's page follows", JOB, async |b| b.path().await == "/containers/lab-clone").await;
     browser.until_state("lab-clone", "running").await;
     assert!(!script.is_finished(), "the script is not disturbed");
@@ -65,13 +65,13 @@ async fn a_database_is_cloned_reset_refreshed_and_promoted_by_clicking() {
     // A snapshot with a note, and back to it.
     browser.open("/containers/lab/snapshots").await;
     browser.fill_in("note", "before the mistake").await;
-    browser.press("Take a snapshot").await;
+    browser.press("Take snapshot").await;
     browser.until("the snapshot appears", JOB, async |b| b.text("main").await.contains("before the mistake")).await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
     say(&browser, "lab", PASSWORD, "mistake").await;
     browser.open("/containers/lab/snapshots").await;
     browser.click("tbody a[href$='/restore']").await;
-    browser.press("Restore the snapshot").await;
+    browser.press("Restore snapshot").await;
     browser.until("the tab follows", JOB, async |b| b.path().await == "/containers/lab/snapshots").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
     browser.until("the database runs", JOB, async |b| b.text(".head .chip").await == "running").await;

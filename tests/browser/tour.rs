@@ -141,13 +141,13 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
         stop("snapshots", OWNER, of(LONG, "/snapshots")),
         stop("snapshots-none", OWNER, of(REAL, "/snapshots")),
         Stop {
-            way: Way::Submit(&[("days", "0")], "Take a snapshot"),
+            way: Way::Submit(&[("days", "0")], "Take snapshot"),
             ..wrong("snapshots-wrong", OWNER, of(REAL, "/snapshots"))
         },
         stop("snapshots-clone", OWNER, of("images-10", "/snapshots")),
         stop("clone", OWNER, of(REAL, "/clone")),
         Stop {
-            way: Way::Submit(&[("name", "Not A Name"), ("memory", "much")], "Create the clone"),
+            way: Way::Submit(&[("name", "Not A Name"), ("memory", "much")], "Create clone"),
             ..wrong("clone-wrong", OWNER, of(REAL, "/clone"))
         },
         stop("reset", OWNER, of("images-10", "/reset")),

@@ -279,5 +279,5 @@ async fn what_copies_share_is_counted_once_and_shown() {
     let page = ada.get("/containers/copy").await.expect(200).text();
     assert!(page.contains("Of that, shared with copies"), "{page}");
     let page = ada.get("/containers/lab/snapshots").await.expect(200).text();
-    assert!(page.contains(" only here"), "{page}");
+    assert!(page.contains(" not shared"), "{page}");
 }

@@ -74,9 +74,9 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
         assert_eq!(copy.get("word 3").await, Ok(None));
     } else {
         let refused = api.json(Method::POST, "/api/v1/containers/copy/reset", &json!({})).await.expect(409).text();
-        assert!(refused.contains("no copy of its first data was kept"), "{refused}");
+        assert!(refused.contains("no copy of its original data was kept"), "{refused}");
         let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
-        assert!(page.contains("no copy of its first data was kept"), "{page}");
+        assert!(page.contains("no copy of its original data was kept"), "{page}");
     }
 
     // And forward to the source as it is now.
@@ -108,7 +108,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let jobs = "select count(*) from job j join container c on c.id = j.container_id where c.name = 'copy-3'";
     assert_eq!(portal.sql(jobs), "1", "nothing was begun");
     let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
-    assert!(page.contains("a database of somebody else") && !page.contains("containers/lab"), "{page}");
+    assert!(page.contains("another user’s database") && !page.contains("containers/lab"), "{page}");
     give("ada").await;
     call(&api, "copy-3/start", &json!({}), 200).await;
     let word = sign(portal, engine, "copy-3", &third).await.get("word 3").await;

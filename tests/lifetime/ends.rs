@@ -14,10 +14,10 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     ada.create("lab", &[("ttl", "8h")]).await;
     ends_in(&portal, "lab", 8 * 3600);
     let shown = page(&ada, "lab").await;
-    assert!(shown.contains("Ends in 8 h (") && shown.contains("Extend"), "{shown}");
+    assert!(shown.contains("Expires in 8 h (") && shown.contains("Extend"), "{shown}");
     for (client, path) in [(&ada, "/"), (&portal.admin().await, "/admin/containers")] {
         let list = client.get(path).await.expect(200).text();
-        assert!(list.contains("ends in 8 h"), "{list}");
+        assert!(list.contains("expires in 8 h"), "{list}");
     }
     let expires = api.get("/api/v1/containers/lab").await.expect(200).json()["expires_at"].to_string();
     let (code, said) = cli(&portal, &["container", "show", "lab"]);
@@ -39,7 +39,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     assert_eq!(portal.sql("select expires_at from container"), before, "{value}");
     ada.post("/containers/lab/settings", &[("ttl", "")]).await.expect(303);
     assert_eq!(seconds_left(&portal, "lab"), None);
-    assert!(!page(&ada, "lab").await.contains("Ends in"));
+    assert!(!page(&ada, "lab").await.contains("Expires in"));
     let patched = api.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "ttl": 7200 })).await.expect(200).json();
     assert!(patched["expires_at"].is_string(), "{patched}");
     ends_in(&portal, "lab", 7200);
@@ -60,10 +60,10 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     let deleted = portal.sql("select actor || ' ' || detail from log where action = 'container.delete'");
     assert!(deleted.starts_with("reaper expired at 20"), "{deleted}");
     let shown = page(&ada, "lab").await;
-    assert!(shown.contains("Its time to live is over. If you restore it, it no longer has an end."), "{shown}");
+    assert!(shown.contains("Its time to live is over. If you restore it, it does not expire again."), "{shown}");
     let refused =
         api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({ "ttl": "1d" })).await.expect(409).text();
-    assert!(refused.contains("while the database is trashed"), "{refused}");
+    assert!(refused.contains("while the database is in the trash"), "{refused}");
 
     // With the old end, it would be deleted again at once.
     ada.post("/containers/lab/undelete", &[]).await.expect(303);

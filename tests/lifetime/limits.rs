@@ -43,7 +43,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     assert!(
         create(&api, "lab", Some(""), 422)
             .await
-            .contains("A database needs an end here. The longest time to live is 2 days.")
+            .contains("Databases must expire here. The longest time to live is 2 days.")
     );
     assert!(create(&api, "lab", Some("49h"), 422).await.contains("The longest time to live is 2 days."));
     let asked = [("engine", "neo4j"), ("image", ""), ("dbname", ""), ("dbuser", ""), ("ttl", "2d")];
@@ -72,7 +72,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     let_end(&portal, "lab");
     ada.wait_for("lab", "in the trash").await;
     let shown = page(&ada, "lab").await;
-    assert!(shown.contains("If you restore it now, it ends again in 8 h unless you extend it."), "{shown}");
+    assert!(shown.contains("If you restore it now, it expires again in 8 h unless you extend it."), "{shown}");
     ada.post("/containers/lab/undelete", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     ends_in(&portal, "lab", 8 * 3600);

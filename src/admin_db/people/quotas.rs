@@ -74,7 +74,7 @@ impl Quota {
         if let Some(most) = self.most_memory(limits).filter(|most| self.memory > most.0 && self.memory > before.memory)
         {
             return Some(format!(
-                "All databases of {who} together may use {most} of memory; {} are in use, and {} more were asked for.",
+                "All databases of {who} together may use {most} of memory; {} are in use, and {} more were requested.",
                 ByteSize(before.memory),
                 ByteSize(self.memory - before.memory)
             ));
@@ -83,7 +83,7 @@ impl Quota {
         self.most_cpus(limits).filter(|most| self.millicpus > most.0.into() && self.millicpus > before.millicpus).map(
             |most| {
                 format!(
-                    "All databases of {who} together may use {most} CPUs; {} are in use, and {} more were asked for.",
+                    "All databases of {who} together may use {most} CPUs; {} are in use, and {} more were requested.",
                     cpus(before.millicpus),
                     cpus(self.millicpus - before.millicpus)
                 )

@@ -206,7 +206,7 @@ pub enum TtlFault {
     #[error("{0} is negative. Enter a time such as 8h or 7d.")]
     Negative(String),
     /// More than a century.
-    #[error("The end is more than 100 years ahead. Enter an earlier one.")]
+    #[error("This is more than 100 years ahead. Enter a shorter time or an earlier date.")]
     TooLong,
     /// A number such as `1e3`.
     #[error("{0} is not a whole number. Write all its digits, or use a unit, for example 45m, 8h or 7d.")]
@@ -221,13 +221,13 @@ pub enum TtlFault {
     #[error("{0} is not a valid date. Enter one such as 2027-01-31 or 2027-01-31 18:00.")]
     NotADate(String),
     /// An end that has passed.
-    #[error("{} is in the past. Enter a later end.", .0.format("%Y-%m-%d %H:%M UTC"))]
+    #[error("{} is in the past. Enter a later date.", .0.format("%Y-%m-%d %H:%M UTC"))]
     Past(DateTime<Utc>),
     /// An end later than the site allows.
-    #[error("The longest time to live is {0}. Enter an earlier end.")]
+    #[error("The longest time to live is {0}. Enter a shorter time or an earlier date.")]
     BeyondLongest(Lifetime),
     /// No end, where the site requires one.
-    #[error("A database needs an end here. The longest time to live is {0}.")]
+    #[error("Databases must expire here. The longest time to live is {0}.")]
     EndRequired(Lifetime),
 }
 

@@ -79,7 +79,7 @@ pub async fn fields(ctx: &Context, b: &Backup, typed: &TypedSelection) -> Result
         let choice = |k: &Count| Choice::new(&k.name, if several { k.database.as_str() } else { "" }, "");
         let tables: Vec<_> = manifest.counts.iter().filter(single).collect();
         let help = match tables.len() {
-            0 => "This backup lists none.".to_owned(),
+            0 => "The backup does not list any.".to_owned(),
             n if n > MOST => {
                 format!(
                     "Exactly as the server spells it. The first {MOST} of {n} are suggested; you can type any \

@@ -127,10 +127,10 @@ fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
 fn after_undelete(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         Some(end) => format!(
-            "Its time to live is over. If you restore it now, it ends again {} unless you extend it.",
+            "Its time to live is over. If you restore it now, it expires again {} unless you extend it.",
             Moment::new(end, now).ago
         ),
-        None => "Its time to live is over. If you restore it, it no longer has an end.".to_owned(),
+        None => "Its time to live is over. If you restore it, it does not expire again.".to_owned(),
     }
 }
 

@@ -123,7 +123,7 @@ impl Deletion {
         }
         if held > 0 {
             let text = count_text(held, "backup that is", "backups that are");
-            kept.push(format!("In any case {text} locked or being read."));
+            kept.push(format!("{text} locked or being read, in any case."));
         }
         let others = format!("Also delete {}", self.others_text(others));
         Ok(ConfirmPage {

@@ -47,11 +47,10 @@ fn in_place_page(ctx: &Context, c: &Container, b: &Backup, typed: &str, error: O
                 "The backup is restored next to your data and compared. The database keeps running meanwhile."
                     .to_owned()
             },
-            "The server then starts with the restored data. Changes made after the backup are no longer in it."
-                .to_owned(),
+            "The server then starts with the restored data. Changes made after the backup are undone.".to_owned(),
             "Users and passwords are reset to those in the backup.".to_owned(),
         ],
-        kept: vec![kept("The current data is kept for undo"), "Name, port, limits and settings.".to_owned()],
+        kept: vec![kept("The current data is kept"), "Name, port, limits and settings.".to_owned()],
         action: urls::database_backup(&c.name, b.id, BackupAction::Restore),
         hidden: vec![("in_place".to_owned(), "true".to_owned())],
         name: Some(c.name.clone()),
@@ -108,7 +107,7 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         frame: ctx.frame_of(&c),
         title: format!("Switch {} to previous data", c.name),
         will,
-        kept: vec![kept("The current data is kept for undo")],
+        kept: vec![kept("The current data is kept")],
         action: urls::snapshot_restore(&c.name, snapshot.id),
         button: "Switch to previous data".to_owned(),
         back_href: urls::database_page(&c.name, DatabasePage::Backups),
@@ -156,7 +155,7 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
         ],
         kept: vec![
             "Name, port, users and passwords.".to_owned(),
-            kept("The data of the old version is kept for undo"),
+            kept("The data of the old version is kept"),
             "If anything fails, the database continues unchanged.".to_owned(),
         ],
         extra: vec![Field::select("image", "New version", choices.collect())],

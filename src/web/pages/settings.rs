@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::backups;
 use super::replace::later;
+use super::shared;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log;
 use crate::admin_db::log::{LogEntry, Outcome};
@@ -38,8 +39,8 @@ fn fault(faults: &Faults, name: &str) -> Option<String> {
 pub(super) fn cores_field(value: String, fault: Option<String>) -> Field {
     Field::text(cores::FIELD, "Cores")
         .help(
-            "Leave empty to use all cores of the machine. A number such as 2: the portal chooses that many cores, the \
-             least used ones. A list such as 0,2-3: these cores.",
+            "Leave empty to use all cores of the machine. Enter a number such as 2 to let the portal choose that many of \
+             the least used cores, or a list such as 0,2-3 to choose them yourself.",
         )
         .value(value)
         .error(fault)
@@ -93,7 +94,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
 /// The current version, and where it can be upgraded.
 fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     let label = c.engine.label();
-    let version = c.server_version.as_deref().unwrap_or_default();
+    let version = shared::version(ctx.app(), c);
     if later(ctx, c).is_empty() {
         return (format!("{label} {version}. No later version is available."), None);
     }

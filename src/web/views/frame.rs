@@ -104,6 +104,8 @@ impl Frame {
         match parts.as_slice() {
             [] => Some(urls::LIST_EVENTS.to_owned()),
             ["containers", name, ..] if *name != "new" => Some(urls::database_events(name)),
+            ["templates"] => Some(urls::TEMPLATES_EVENTS.to_owned()),
+            ["templates", name] if *name != "from-dump" => Some(urls::TEMPLATES_EVENTS.to_owned()),
             ["admin", ..] => Some(urls::PORTAL_EVENTS.to_owned()),
             _ => None,
         }
@@ -182,7 +184,11 @@ mod tests {
         assert_eq!(live("/?sort=loss").as_deref(), Some("/events"));
         assert_eq!(live("/containers/lab/backups?x").as_deref(), Some("/containers/lab/events"));
         assert_eq!(live("/admin/jobs").as_deref(), Some("/admin/events"));
-        for still in ["/containers/new", "/containers/new/from-dump", "/docs/backups", "/account"] {
+        assert_eq!(live("/templates?database=lab").as_deref(), Some("/events/templates"));
+        assert_eq!(live("/templates/shop").as_deref(), Some("/events/templates"));
+        for still in
+            ["/containers/new", "/containers/new/from-dump", "/templates/from-dump", "/docs/backups", "/account"]
+        {
             assert_eq!(live(still), None, "{still}");
         }
         assert_eq!(Frame { here: "/".to_owned(), ..Frame::default() }.live(), None, "for visitors");

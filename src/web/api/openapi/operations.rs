@@ -100,7 +100,7 @@ pub const GROUPS: &[Group] = &[
             POST "/api/v1/containers/{name}/stop" "Stops a database. Its data is kept." WAIT, Body::Empty, SLOW;
             POST "/api/v1/containers/{name}/restart" "Restarts a database." WAIT, Body::Empty, SLOW;
             POST "/api/v1/containers/{name}/undelete" "Restores a database from the trash." WAIT, Body::Empty, SLOW;
-            POST "/api/v1/containers/{name}/extend" "Sets when a database ends, counted from now."
+            POST "/api/v1/containers/{name}/extend" "Sets when a database expires, counted from now."
                 &[], Body::Optional(&["ttl"]), CONTAINER;
             POST "/api/v1/containers/{name}/upgrade" "Upgrades a database to a later version of its engine."
                 WAIT, Body::Object(&["image", "confirm"], &[]), SLOW;
@@ -118,11 +118,11 @@ pub const GROUPS: &[Group] = &[
                 WAIT, Body::Optional(&["note", "days"]), SLOW;
             POST "/api/v1/containers/{name}/snapshots/{id}/restore" "Replaces the data with that of a snapshot, or returns to previous data."
                 WAIT, Body::Empty, SLOW;
-            DELETE "/api/v1/containers/{name}/snapshots/{id}" "Deletes a snapshot. Clones made from it stay."
+            DELETE "/api/v1/containers/{name}/snapshots/{id}" "Deletes a snapshot. Clones made from it are kept."
                 &[], Body::Empty, &[(200, Snapshot)];
             POST "/api/v1/containers/{name}/clone" "Makes a clone of the database as it is now, of a snapshot, or of a backup."
                 WAIT, Body::Object(&["name"], &[&["memory", "snapshot", "backup", "ttl"]]), MADE;
-            POST "/api/v1/containers/{name}/reset" "Returns a clone to the data it had at first." WAIT, Body::Empty, SLOW;
+            POST "/api/v1/containers/{name}/reset" "Resets a clone to the data it started with." WAIT, Body::Empty, SLOW;
             POST "/api/v1/containers/{name}/refresh" "Gives a clone the data of its source as it is now." WAIT, Body::Empty, SLOW;
             POST "/api/v1/containers/{name}/promote" "Makes a clone an ordinary database." WAIT, Body::Empty, CONTAINER;
         },
@@ -151,7 +151,7 @@ pub const GROUPS: &[Group] = &[
             GET "/api/v1/templates/{name}" "Shows a template with its versions." &[], Body::Empty, TEMPLATE;
             PATCH "/api/v1/templates/{name}" "Changes a template."
                 &[], Body::Optional(&["name", "image", "memory", "ttl", "users", "description"]), TEMPLATE;
-            DELETE "/api/v1/templates/{name}" "Deletes a template. Databases made from it stay." &["confirm"], Body::Empty, &[(200, Deleted)];
+            DELETE "/api/v1/templates/{name}" "Deletes a template. Databases created from it are kept." &["confirm"], Body::Empty, &[(200, Deleted)];
             POST "/api/v1/templates/{name}/refresh" "Imports its source again." WAIT, Body::Empty, &[(202, Job), (200, Template)];
             POST "/api/v1/templates/{name}/clone" "Makes a database from a template."
                 WAIT, Body::Optional(&["name", "memory", "ttl"]), MADE;

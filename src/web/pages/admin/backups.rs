@@ -102,7 +102,7 @@ pub(crate) async fn rows(
 }
 
 fn finding(f: &Finding, at: DateTime<Utc>, now: DateTime<Utc>) -> FindingRow {
-    let name = f.container.clone().unwrap_or_else(|| "Store".to_owned());
+    let name = f.container.clone().unwrap_or_else(|| "Backup targets".to_owned());
     let href = match (&f.backup, &f.container) {
         (Some(id), _) => Some(urls::admin_backup(id)),
         (None, Some(name)) => Some(urls::database_page(name, DatabasePage::Backups)),
@@ -132,8 +132,8 @@ fn targets(app: &App, report: Option<&AuditReport>) -> Vec<TargetRow> {
             },
             chip: match seen {
                 None => Chip::new("wait", "not audited"),
-                Some(p) if p.error.is_some() => Chip::new("fail", "away"),
-                Some(_) => Chip::new("run", "answers"),
+                Some(p) if p.error.is_some() => Chip::new("fail", "unavailable"),
+                Some(_) => Chip::new("run", "available"),
             },
             trouble: seen.and_then(|p| p.error.clone()),
             objects: known.map(|p| thousands(p.objects)),

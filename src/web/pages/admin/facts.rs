@@ -49,7 +49,7 @@ pub(crate) fn engine(info: &Result<RuntimeInfo, String>) -> FactGroup {
     match info {
         Ok(info) => group(
             title,
-            Some(Chip::new("run", "answers")),
+            Some(Chip::new("run", "responding")),
             vec![
                 Fact::text("Version", &info.version),
                 Fact::text("API", &info.api),
@@ -74,7 +74,7 @@ pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
     let open = format!("{} of at most {}", app.db.size(), config.admin_db.connections);
     group(
         "mydb_admin",
-        Some(Chip::new("run", "answers")),
+        Some(Chip::new("run", "responding")),
         vec![
             place,
             Fact::text("Version", format!("PostgreSQL {version}")),
@@ -143,8 +143,8 @@ pub(crate) fn work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> FactGroup 
         facts.extend(error_of(work).map(|error| Fact::text(format!("{title} failed"), error)));
     }
     let broken = periodic.iter().any(|w| error_of(w).is_some());
-    let chip = if broken { Chip::new("fail", "fails") } else { Chip::new("run", "works") };
-    group("Periodic work", (!periodic.is_empty()).then_some(chip), facts)
+    let chip = if broken { Chip::new("fail", "failing") } else { Chip::new("run", "working") };
+    group("Periodic tasks", (!periodic.is_empty()).then_some(chip), facts)
 }
 
 pub(crate) fn image(
@@ -194,7 +194,7 @@ fn spares_text(image: &CatalogImage, (spares, taken): (&[Spare], i64)) -> Option
     let held = ByteSize(own.iter().filter_map(|spare| spare.memory_used).sum());
     let limit = ByteSize(own.iter().map(|spare| spare.memory_bytes).sum());
     Some(format!(
-        "{ready} ready, {} being made, {taken} taken today, {held} of memory held of at most {limit}",
+        "{ready} ready, {} being made, {taken} taken today; they use {held} of at most {limit} of memory",
         own.len() - ready
     ))
 }

@@ -253,7 +253,7 @@ async fn certificate_item(app: &App, now: DateTime<Utc>) -> Option<Attention> {
 /// The result of the last audit of backups, or a warning that it says nothing about the present.
 fn backups_item(audited: Option<&AuditSummary>, existing: i64, now: DateTime<Utc>) -> Option<Attention> {
     let link = Link::new("Backups", "/admin/backups");
-    let advice = "To know whether every backup is present, select “Audit now” there.";
+    let advice = "To check that every backup is present, select “Audit now” on that page.";
     let Some(audit) = audited else {
         return (existing > 0).then(|| item("warn", "Backups have not been audited yet", advice, link));
     };
@@ -265,7 +265,7 @@ fn backups_item(audited: Option<&AuditSummary>, existing: i64, now: DateTime<Utc
     }
     let all = audit.counts.values().sum();
     if all == 0 && audit.databases == 0 && existing > 0 {
-        return Some(item("warn", "The last audit of the backups covered no databases", advice, link));
+        return Some(item("warn", "The last backup audit covered no databases", advice, link));
     }
     let kind = if audit.counts.keys().any(|k| k.is_bad()) { "bad" } else { "warn" };
     let advice: Vec<_> = audit.counts.iter().map(|(kind, n)| format!("{n} × {}", kind.label())).collect();
@@ -314,7 +314,7 @@ fn numbers(
             format!("{} waiting", thousands(waiting)),
             "/admin/jobs?status=running",
         ),
-        plain(noun(positive(people), "person", "people"), positive(people), "/admin/users"),
+        plain(noun(positive(people), "user", "users"), positive(people), "/admin/users"),
         number("on disk", size_text(disk), String::new(), "/admin/storage"),
     ]
 }
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(told(Some(audit(3, 5)), 5), None);
         assert_eq!(told(None, 0), None);
         assert_eq!(told(None, 1).unwrap(), "warn: Backups have not been audited yet");
-        assert_eq!(told(Some(audit(3, 0)), 1).unwrap(), "warn: The last audit of the backups covered no databases");
+        assert_eq!(told(Some(audit(3, 0)), 1).unwrap(), "warn: The last backup audit covered no databases");
         assert_eq!(told(Some(audit(26, 5)), 5).unwrap(), "warn: Backups were last audited 26 h ago");
         assert_eq!(told(Some(audit(72, 5)), 5).unwrap(), "bad: Backups were last audited 3 d ago");
     }
@@ -356,12 +356,12 @@ mod tests {
                 "0 failed",
                 "2 in the trash",
                 "0 jobs running 4 waiting",
-                "5 people",
+                "5 users",
                 "0 B on disk"
             ]
         );
         let alone = numbers(&[], &[(JobStatus::Running, 1)], 1, &[]);
         let labels: Vec<_> = alone.iter().map(|n| n.label.as_str()).collect();
-        assert!(labels.contains(&"person") && labels.contains(&"job running"), "{labels:?}");
+        assert!(labels.contains(&"user") && labels.contains(&"job running"), "{labels:?}");
     }
 }

@@ -130,11 +130,11 @@ fn forms(a: &Account, quota: &Quota, other: bool, (typed, faults): (&Fields, &Fa
         action: href(UserAction::Limits),
         fields: vec![
             Field::text("memory", "Memory limit")
-                .help("For all databases of the user together, for example 8g. Empty: as configured.")
+                .help("For all databases of the user together, for example 8g. Leave empty for the configured limit.")
                 .value(value("memory", memory))
                 .error(fault("memory")),
             Field::text("cpus", "CPU limit")
-                .help("For all databases of the user together, for example 4. Empty: as configured.")
+                .help("For all databases of the user together, for example 4. Leave empty for the configured limit.")
                 .value(value("cpus", cpus))
                 .error(fault("cpus")),
         ],

@@ -47,8 +47,9 @@ async fn about(ctx: &Context, c: &Container, typed: &Fields) -> Result<About, Ap
     if !typed.text("backup").is_empty() {
         let b = theirs(ctx, c, typed.text("backup")).await?;
         let will = vec![
-            "The backup is restored to a new database. Only you know the password of your user in it.".to_owned(),
-            format!("The new database is backed up like {}. It can be neither reset nor refreshed.", c.name),
+            "The backup is restored to a new database, whose user gets a new password that only you can view."
+                .to_owned(),
+            format!("The new database is backed up like {}. It cannot be reset or refreshed.", c.name),
         ];
         let hidden = Some(("backup".to_owned(), b.id.to_string()));
         return Ok(About { facts: restore_facts(ctx, &b), will, hidden });
@@ -69,19 +70,19 @@ async fn about(ctx: &Context, c: &Container, typed: &Fields) -> Result<About, Ap
         (Some(_), false) => vec![format!("The snapshot is copied, which takes {}.", space_and_time(c))],
         (None, false) => vec![
             cost.text,
-            "The clone keeps no second copy of its data, so it can be refreshed, but not reset. To be able to reset it, \
-             take a snapshot and clone that."
+            "No second copy of the data is kept, so the clone can be refreshed but not reset. To be able to reset it, take \
+             a snapshot and clone that."
                 .to_owned(),
         ],
         (_, true) => vec![cost.text],
     };
     will.push(
-        "Only you know the password of the clone. Nobody else can sign in with a password that is in the copy."
+        "The clone gets a new password that only you can view. Passwords that were copied with the data do not work."
             .to_owned(),
     );
     will.push(
-        "Nothing in the clone reaches other servers: subscriptions, events and stored logins to other servers are \
-         switched off or removed. The page of the clone lists what was found."
+        "The clone cannot reach other servers: subscriptions, events and stored logins to other servers are \
+         switched off or removed. The page of the clone lists them."
             .to_owned(),
     );
     will.push("The clone is not backed up automatically until you promote it.".to_owned());
@@ -107,7 +108,7 @@ async fn clone_page(ctx: &Context, c: &Container, typed: &Fields, faults: &Fault
                 .max_length(40)
                 .focus(true),
             Field::text("memory", "Memory")
-                .help(format!("For example 512 MB or 2 GB. Leave this as it is to use what {} uses.", c.name))
+                .help(format!("For example 512m or 2g. Leave this as it is to use what {} uses.", c.name))
                 .value(match typed.text("memory") {
                     "" => ByteSize(c.memory_bytes).exact(),
                     text => text.to_owned(),

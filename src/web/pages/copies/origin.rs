@@ -49,11 +49,7 @@ pub(super) async fn view(db: &mut PgConnection, ctx: &Context, c: &Container) ->
     let reset = if kept { reset } else { reset.unavailable(Some(RequestError::NoOrigin.to_string())) };
     Ok(Some(OriginView {
         href: (!gone && allowed(ctx, &source, Action::View)).then(|| urls::database(&source.name)),
-        source: if allowed(ctx, &source, Action::View) {
-            source.name
-        } else {
-            "a database of somebody else".to_owned()
-        },
+        source: if allowed(ctx, &source, Action::View) { source.name } else { "another user’s database".to_owned() },
         at: c.cloned_at.map(|at| Moment::new(at, ctx.now())),
         cut_off: copies::cut_off(db, c.id).await?,
         actions: vec![reset, refresh, link("Promote", DatabasePage::Promote)],
@@ -93,12 +89,11 @@ pub async fn confirm_reset(ctx: Context, Path(name): Path<String>) -> Result<Res
         page: DatabasePage::Reset,
         title: format!("Reset {}", c.name),
         will: vec![
-            "The server restarts with the data that the clone had at first. Changes made since are no longer in it."
-                .to_owned(),
+            "The server restarts with the data the clone started with. Changes made since then are undone.".to_owned(),
             copy_costs(&ctx, &c).await,
         ],
         kept: vec![kept(), "Your password, name, port and settings.".to_owned()],
-        button: "Reset the clone",
+        button: "Reset clone",
     };
     ask(&ctx, &c, asked)
 }
@@ -118,11 +113,11 @@ pub async fn confirm_refresh(ctx: Context, Path(name): Path<String>) -> Result<R
         title: format!("Refresh {}", c.name),
         will: vec![
             "The data of the source is copied as it is now, and the server of the clone restarts with it.".to_owned(),
-            "Changes made in the clone are no longer in it.".to_owned(),
+            "Changes made in the clone are undone.".to_owned(),
             copy_costs(&ctx, &c).await,
         ],
         kept: vec![kept(), "Your password, name, port and settings.".to_owned()],
-        button: "Refresh the clone",
+        button: "Refresh clone",
     };
     ask(&ctx, &c, asked)
 }
@@ -145,7 +140,7 @@ pub async fn confirm_promote(ctx: Context, Path(name): Path<String>) -> Result<R
             "It is backed up daily from now on. You can change that under Settings.".to_owned(),
         ],
         kept: vec!["Its data, password, name, port and settings.".to_owned()],
-        button: "Promote the clone",
+        button: "Promote clone",
     };
     ask(&ctx, &c, asked)
 }

@@ -149,12 +149,12 @@ pub(crate) fn restore_page(ctx: &Context, c: &Container, s: &Snapshot) -> Confir
         frame: ctx.frame_of(c),
         title: format!("Restore {} to {at}", c.name),
         will: vec![
-            "The server restarts with the data of the snapshot. Later changes are no longer in it.".to_owned(),
+            "The server restarts with the data of the snapshot. Later changes are undone.".to_owned(),
             "Users and passwords are reset to those in the snapshot.".to_owned(),
         ],
         kept: vec![kept()],
         action: urls::snapshot_restore(&c.name, s.id),
-        button: "Restore the snapshot".to_owned(),
+        button: "Restore snapshot".to_owned(),
         back_href: urls::database_page(&c.name, DatabasePage::Snapshots),
         back_label: "Cancel".to_owned(),
         ..ConfirmPage::default()
@@ -180,9 +180,9 @@ pub async fn confirm_delete(ctx: Context, Path((name, id)): Path<(String, String
         )],
         kept: vec!["The database, and clones made from the snapshot.".to_owned()],
         action: urls::snapshot_delete(&c.name, s.id),
-        button: "Delete the snapshot".to_owned(),
+        button: "Delete snapshot".to_owned(),
         back_href: urls::database_page(&c.name, DatabasePage::Snapshots),
-        back_label: "Keep the snapshot".to_owned(),
+        back_label: "Keep snapshot".to_owned(),
         ..ConfirmPage::default()
     })
 }

@@ -77,19 +77,25 @@ async fn template_page(
         Fact::code("Image", &t.image),
         Fact::code("Database", &t.dbname),
         Fact::code("User", &t.dbuser),
-        Fact::text("Made from", &t.source),
+        Fact::text("Source", &t.source),
         Fact::text("Storage", &t.storage),
-        Fact::text("Databases made from it", count.to_string()),
+        Fact::text("Databases created from it", count.to_string()),
         Fact::when("Created", &Moment::new(t.created_at, now)),
     ];
     if !t.users.is_empty() {
-        facts.push(Fact::text("For", t.users.join(", ")));
+        facts.push(Fact::text("Available to", t.users.join(", ")));
     }
     let actions = vec![
         ActionButton::post("Import again", urls::template_refresh(&t.name))
             .unavailable(import.is_some().then(|| "An import is running.".to_owned())),
         ActionButton::link("Delete template", urls::template_delete(&t.name)).danger(),
     ];
+    let mut fields = if t.current_version.is_some() { create_fields(t, &suggested, typed, faults) } else { Vec::new() };
+    let mut edited = if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() };
+    // The forms are far apart, and one of them is at the end of the page.
+    if let Some(wrong) = fields.iter_mut().chain(&mut edited).find(|field| field.error.is_some()) {
+        wrong.focus = true;
+    }
     Ok(TemplatePage {
         frame: ctx.frame("templates"),
         name: t.name.clone(),
@@ -100,11 +106,11 @@ async fn template_page(
         failure,
         still_serves: t.current_version.is_some(),
         facts,
-        fields: if t.current_version.is_some() { create_fields(t, &suggested, typed, faults) } else { Vec::new() },
+        fields,
         action: urls::template_clone(&t.name),
         versions: latest.iter().map(|v| version_row(ctx, t, v)).collect(),
         actions: if is_managed { actions } else { Vec::new() },
-        settings: if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() },
+        settings: edited,
         settings_action: urls::template(&t.name),
     })
 }
@@ -133,13 +139,10 @@ fn create_fields(t: &Template, suggested: &str, typed: &Fields, faults: &Faults)
             .required()
             .max_length(40),
         Field::text("ttl", "Time to live")
-            .help("For example 8h, 7d or a date. The database is deleted then. Empty: it is kept.")
+            .help("For example 8h, 7d or a date. The database is deleted after that. Leave empty to keep it.")
             .value(ttl)
             .error(error_of(faults, "ttl")),
-        Field::text("memory", "Memory")
-            .help("For example 512 MB or 2 GB.")
-            .value(memory)
-            .error(error_of(faults, "memory")),
+        Field::text("memory", "Memory").help("For example 512m or 2g.").value(memory).error(error_of(faults, "memory")),
     ]
 }
 
@@ -157,7 +160,11 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
     let images = ctx.app().catalog.of(t.engine);
     let images = images.map(|i| Choice::new(&i.image, format!("{} {}", i.engine.label(), i.version), &image)).collect();
     vec![
-        Field::code("name", "Name").value(value("name", t.name.clone())).error(error_of(faults, "name")).max_length(60),
+        Field::code("name", "Name")
+            .value(value("name", t.name.clone()))
+            .error(error_of(faults, "name"))
+            .required()
+            .max_length(60),
         Field::text("description", "Description")
             .value(value("description", t.description.clone()))
             .error(error_of(faults, "description")),
@@ -168,11 +175,11 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
             .value(value("memory", ByteSize(t.memory_bytes).exact()))
             .error(error_of(faults, "memory")),
         Field::text("ttl", "Time to live of its databases")
-            .help("For example 8h or 7d. Empty: they are kept.")
+            .help("For example 8h or 7d. Leave empty to keep them.")
             .value(value("ttl", ttl_text(t)))
             .error(error_of(faults, "ttl")),
         Field::text("users", "Who may use it")
-            .help("User names, separated by commas. Empty: everybody.")
+            .help("User names, separated by commas. Leave empty for everyone.")
             .value(value("users", t.users.join(", ")))
             .error(error_of(faults, "users")),
     ]
@@ -250,10 +257,10 @@ fn delete_page(ctx: &Context, t: &Template, databases: i64, typed: &str, error: 
         frame: ctx.frame("templates"),
         title: format!("Delete the template {}", t.name),
         will: vec![
-            "All its versions are removed from disk. This cannot be undone.".to_owned(),
-            "No more databases can be made from it.".to_owned(),
+            "All versions of the template are removed from disk. This cannot be undone.".to_owned(),
+            "No further databases can be created from it.".to_owned(),
         ],
-        kept: vec![format!("The {made} made from it, and what it was imported from.")],
+        kept: vec![format!("{made} created from it, and the source it was imported from.")],
         action: urls::template_delete(&t.name),
         name: Some(t.name.clone()),
         value: typed.to_owned(),
@@ -286,6 +293,6 @@ pub async fn delete(ctx: Context, Path(name): Path<String>, fields: Fields) -> R
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &view);
     }
     request::delete(ctx.app(), &t, &ctx.actor()).await?;
-    let text = format!("The template {} is deleted. Databases made from it stay.", t.name);
+    let text = format!("The template {} was deleted. Databases created from it are kept.", t.name);
     Ok(to(urls::TEMPLATES, Some(Flash::ok(text))))
 }

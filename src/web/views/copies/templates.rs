@@ -30,6 +30,13 @@ pub struct TemplatesPage {
     pub problems: Vec<(String, String)>,
 }
 
+impl TemplatesPage {
+    /// Whether an import is running.
+    fn is_changing(&self) -> bool {
+        self.rows.iter().any(|row| row.chip.kind == "busy")
+    }
+}
+
 /// A template in the list.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateRow {
@@ -91,6 +98,13 @@ pub struct TemplatePage {
     pub settings: Vec<Field>,
     /// URL of the settings.
     pub settings_action: String,
+}
+
+impl TemplatePage {
+    /// Whether the page refreshes itself without scripting: not while something may be typed in one of its forms.
+    fn refreshes(&self) -> bool {
+        self.is_live && self.fields.is_empty() && self.settings.is_empty()
+    }
 }
 
 /// A version of a template.

@@ -150,7 +150,7 @@ impl Chart {
             lines: lines.into_iter().map(line).collect(),
             dots: dots.into_iter().flatten().collect(),
             scale: [top, top / 2.0, 0.0].map(|value| unit.text(value)).to_vec(),
-            times: [from, middle, to].map(time).to_vec(),
+            times: vec![time(from), time(middle), format!("{} UTC", time(to))],
             areas,
             alternative: format!(
                 "{title}: now {}, minimum {}, maximum {}, from {} to {} UTC.",

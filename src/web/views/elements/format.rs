@@ -26,10 +26,10 @@ impl Moment {
     }
 }
 
-/// When something ends or ended, with the verb: "ends in 3 h".
+/// When something expires or expired, with the verb: "expires in 3 h".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
-    /// "ends" or "ended".
+    /// "expires" or "expired".
     pub verb: &'static str,
     /// When.
     pub at: Moment,
@@ -39,7 +39,7 @@ impl Ending {
     /// Describes the end `at` relative to `now`.
     #[must_use]
     pub fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        Self { verb: if at > now { "ends" } else { "ended" }, at: Moment::new(at, now) }
+        Self { verb: if at > now { "expires" } else { "expired" }, at: Moment::new(at, now) }
     }
 }
 
@@ -222,8 +222,8 @@ mod tests {
     fn an_end_that_has_passed_is_told_as_past() {
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 14, 3, 9).unwrap();
         let told = |end| format!("{} {}", Ending::new(end, now).verb, Ending::new(end, now).at.ago);
-        assert_eq!(told(now + Duration::hours(3)), "ends in 3 h");
-        assert_eq!(told(now - Duration::minutes(5)), "ended 5 min ago");
+        assert_eq!(told(now + Duration::hours(3)), "expires in 3 h");
+        assert_eq!(told(now - Duration::minutes(5)), "expired 5 min ago");
     }
 
     #[test]
