@@ -26,7 +26,9 @@ fn sentence(line: &str) -> Option<String> {
         "subscription" => format!("Subscription “{name}” in database “{place}”: switched off"),
         "mapping" => format!("Logins to the foreign server “{name}” in database “{place}”: removed"),
         "cron" => format!("Job {name} of pg_cron in database “{place}”: switched off"),
-        "unlogged" => format!("Unlogged table {name} in database “{place}”: empty, as in every copy of a running server"),
+        "unlogged" => {
+            format!("Unlogged table {name} in database “{place}”: empty, as in every copy of a running server")
+        }
         "slot" => format!("Replication slot “{name}”: removed"),
         "role" => format!("Password of “{name}”: removed"),
         "account" => format!("Account “{name}”: locked"),

@@ -145,6 +145,11 @@ impl Sending<'_> {
                 PieceKind::Rows => self.copied(&piece)?,
             }
         }
+        // A dump may switch automatic commits off and end without one.
+        if self.what.dialect == Dialect::Mysql {
+            self.put(b"COMMIT")?;
+            self.end(true)?;
+        }
         // The server would take the rows that are left for all of them.
         if let Some(line) = unfinished {
             return Err(EarlyEnd::Bad(format!(

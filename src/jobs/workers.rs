@@ -189,7 +189,9 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         match lost_the_database(&work).await {
             Ok(None) => {}
             Ok(Some(why)) => return give_up(&work, flow, (0, &why)).await,
-            Err(e) => return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await,
+            Err(e) => {
+                return put_back(app, work.job.id, lease, app.config.jobs.retry, Some(&e.to_string()), false).await;
+            }
         }
     }
     for (i, step) in flow.steps.iter().enumerate() {

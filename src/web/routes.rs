@@ -254,8 +254,11 @@ pub fn router(portal: &Shared) -> Router {
         let handler = (route.handler)().layer(from_fn_with_state((portal.clone(), route.access), layers::guard));
         // Dumps are read in chunks and have their own size limit.
         let is_dump = route.path.ends_with("/from-dump");
-        let handler =
-            if is_dump { handler.layer(DefaultBodyLimit::disable()).layer(from_fn(layers::read_ahead)) } else { handler };
+        let handler = if is_dump {
+            handler.layer(DefaultBodyLimit::disable()).layer(from_fn(layers::read_ahead))
+        } else {
+            handler
+        };
         router = router.route(route.path, handler);
     }
     router

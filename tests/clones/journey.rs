@@ -29,6 +29,39 @@ async fn remove(owner: &Client, name: &str) {
     owner.wait_until_gone(name).await;
 }
 
+/// While the source belongs to somebody else, its clone `copy` gets none of its data, not through an administrator either.
+/// The same applies to a clone that failed before and is tried again.
+async fn needs_the_same_owner(portal: &TestPortal, engine: EngineKind, (ada, api): (&Client, &Client)) {
+    let odd = data(portal, "lab").join("lead out");
+    std::os::unix::fs::symlink("/etc/passwd", &odd).expect("a link out of the directory");
+    let made = api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy-3" })).await.expect(202);
+    let third = made.json()["password"].as_str().expect("a password").to_owned();
+    ada.wait_for("copy-3", "failed").await;
+    std::fs::remove_file(&odd).expect("removed");
+    portal.user("eve").await;
+    let root = portal.token(&portal.admin().await).await;
+    let give = async |to: &str| {
+        root.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "owner": to })).await.expect(200);
+    };
+    give("eve").await;
+    for who in [api, &root] {
+        for path in ["copy/refresh", "copy-3/start"] {
+            let path = format!("/api/v1/containers/{path}");
+            let refused = who.json(Method::POST, &path, &json!({})).await.expect(409).text();
+            assert!(refused.contains("belongs to somebody else now"), "{path}: {refused}");
+        }
+    }
+    let jobs = "select count(*) from job j join container c on c.id = j.container_id where c.name = 'copy-3'";
+    assert_eq!(portal.sql(jobs), "1", "nothing was begun");
+    let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
+    assert!(page.contains("another user’s database") && !page.contains("containers/lab"), "{page}");
+    give("ada").await;
+    call(api, "copy-3/start", &json!({}), 200).await;
+    let word = sign(portal, engine, "copy-3", &third).await.get("word 3").await;
+    assert_eq!(word, Ok(Some("in the source".to_owned())));
+    remove(ada, "copy-3").await;
+}
+
 async fn journey(engine: EngineKind, image: &str, storage: &str) {
     journey_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
 }
@@ -84,36 +117,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
 
-    // While the source belongs to somebody else, the clone gets none of its data, not through an administrator either.
-    // The same applies to a clone that failed before and is tried again.
-    let odd = data(portal, "lab").join("lead out");
-    std::os::unix::fs::symlink("/etc/passwd", &odd).expect("a link out of the directory");
-    let made = api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy-3" })).await.expect(202);
-    let third = made.json()["password"].as_str().expect("a password").to_owned();
-    ada.wait_for("copy-3", "failed").await;
-    std::fs::remove_file(&odd).expect("removed");
-    portal.user("eve").await;
-    let root = portal.token(&portal.admin().await).await;
-    let give = async |to: &str| {
-        root.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "owner": to })).await.expect(200);
-    };
-    give("eve").await;
-    for who in [&api, &root] {
-        for path in ["copy/refresh", "copy-3/start"] {
-            let path = format!("/api/v1/containers/{path}");
-            let refused = who.json(Method::POST, &path, &json!({})).await.expect(409).text();
-            assert!(refused.contains("belongs to somebody else now"), "{path}: {refused}");
-        }
-    }
-    let jobs = "select count(*) from job j join container c on c.id = j.container_id where c.name = 'copy-3'";
-    assert_eq!(portal.sql(jobs), "1", "nothing was begun");
-    let page = ada.get("/containers/copy/snapshots").await.expect(200).text();
-    assert!(page.contains("another user’s database") && !page.contains("containers/lab"), "{page}");
-    give("ada").await;
-    call(&api, "copy-3/start", &json!({}), 200).await;
-    let word = sign(portal, engine, "copy-3", &third).await.get("word 3").await;
-    assert_eq!(word, Ok(Some("in the source".to_owned())));
-    remove(&ada, "copy-3").await;
+    needs_the_same_owner(portal, engine, (&ada, &api)).await;
 
     // A snapshot of the source: restored in place, and cloned.
     call(&api, "lab/snapshots", &json!({ "note": "before the change", "days": 3 }), 200).await;

@@ -4,6 +4,7 @@ mod faults;
 mod from_backup;
 mod journey;
 mod limits;
+mod new_owner;
 mod on_btrfs;
 mod others;
 mod scheduled;

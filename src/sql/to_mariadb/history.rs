@@ -106,7 +106,8 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const ON: &[u8] = b"/*M!101100 SET @old_system_versioning_insert_history=@@session.system_versioning_insert_history, \
+    const ON: &[u8] =
+        b"/*M!101100 SET @old_system_versioning_insert_history=@@session.system_versioning_insert_history, \
                         @@session.system_versioning_insert_history=1 */";
     const OFF: &[u8] = b"/*M!101100 SET system_versioning_insert_history=@old_system_versioning_insert_history */";
 

@@ -23,9 +23,12 @@ BEGIN NOT ATOMIC
              COALESCE(GROUP_CONCAT(CASE WHEN DATA_TYPE = 'float' THEN CONCAT('COALESCE(SUM(', q, ' <> CAST(CONCAT(', q, ') AS FLOAT)), 0)') END SEPARATOR ' + '), '0')
         INTO @fields, @rounded
         FROM (SELECT *, CONCAT('`', REPLACE(COLUMN_NAME, '`', '``'), '`') AS q FROM information_schema.COLUMNS
-               WHERE TABLE_SCHEMA = @database AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin
+               WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin
                  AND EXTRA NOT LIKE '%VIRTUAL GENERATED%' AND COALESCE(GENERATION_EXPRESSION, '') NOT IN ('ROW START', 'ROW END')) c;
-      IF @fields IS NULL THEN
+      -- A table may have virtual columns only.
+      IF @fields IS NULL AND EXISTS (SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin) THEN
+        SET @fields = '''''';
+      ELSEIF @fields IS NULL THEN
         SET @gone = LEFT(CONCAT('The table ', @database, '.', one, ' was dropped while its database was dumped.'), 128);
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @gone;
       END IF;

@@ -8,14 +8,14 @@ DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE done INT DEFAULT 0;
   DECLARE one VARCHAR(64) CHARACTER SET utf8mb4;
-  DECLARE listed CURSOR FOR SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_TYPE = 'VIEW';
+  DECLARE listed CURSOR FOR SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = 'VIEW';
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = 1;
   OPEN listed;
   every: LOOP
     FETCH listed INTO one;
     IF done THEN LEAVE every; END IF;
     SET @columns = 0, @code = 0;
-    SELECT COUNT(*) INTO @columns FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = @database AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin;
+    SELECT COUNT(*) INTO @columns FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin;
     GET DIAGNOSTICS CONDITION 1 @code = MYSQL_ERRNO;
     IF @columns = 0 THEN
       -- No EXECUTE right, or a definer who was removed: the statement of the view can still be read.
@@ -27,7 +27,7 @@ END//
 -- Views that another view refers to come before it.
 BEGIN NOT ATOMIC
   DECLARE at INT DEFAULT 0;
-  UPDATE mysql.db4sci_view w SET text = (SELECT VIEW_DEFINITION FROM information_schema.VIEWS v WHERE v.TABLE_SCHEMA = @database AND v.TABLE_NAME = w.name AND v.TABLE_NAME = w.name COLLATE utf8mb4_bin);
+  UPDATE mysql.db4sci_view w SET text = (SELECT VIEW_DEFINITION FROM information_schema.VIEWS v WHERE v.TABLE_SCHEMA = @database AND v.TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND v.TABLE_NAME = w.name AND v.TABLE_NAME = w.name COLLATE utf8mb4_bin);
   every: LOOP
     CREATE OR REPLACE TEMPORARY TABLE mysql.db4sci_next ENGINE = MEMORY SELECT name, CONCAT('`', REPLACE(name, '`', '``'), '`') AS quoted FROM mysql.db4sci_view WHERE place IS NULL;
     UPDATE mysql.db4sci_view w SET place = at
@@ -42,9 +42,9 @@ SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The view ', @database, '.'
          ' is not in this backup: it leads to tables, columns or functions that are gone. It was defined as: ', COALESCE(text, '?'))))
   FROM mysql.db4sci_view WHERE kind = 'broken' ORDER BY name;
 SET @keep = (SELECT GROUP_CONCAT(TABLE_NAME, ' (', ENGINE, ')' ORDER BY TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES
-              WHERE TABLE_SCHEMA = @database AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM')),
+              WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM')),
     @loose = (SELECT GROUP_CONCAT(TABLE_NAME, ' (', ENGINE, ')' ORDER BY TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES JOIN information_schema.ENGINES USING (ENGINE)
-               WHERE TABLE_SCHEMA = @database AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND COALESCE(TRANSACTIONS, 'NO') <> 'YES'
+               WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND COALESCE(TRANSACTIONS, 'NO') <> 'YES'
                  AND ENGINE NOT IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' have no transactions, so nobody could write into them while they were dumped: ', @keep, '.')))
   FROM DUAL WHERE @keep IS NOT NULL;
@@ -52,12 +52,12 @@ SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @databa
   FROM DUAL WHERE @loose IS NOT NULL;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' lie outside the data directory, where snapshots and copies don''t reach: ',
          GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '. Their rows are in this backup; a restored server keeps them inside.')))
-  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND (CREATE_OPTIONS LIKE '%DATA DIRECTORY=%' OR CREATE_OPTIONS LIKE '%INDEX DIRECTORY=%') HAVING COUNT(*) > 0;
+  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND (CREATE_OPTIONS LIKE '%DATA DIRECTORY=%' OR CREATE_OPTIONS LIKE '%INDEX DIRECTORY=%') HAVING COUNT(*) > 0;
 -- The location of partitions is only in the statement of their table, which the script reads.
-SELECT CONCAT('parted ', HEX(TABLE_NAME)) FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND CREATE_OPTIONS LIKE '%partitioned%' ORDER BY TABLE_NAME;
+SELECT CONCAT('parted ', HEX(TABLE_NAME)) FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND CREATE_OPTIONS LIKE '%partitioned%' ORDER BY TABLE_NAME;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The history of these system-versioned tables of ', @database,
          ' is not in this backup, only their present rows: ', GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '.')))
-  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_TYPE = 'SYSTEM VERSIONED' AND NOT @history HAVING COUNT(*) > 0;
+  FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = 'SYSTEM VERSIONED' AND NOT @history HAVING COUNT(*) > 0;
 SET @broken = (SELECT COUNT(*) FROM mysql.db4sci_view WHERE kind = 'broken');
 EXECUTE objects USING 1;
 SET @id = CONNECTION_ID();

@@ -5,7 +5,7 @@ SET SESSION lock_wait_timeout = 2;
 SET @kept = 0, @tries = 0,
     @flush = (SELECT CONCAT('FLUSH TABLES ', GROUP_CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', REPLACE(TABLE_NAME, '`', '``'), '`'), ' FOR EXPORT')
                 FROM information_schema.TABLES
-               WHERE TABLE_SCHEMA = @database AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
+               WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
 DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE CONTINUE HANDLER FOR 1205 SET @kept = 0;

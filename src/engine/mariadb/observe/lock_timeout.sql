@@ -12,7 +12,7 @@ BEGIN NOT ATOMIC
     IF waiting IS NOT NULL THEN
       IF EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE') THEN
         EXECUTE IMMEDIATE 'SELECT THREAD_ID, TABLE_NAME INTO @holds, @locked FROM information_schema.METADATA_LOCK_INFO
-          WHERE TABLE_SCHEMA = @database AND LOCK_TYPE LIKE ''Table metadata lock%'' AND LOCK_MODE NOT IN (''MDL_SHARED_READ'', ''MDL_SHARED'', ''MDL_SHARED_HIGH_PRIO'', ''MDL_SHARED_WRITE'', ''MDL_INTENTION_EXCLUSIVE'')
+          WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND LOCK_TYPE LIKE ''Table metadata lock%'' AND LOCK_MODE NOT IN (''MDL_SHARED_READ'', ''MDL_SHARED'', ''MDL_SHARED_HIGH_PRIO'', ''MDL_SHARED_WRITE'', ''MDL_INTENTION_EXCLUSIVE'')
             AND THREAD_ID NOT IN (SELECT ID FROM information_schema.PROCESSLIST WHERE USER = @observer) LIMIT 1';
       END IF;
       -- If the server does not list locks: the session that has been in the database for the longest time.

@@ -12,11 +12,15 @@ go_on() {
   [ "$code" = 0 ] || { [ "$code" = 1 ] && grep -q '^ERROR ' "$work/said"; } ||
     { cat "$work/said"; echo "The client ended with code $code."; exit 1; } >&2
 }
+readable() { # without bytes that are no UTF-8
+  if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8; else LC_ALL=C tr -d '\200-\377'; fi
+}
 # Reports each failure as a note, with the beginning of its statement if the statements were kept in a file. The first
 # line of such a file sets the delimiter.
 tell() { # FILE WITHOUT
-  grep '^ERROR ' "$work/said" | grep -v -E "^ERROR ($2) " >"$work/refused" || return 0
-  awk -v statements="$1" '
+  # A statement may be in any character set, so bytes are taken for characters.
+  LC_ALL=C grep -a '^ERROR ' "$work/said" | LC_ALL=C grep -a -v -E "^ERROR ($2) " >"$work/refused" || return 0
+  LC_ALL=C awk -v statements="$1" '
     { line = $0; sub(/^ERROR [0-9]+ \([0-9A-Z]+\)( at line)? */, "", line)
       at = line + 0; sub(/^[0-9]*: */, "", line)
       if (NR > 50) next
@@ -35,9 +39,9 @@ tell() { # FILE WITHOUT
       for (i = 1; i <= NR && i <= 50; i++) {
         of = begun[place[i]]
         gsub(/\/\*!?M?!?[0-9]*|\*\//, "", of); gsub(/[ \t]+/, " ", of); sub(/^ /, "", of)
-        print "Not rebuilt: " (of == "" ? "" : substr(of, 1, 160) ": ") why[i] " (error " code[i] ")"
+        print "Not rebuilt: " (of == "" ? "" : substr(of, 1, 160) ": ") why[i] (code[i] ~ /^[0-9]+$/ ? " (error " code[i] ")" : "")
       }
       if (NR > 50) print "Not rebuilt: " NR - 50 " more."
-    }' "$work/refused" | cut -c 1-1500 |
-    sed -e 's/[[:cntrl:]]/ /g' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/db4sci: {"note":"&"}/'
+    }' "$work/refused" | LC_ALL=C cut -c 1-1500 | readable |
+    LC_ALL=C sed -e 's/[[:cntrl:]]/ /g' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/db4sci: {"note":"&"}/'
 }

@@ -9,17 +9,39 @@
 -- this setting refuses that. Servers of older versions do not have it.
 SELECT (SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind') AS set \gset ignored_
 SAVEPOINT db4sci;
+-- A restore creates the inherited columns of a table first, in the order of its parents, wherever they were before: this is
+-- the place of each column in a table that inherits.
+WITH RECURSIVE place (relation, name, place) AS (
+  SELECT a.attrelid, a.attname, ARRAY[1, a.attnum::int] FROM pg_attribute a
+   WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
+     AND EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                  WHERE a.attrelid IN (i.inhparent, i.inhrelid) AND NOT c.relispartition)
+  UNION ALL
+  SELECT i.inhrelid, p.name, ARRAY[0, i.inhseqno] || p.place
+    FROM place p JOIN pg_inherits i ON i.inhparent = p.relation JOIN pg_class c ON c.oid = i.inhrelid AND NOT c.relispartition),
+heir (relation, columns) AS (
+  SELECT relation, string_agg(format('db4sci_row.%I', name), ', ' ORDER BY first)
+    FROM (SELECT relation, name, min(place) AS first FROM place GROUP BY relation, name) p
+   WHERE relation IN (SELECT i.inhrelid FROM pg_inherits i) GROUP BY relation),
+-- pg_dump distributes the rows of such a table anew, because the hash of an enum differs in another server.
+spread (relation) AS (
+  SELECT partrelid FROM pg_partitioned_table
+   WHERE partstrat = 'h' AND (SELECT o.oid FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+                               WHERE m.amname = 'hash' AND o.opcname = 'enum_ops' AND o.opcnamespace = 'pg_catalog'::regnamespace) = ANY (partclass))
 -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
 SELECT format(
-         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM ONLY %I.%I AS db4sci_row',
+         'SELECT ''db4sci: '' || json_build_object(''count'', json_build_object(''database'', current_database(), ''kind'', %L, ''name'', %L, ''rows'', count(*)%s))::text FROM %s %I.%I AS db4sci_row',
          -- A restore recomputes materialized views from the current data.
          CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, format('%I.%I', n.nspname, c.relname),
          CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
-              THEN ', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(db4sci_row.*)) COLLATE "C", 0)::numeric), 0)::text' ELSE '' END,
-         n.nspname, c.relname),
+              THEN format(', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(%s)) COLLATE "C", 0)::numeric), 0)::text',
+                          coalesce((SELECT 'ROW(' || columns || ')' FROM heir WHERE relation = c.oid), 'db4sci_row.*')) ELSE '' END,
+         CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY' END, n.nspname, c.relname),
        'ROLLBACK TO SAVEPOINT db4sci'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
+ WHERE (c.relkind IN ('r', 'm') OR c.relkind = 'p' AND c.oid IN (SELECT relation FROM spread))
+   AND NOT EXISTS (SELECT FROM pg_partition_ancestors(c.oid) AS a WHERE a <> c.oid AND a IN (SELECT relation FROM spread))
+   AND c.relpersistence = 'p' AND c.relispopulated
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
    AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
    -- What an extension brings is not in a dump. A table that its owner has made a member of one is not either, so it is
