@@ -25,6 +25,10 @@
   }
   if (window.location.hash === "#find") find();
 
+  // Back from the page that an upload led to (upload.js): only the address changes by itself.
+  const path = window.location.pathname;
+  window.addEventListener("popstate", () => { if (window.location.pathname !== path) window.location.reload(); });
+
   const open = () => document.querySelectorAll("details.menu[open]");
 
   document.addEventListener("click", (event) => {

@@ -54,8 +54,6 @@
     document.open();
     document.write(request.responseText); // a page of the portal
     document.close();
-    // Back to the form.
-    window.addEventListener("popstate", () => { if (window.location.pathname !== there) window.location.reload(); });
   }
 
   form.addEventListener("submit", (event) => {

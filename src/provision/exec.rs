@@ -54,7 +54,9 @@ pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<Strin
     let mut printed = String::new();
     for command in commands {
         let said = match ask(app, id, command, ANSWER).await {
-            Err(e @ (RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. })) => {
+            Err(
+                e @ (RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }),
+            ) => {
                 return Err(StepError::Retry(e.to_string()));
             }
             said => said?,

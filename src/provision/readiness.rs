@@ -187,12 +187,12 @@ pub(super) async fn until_answers(
                 worked = round.worked.or(worked);
                 last = round.words;
                 // Twice in a row, because a single rejection may be temporary.
-                locked = if last.contains(LOCKED_OUT) { locked + 1 } else { 0 };
+                locked = if is_rejected(&last) { locked + 1 } else { 0 };
                 if locked == 2 {
                     return Ok(Err(NotReady::LockedOut(last)));
                 }
             }
-            Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
+            Err(RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
             Err(e) => return Err(e.into()),
         }
         if moved.elapsed() > patience.idle || begin.elapsed() > patience.longest {
@@ -200,6 +200,14 @@ pub(super) async fn until_answers(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether a server has rejected the portal's sign-in. One that is still being initialised has no network yet. MongoDB is
+/// left out: while its image creates the administrator, it rejects sign-ins.
+fn is_rejected(words: &str) -> bool {
+    [LOCKED_OUT, "password authentication failed for user", "Access denied for user"]
+        .iter()
+        .any(|rejected| words.contains(rejected))
 }
 
 /// Explains why a server does not respond, with the last lines of its log.

@@ -49,7 +49,9 @@ pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Re
         }
         // The image does not even have a shell.
         Ok(_) => Ok(Some(Tools::default())),
-        Err(RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => Ok(None),
+        Err(RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {
+            Ok(None)
+        }
         Err(e) => Err(e.into()),
     }
 }

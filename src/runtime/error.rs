@@ -21,6 +21,12 @@ pub enum RuntimeError {
         /// The engine's error message.
         cause: String,
     },
+    /// The container is not running.
+    #[error("Could not {operation}, because its container is not running. It may have run out of memory.")]
+    NotRunning {
+        /// The operation that failed.
+        operation: String,
+    },
     /// A container or network of this name already exists.
     #[error("The container engine could not {operation}, because the name is already in use: {cause}")]
     Conflict {

@@ -36,10 +36,9 @@ pub(super) fn error(e: &Error, operation: &str) -> RuntimeError {
     match (status(e), e) {
         (Some(404), _) => RuntimeError::NotFound { operation, cause },
         // The same code says that a name is in use.
-        (Some(409), _) if cause.contains("is not running") => RuntimeError::Failed {
-            operation,
-            cause: "its container is not running; it may have run out of memory".to_owned(),
-        },
+        (Some(409), _) if ["is not running", "is restarting", "is paused"].iter().any(|s| cause.contains(s)) => {
+            RuntimeError::NotRunning { operation }
+        }
         (Some(409), _) => RuntimeError::Conflict { operation, cause },
         (Some(_), _) | (None, Error::DockerStreamError { .. } | Error::JsonDataError { .. }) => {
             RuntimeError::Failed { operation, cause }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::driver::{Browser, JOB, Wish};
 use crate::support::TestPortal;
+use crate::templates;
 
 /// Moves the pointer over the first value of a chart, and returns what is shown beside the title.
 const HOVER: &str = "const area = document.querySelector('.chart .area');
@@ -128,6 +129,67 @@ async fn the_overview_of_an_administrator_shows_what_changes() {
     tell(&portal, "lab");
     changes(&browser, "a notice appears", async |b| b.text(".attention").await.contains("exceeded its memory limit"))
         .await;
+    browser.quit().await;
+}
+
+/// Makes a template of this name without a version.
+fn template(portal: &TestPortal, name: &str) {
+    portal.sql(&format!(
+        "insert into template (id, name, engine, image, storage, source, dbname, dbuser, memory_bytes, millicpus, created_by, created_at)
+         select gen_random_uuid(), '{name}', engine, image, storage, '{name}.sql', dbname, dbuser, memory_bytes, millicpus, created_by, now()
+           from template where name = 'shop'"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_templates_show_what_changes_and_keep_what_is_typed() {
+    let portal = templates::portal().await;
+    portal.user("ada").await;
+    let admin = portal.admin().await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+    browser.open("/templates").await;
+    mark(&browser).await;
+    templates::write(&portal, "shop.sql", templates::sql("create table goods (id int);\n"));
+    admin.post("/templates/update", &[]).await.expect(303);
+    changes(&browser, "an imported template appears", async |b| {
+        b.text("tbody .name").await == "shop" && b.text("tbody .chip").await == "complete"
+    })
+    .await;
+    template(&portal, "later");
+    changes(&browser, "another one appears", async |b| b.texts("tbody .name").await == ["later", "shop"]).await;
+    portal.sql("update template set users = '{grace}' where name = 'later'");
+    changes(&browser, "it disappears when it is for others", async |b| b.texts("tbody .name").await == ["shop"]).await;
+    portal.sql("update template set users = '{}' where name = 'later'");
+
+    browser.open("/templates/later").await;
+    assert!(!browser.has("#create form").await, "it has no version");
+    mark(&browser).await;
+    portal.sql(
+        "insert into template_version (id, template_id, number, image, storage, dbname, dbuser, source, requested_at, made_at, bytes)
+         select gen_random_uuid(), id, 1, image, storage, dbname, dbuser, source, now(), now(), 1048576 from template where name = 'later';
+         update template t set current_version = v.id from template_version v where v.template_id = t.id and t.name = 'later'",
+    );
+    changes(&browser, "the form appears", async |b| b.has("#create form").await).await;
+    browser.fill_in("name", "typed-meanwhile").await;
+    portal.sql("update template set description = 'Prices of the spring' where name = 'later'");
+    changes(&browser, "the description appears", async |b| b.text(".head").await.contains("Prices of the spring"))
+        .await;
+    assert_eq!(browser.script("return document.getElementById('name').value").await, "typed-meanwhile");
+
+    browser.open("/templates/shop").await;
+    mark(&browser).await;
+    templates::write(
+        &portal,
+        "shop.sql",
+        templates::sql("create table goods (id int); create table prices (id int);\n"),
+    );
+    admin.post("/templates/update", &[]).await.expect(303);
+    changes(&browser, "the next version is in use", async |b| {
+        b.texts("tbody .chip").await.first().is_some_and(|state| state == "current")
+            && b.texts("tbody th").await.len() == 2
+    })
+    .await;
     browser.quit().await;
 }
 

@@ -4,6 +4,7 @@
 mod axe;
 mod backups;
 mod clones;
+mod copy;
 pub mod driver;
 mod dump;
 pub mod fill;
