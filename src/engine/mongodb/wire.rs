@@ -2,7 +2,7 @@
 //! ("MongoDB Wire Protocol"). One command at a time, which is all that the portal needs.
 
 use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, Document, doc};
+use bson::{Binary, Bson, Document, RawBsonRef, RawDocument, doc};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::scram::Exchange;
@@ -13,8 +13,14 @@ const CHECKSUM: u32 = 1;
 const HEADER: usize = 16;
 /// Maximum size of a message in bytes. The server's own limit is 48,000,000.
 const LONGEST: usize = 50_000_000;
-/// Maximum bytes of the answers that list something. Values take several times as much memory.
+/// Maximum bytes of the answers that list something.
 const LONGEST_LIST: usize = 24 << 20;
+/// Bytes that a value counts at least, and a document or an array. In memory they take about twelve times as much, however
+/// few bytes they have in the message.
+const VALUE: usize = 12;
+const CONTAINER: usize = 120;
+/// The server accepts a nesting of 100 levels.
+const DEEPEST: usize = 200;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         self.ask(database, command, LONGEST).await.map(|(answer, _)| answer)
     }
 
-    /// The same for an answer of at most so many bytes; also returns how many it has.
+    /// The same for an answer of at most so many bytes, where small values count for more than they have; also returns how
+    /// many that are.
     async fn ask(
         &mut self,
         database: &str,
@@ -83,12 +90,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         {
             return Err(broken("the server does not speak the protocol of MongoDB"));
         }
+        let too_long = || broken(format!("the server's list takes more than {} MiB", LONGEST_LIST >> 20));
         if length > most {
-            return Err(broken(format!("the server's list takes more than {} MiB", LONGEST_LIST >> 20)));
+            return Err(too_long());
         }
         let mut body = vec![0; length - HEADER];
         self.stream.read_exact(&mut body).await.map_err(lost)?;
-        accepted(decode(&body)?).map(|answer| (answer, length))
+        let document = document(&body)?;
+        let weight = length.max(weight(&mut fields(document), DEEPEST).map_err(broken)?);
+        if weight > most {
+            return Err(too_long());
+        }
+        accepted(document.try_into().map_err(broken)?).map(|answer| (answer, weight))
     }
 
     /// Runs a command that answers with a cursor, and returns all its documents: a list that owners make long, so its size
@@ -171,16 +184,39 @@ fn encode(id: i32, command: &Document) -> Result<Vec<u8>, WireError> {
 }
 
 /// The document in a message, whose header was removed.
-fn decode(message: &[u8]) -> Result<Document, WireError> {
+fn document(message: &[u8]) -> Result<&RawDocument, WireError> {
     let short = || broken("the server's answer is cut off");
     let (flags, rest) = message.split_first_chunk::<4>().ok_or_else(short)?;
     let sum = if u32::from_le_bytes(*flags) & CHECKSUM == 0 { 0 } else { 4 };
     let body = rest.get(..rest.len().saturating_sub(sum)).unwrap_or_default();
     match body.split_first() {
-        Some((0, body)) => Document::from_reader(body).map_err(broken),
+        Some((0, body)) => RawDocument::from_bytes(body).map_err(broken),
         Some(_) => Err(broken("the server's answer has an unknown form")),
         None => Err(short()),
     }
+}
+
+/// What the values of a document take in memory, in bytes of a message without small values. Nothing of it is decoded
+/// before this is known: owners decide what it contains.
+fn weight(
+    values: &mut dyn Iterator<Item = Result<RawBsonRef<'_>, bson::error::Error>>,
+    depth: usize,
+) -> Result<usize, bson::error::Error> {
+    let mut sum = CONTAINER;
+    for value in values {
+        sum += match value? {
+            RawBsonRef::Document(_) | RawBsonRef::Array(_) if depth == 0 => LONGEST,
+            RawBsonRef::Document(inner) => weight(&mut fields(inner), depth - 1)?,
+            RawBsonRef::Array(inner) => weight(&mut inner.into_iter(), depth - 1)?,
+            _ => VALUE,
+        };
+    }
+    Ok(sum)
+}
+
+/// The values of a document.
+fn fields(document: &RawDocument) -> impl Iterator<Item = Result<RawBsonRef<'_>, bson::error::Error>> {
+    document.into_iter().map(|field| field.map(|(_, value)| value))
 }
 
 /// The answer, unless the server refused the command.
@@ -255,6 +291,21 @@ mod tests {
         let refusal = doc! { "ok": 0.0, "errmsg": "Authentication failed.", "code": 18 };
         let found = answering(vec![body(0, &refusal, b"")], doc! { "find": "a" }).await.unwrap_err();
         assert_eq!((found.code(), found.to_string().as_str()), (Some(18), "Authentication failed."));
+    }
+
+    #[tokio::test]
+    async fn many_small_values_are_refused_before_they_are_decoded() {
+        let small: Vec<_> = (0..250_000).map(|_| Bson::Document(doc! { "": Bson::Null })).collect();
+        let list = doc! { "cursor": { "firstBatch": [{ "options": small }], "id": 0_i64, "ns": "trial.a" }, "ok": 1.0 };
+        assert!(list.to_vec().unwrap().len() < LONGEST_LIST / 4);
+        let found = answering(vec![body(0, &list, b"")], doc! { "listCollections": 1 }).await.unwrap_err();
+        assert!(found.to_string().contains("takes more than 24 MiB"), "{found}");
+        let mut deep = Bson::Null;
+        for _ in 0..1000 {
+            deep = Bson::Array(vec![deep]);
+        }
+        let list = doc! { "cursor": { "firstBatch": [{ "deep": deep }], "id": 0_i64, "ns": "trial.a" }, "ok": 1.0 };
+        assert!(answering(vec![body(0, &list, b"")], doc! { "find": "a" }).await.is_err());
     }
 
     #[tokio::test]
