@@ -154,7 +154,9 @@ const LEFT_OUT: &str = "create table g (id int); insert into g values (1);
     create materialized view mv1 as select id from g; create view between as select * from mv1;
     create materialized view mv2 as select id from between; create materialized view mv3 as select id from g;
     refresh materialized view mv1 with no data;
-    alter role ada in database postgres set work_mem = '9MB'";
+    alter role ada in database postgres set work_mem = '9MB';
+    create extension hstore; comment on extension hstore is E'it''s | ours \\\\\nand yours';
+    create extension unaccent; comment on extension unaccent is null";
 
 /// Tables that a restore creates in another way: inherited columns come first, and rows are distributed over partitions by
 /// other hashes.

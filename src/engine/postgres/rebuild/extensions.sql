@@ -6,6 +6,8 @@
 \getenv known DB4SCI_KNOWN
 CREATE FUNCTION pg_temp.quoted(name text) RETURNS text LANGUAGE sql RETURN
   'U&"' || replace(replace(replace(replace(name, '"', '""'), '\', '\\'), chr(10), '\000a'), chr(13), '\000d') || '"';
+CREATE FUNCTION pg_temp.literal(value text) RETURNS text LANGUAGE sql RETURN
+  coalesce('U&''' || replace(replace(replace(replace(value, '''', ''''''), '\', '\\'), chr(10), '\000a'), chr(13), '\000d') || '''', 'NULL');
 CREATE TEMP TABLE toc (line text);
 \copy toc (line) FROM pstdin
 CREATE TEMP TABLE inside AS SELECT line -> 'inside' AS i FROM db4sci.record WHERE line #>> '{inside,database}' = :'db' LIMIT 1;
@@ -15,6 +17,10 @@ SELECT 0, CASE WHEN i ->> 'public' IS NULL THEN 'DROP SCHEMA public' ELSE 'ALTER
 SELECT coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = e ->> 'owner' AND NOT r.rolsuper), 0),
        format('CREATE EXTENSION IF NOT EXISTS %s SCHEMA %s', pg_temp.quoted(e ->> 'name'), pg_temp.quoted(e ->> 'schema'))
   FROM inside, jsonb_array_elements(i -> 'extensions') WITH ORDINALITY AS x (e, n) ORDER BY n;
+-- An extension comes with a comment, which its owner may have changed.
+SELECT coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = e ->> 'owner' AND NOT r.rolsuper), 0),
+       format('COMMENT ON EXTENSION %s IS %s', pg_temp.quoted(e ->> 'name'), pg_temp.literal(e ->> 'comment'))
+  FROM inside, jsonb_array_elements(i -> 'extensions') WITH ORDINALITY AS x (e, n) WHERE e ? 'comment' ORDER BY n;
 -- For a backup from before this was recorded: only what the table of contents shows.
 SELECT CASE WHEN bool_or(v.trusted) THEN (SELECT datdba FROM pg_database WHERE datname = :'db') ELSE 0 END,
        format('CREATE EXTENSION IF NOT EXISTS %s SCHEMA public', pg_temp.quoted(v.name))
