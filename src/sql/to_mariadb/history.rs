@@ -68,7 +68,7 @@ impl HistoryRows {
             self.named = find(text, b"AS ROW END").is_some();
         }
         // mariadb-dump first keeps the setting in a variable, and later sets it to that.
-        if let Some(at) = find(text, SETTING) {
+        if let Some(at) = text.windows(SETTING.len()).rposition(|w| w.eq_ignore_ascii_case(SETTING)) {
             self.within = text.get(at + SETTING.len()) == Some(&b'1');
         }
     }
