@@ -35,7 +35,8 @@ SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, %s %
 -- Such a function is code in the server's own process. Only a superuser can create one.
 SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the function %s is written in %s, which only a superuser may use.', current_database(), proname, lanname))::text
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
- WHERE NOT l.lanpltrusted AND l.lanname <> 'sql' AND p.oid >= 16384
+ -- An aggregate has no code of its own.
+ WHERE NOT l.lanpltrusted AND p.prokind <> 'a' AND p.oid >= 16384
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'));
 SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the event trigger %s runs in the sessions of others.', current_database(), evtname))::text
   FROM pg_event_trigger t WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e');
