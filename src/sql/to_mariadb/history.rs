@@ -82,7 +82,8 @@ impl HistoryRows {
         while let Some(found) = whole.get(at..).and_then(|rest| rest.windows(from.len()).position(|w| w == from)) {
             let (begin, end) = (at + found, at + found + from.len());
             let byte = |at: usize| whole.get(at).copied();
-            let before = begin >= 2 && byte(begin - 2) == Some(b',') && byte(begin - 1) == Some(b'\'');
+            let first = self.named && begin >= 2 && byte(begin - 2) == Some(b'(');
+            let before = begin >= 2 && (first || byte(begin - 2) == Some(b',')) && byte(begin - 1) == Some(b'\'');
             let after = byte(end) == Some(b'\'')
                 && (byte(end + 1) == Some(b')') || (self.named && byte(end + 1) == Some(b',')));
             if before && after {
@@ -145,7 +146,7 @@ mod tests {
         let mut rows = HistoryRows::new(Some(LastMoment::of("12.0")));
         rows.begins(b"CREATE TABLE `ex` (\n `e` timestamp(6) GENERATED ALWAYS AS ROW END,\n `a` int)");
         rows.begins(ON);
-        let row = |end: &str| format!("INSERT INTO `ex` VALUES\n(1,'{end}',2)");
+        let row = |end: &str| format!("INSERT INTO `ex` VALUES\n(1,'{end}',2),('{end}',1,2)");
         assert_eq!(sent(&mut rows, &row("2038-01-19 03:14:07.999999"), 20), row("2106-02-07 06:28:15.999999"));
         rows.begins(b"CREATE TABLE `sv` (\n `a` int)");
         rows.begins(ON);
