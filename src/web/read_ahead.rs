@@ -17,6 +17,9 @@ struct State {
     consumed: usize,
     file: bool,
     reader: Option<Waker>,
+    /// Whether the form has got its window since its reader last made progress.
+    stalled: bool,
+    exceeded: bool,
 }
 
 /// What was read of a form and not consumed.
@@ -26,6 +29,11 @@ pub struct ReadAhead(Mutex<State>);
 impl ReadAhead {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A field, or a piece of one, was found in what was read.
+    pub fn progressed(&self) {
+        self.state().stalled = false;
     }
 
     /// A file begins, of which pieces are consumed one by one.
@@ -49,8 +57,7 @@ impl ReadAhead {
 
     /// Whether more was sent than a form without its files may have.
     pub fn is_exceeded(&self) -> bool {
-        let state = self.state();
-        !state.file && state.arrived - state.consumed.min(state.arrived) > WINDOW
+        self.state().exceeded
     }
 
     /// Ready if more may be read.
@@ -63,6 +70,13 @@ impl ReadAhead {
             state.reader = Some(task.waker().clone());
             return Poll::Pending;
         }
+        // The reader takes all that has arrived before it looks for the next field. It gets the chance to find one.
+        if !state.stalled {
+            state.stalled = true;
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        state.exceeded = true;
         Poll::Ready(Err(io::Error::other("the form is too large")))
     }
 
@@ -107,6 +121,9 @@ mod tests {
         assert!(matches!(send(0), Poll::Ready(Ok(()))));
         ahead.file_ends();
         assert!(send(WINDOW).is_ready());
+        assert!(ahead.room(&task).is_pending(), "the next field may be in what has arrived");
+        ahead.progressed();
+        assert!(ahead.room(&task).is_pending() && !ahead.is_exceeded());
         assert!(matches!(ahead.room(&task), Poll::Ready(Err(_))) && ahead.is_exceeded());
     }
 }

@@ -54,6 +54,7 @@ pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppErr
     let _held = ctx.portal.uploads.hold(ctx, "uploads")?;
     let (mut pairs, mut file, mut length, mut count) = (Vec::<(String, String)>::new(), None, 0, 0);
     while let Some(mut field) = form.next_field().await.map_err(|e| broken(ctx, &e))? {
+        ctx.meta.ahead.progressed();
         let name = field.name().unwrap_or_default().to_owned();
         (count, length) = (count + 1, length + name.len());
         if count > FIELDS || length > BODY_LIMIT {
@@ -72,6 +73,7 @@ pub async fn read(ctx: &Context, mut form: Multipart) -> Result<SentForm, AppErr
         }
         let mut text = Vec::new();
         while let Some(piece) = field.chunk().await.map_err(|e| broken(ctx, &e))? {
+            ctx.meta.ahead.progressed();
             length += piece.len();
             if length > BODY_LIMIT {
                 return Err(AppError::TooLarge);

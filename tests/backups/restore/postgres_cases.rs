@@ -203,6 +203,7 @@ async fn what_no_dump_contains_is_named() {
 
     db.batch_execute(MEMBERS).await.expect("makes them");
     let id = back_up(&portal, &ada, "lab").await;
+    ada.post(&format!("/containers/lab/backups/{id}/drill"), &[]).await.expect(303);
     let (status, error) = portal.ended("drill").await;
     assert_eq!(status, "failed", "{error}");
     assert_eq!(portal.sql(&format!("select level < 5 from backup_log where id = '{id}'")), "t");
