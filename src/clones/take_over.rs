@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::credentials::CredentialKind;
 use crate::admin_db::containers::snapshots::Snapshot;
+use crate::admin_db::containers;
 use crate::admin_db::containers::{Container, copies};
 use crate::app::App;
 use crate::backup::restore::swap;
@@ -39,6 +40,14 @@ pub(super) async fn take_over(
     snapshot: &Snapshot,
     fetched: Fetched,
 ) -> Result<(), StepError> {
+    // A snapshot that was taken after the request may have waited until its database had another owner.
+    if snapshot.frozen_at.is_some_and(|at| at > w.job.created_at) {
+        let mut db = w.app.db.acquire().await?;
+        let source = containers::by_id(&mut db, snapshot.container_id).await?;
+        if source.is_some_and(|source| source.account_id != c.account_id) {
+            return Err(StepError::Fail("The source of this clone belongs to somebody else now.".to_owned()));
+        }
+    }
     let there = admin_of(&w.app, snapshot)?;
     match take_over_with(w, (c, id), (snapshot, fetched), &there).await {
         // An earlier attempt may have been interrupted after the administrator had got its new password.

@@ -16,6 +16,7 @@ use crate::provision::data_directory;
 use crate::provision::sealed_server::SealedServer;
 use crate::provision::server::tools_in;
 use crate::queue::context::StepContext;
+use crate::queue::requester::lost;
 use crate::queue::step_error::StepError;
 use crate::templates::fill::{complete, format_of, whole_database};
 use crate::templates::hook;
@@ -36,6 +37,12 @@ pub(super) async fn snapshot(w: &StepContext, id: Uuid) -> Result<Snapshot, Step
 /// Records what is imported.
 pub(super) async fn read(w: &StepContext, t: &Template, v: &TemplateVersion, id: Uuid) -> Result<(), StepError> {
     let (app, snapshot) = (&w.app, snapshot(w, id).await?);
+    // It may have been taken for another request too, which waited until the database had another owner.
+    if snapshot.frozen_at.is_some_and(|at| at > w.job.created_at)
+        && let Some(why) = lost(w, snapshot.container_id).await?
+    {
+        return Err(StepError::Fail(why));
+    }
     let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
     let hook_sha256 = hook_sha256(hook::of(w, t).await?).await?;
     let bytes = snapshot.bytes.unwrap_or(0);
