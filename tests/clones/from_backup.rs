@@ -41,7 +41,7 @@ async fn a_clone_of_a_backup_is_a_database_of_its_own_and_says_where_it_is_from(
 
     // The same on the page.
     let form = ada.get(&format!("/containers/lab/clone?backup={id}")).await.expect(200).text();
-    assert!(form.contains("The backup is restored to a new database."), "{form}");
+    assert!(form.contains("The backup is restored to a new database,"), "{form}");
     ada.post("/containers/lab/clone", &[("name", "copy-2"), ("backup", &id)]).await.expect(303);
     ada.wait_for("copy-2", "running").await;
 }

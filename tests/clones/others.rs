@@ -133,7 +133,7 @@ pub fn are_listed(engine: EngineKind, page: &str) {
             "Account “eve@%”: locked",
             "Replication “second” from another server: ended",
         ],
-        EngineKind::Mongodb | EngineKind::Neo4j => &["Nothing was found in it that would reach other servers."],
+        EngineKind::Mongodb | EngineKind::Neo4j => &["The portal found nothing in it that connects to other servers."],
     };
     for sentence in found {
         assert!(page.contains(sentence), "{sentence} is missing: {page}");

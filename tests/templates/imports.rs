@@ -32,7 +32,7 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
     let error = two["versions"][0]["error"].as_str().expect("an error");
     assert!(error.starts_with("shop.sql, line 3: ") && error.contains("\"mices\" does not exist"), "{error}");
     let page = admin.get("/templates/shop").await.expect(200).text();
-    for text in ["The last import failed.", "shop.sql, line 3", "The version before it is still in use.", "current"] {
+    for text in ["The last import failed.", "shop.sql, line 3", "The previous version is still in use.", "current"] {
         assert!(page.contains(text), "{text}: {page}");
     }
     let list = admin.get("/templates").await.expect(200).text();
