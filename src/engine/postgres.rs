@@ -38,7 +38,7 @@ const EACH_DATABASE: &str = include_str!("postgres/administer/each_database.sh")
 const TO_CUT_OFF: &str = include_str!("postgres/administer/to_cut_off.sh");
 const CUT_OFF: &str = include_str!("postgres/administer/cut_off.sh");
 const SURVEY: &str = include_str!("postgres/observe/survey.sh");
-const SESSION: &str = concat!(include_str!("postgres/session.sh"), include_str!("scratch.sh"));
+const SESSION: &str = concat!(include_str!("postgres/session.sh"), include_str!("backup/scratch.sh"));
 const OBSERVER: &str = include_str!("postgres/administer/observer.sql");
 const SESSIONS: &str = include_str!("postgres/observe/count_sessions.sql");
 

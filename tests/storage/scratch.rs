@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::docker;
 
 /// The function that the portal's scripts call.
-const SCRATCH: &str = include_str!("../../src/engine/scratch.sh");
+const SCRATCH: &str = include_str!("../../src/engine/backup/scratch.sh");
 
 /// Calls it in a container whose directory on the tier is `root`, as the server's user and as nobody.
 pub fn is_on_the_disk_of_the_data(container: &str, root: &Path) {

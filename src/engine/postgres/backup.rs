@@ -66,7 +66,7 @@ exec psql -X -q -o /dev/null -h 127.0.0.1 -v ON_ERROR_STOP=0 -f -
 /// Runs the tool given as arguments on a directory, which arrives as a tar archive.
 const DIRECTORY: &str = concat!(
     "set -eu\numask 077\n",
-    include_str!("../scratch.sh"),
+    include_str!("../backup/scratch.sh"),
     r#"dir=$(scratch)
 trap 'rm -rf "$dir"' EXIT
 tar -x -f - -C "$dir"
