@@ -4,9 +4,9 @@
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use crate::admin_db::containers;
 use crate::admin_db::containers::credentials::CredentialKind;
 use crate::admin_db::containers::snapshots::Snapshot;
-use crate::admin_db::containers;
 use crate::admin_db::containers::{Container, copies};
 use crate::app::App;
 use crate::backup::restore::swap;

@@ -185,7 +185,7 @@ async fn an_admin_sees_how_the_portal_is() {
     portal.until("select count(*) from schedule where name = 'reconcile' and last_run is not null", |n| n == "1").await;
     let system = admin.get("/admin/system").await.expect(200).text();
     for part in
-        ["answers", "PostgreSQL 1", &portal.instance, "Desired and actual states", "docker.io/library/postgres:17"]
+        ["responding", "PostgreSQL 1", &portal.instance, "Desired and actual states", "docker.io/library/postgres:17"]
     {
         assert!(system.contains(part), "{part}: {system}");
     }
