@@ -10,7 +10,7 @@ const PASSWORD: &str = "correct-horse";
 async fn choose(browser: &Browser, portal: &TestPortal, label: &str) {
     browser.open("/containers/lab-clone/snapshots").await;
     browser.press(label).await;
-    browser.press(&format!("{label} the clone")).await;
+    browser.press(&format!("{label} clone")).await;
     browser.until("the tab follows", JOB, async |b| b.path().await == "/containers/lab-clone/snapshots").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
     browser.until("the clone runs", JOB, async |b| b.text(".head .chip").await == "running").await;

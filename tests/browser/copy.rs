@@ -12,6 +12,7 @@ async fn what_a_copy_button_is_at_is_pasted_elsewhere() {
     let browser = Browser::start(&portal.base, Wish::default()).await;
     browser.sign_in("ada", "researcher-1").await;
     browser.open("/containers/lab").await;
+    browser.script("for (const fold of document.querySelectorAll('details')) fold.open = true;").await;
     let shown =
         "[...document.querySelectorAll('button[data-copy]')].filter(b => b.offsetParent).map(b => b.dataset.copy)";
     let buttons = browser.script(&format!("return {shown};")).await;
