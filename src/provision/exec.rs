@@ -54,11 +54,7 @@ pub async fn printed(app: &App, id: &str, commands: &[ExecSpec]) -> Result<Strin
     let mut printed = String::new();
     for command in commands {
         let said = match ask(app, id, command, ANSWER).await {
-            Err(
-                e @ (RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }),
-            ) => {
-                return Err(StepError::Retry(e.to_string()));
-            }
+            Err(e) if e.is_container_down() => return Err(StepError::Retry(e.to_string())),
             said => said?,
         };
         if let ExecOutcome::Failed(sentence) = ExecOutcome::of(said.code, &said.stderr) {

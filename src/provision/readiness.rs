@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::engine::{ExecSpec, LOCKED_OUT, Stdin};
 use crate::provision::exec::{ANSWER, ask, last_lines};
 use crate::queue::step_error::StepError;
-use crate::runtime::{Observed, RuntimeError};
+use crate::runtime::Observed;
 
 /// Defines `worked`, which reports the processor ticks used by all other processes in the container, and the bytes they
 /// have read and written. Children of the shell must have ended by then.
@@ -192,7 +192,7 @@ pub(super) async fn until_answers(
                     return Ok(Err(NotReady::LockedOut(last)));
                 }
             }
-            Err(RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {}
+            Err(e) if e.is_container_down() => {}
             Err(e) => return Err(e.into()),
         }
         if moved.elapsed() > patience.idle || begin.elapsed() > patience.longest {

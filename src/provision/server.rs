@@ -16,7 +16,7 @@ use crate::provision::readiness::{NotReady, Patience, describe, until_answers};
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
-use crate::runtime::{Observed, RuntimeError};
+use crate::runtime::Observed;
 
 /// Prints those of its arguments that the image contains: programs, and control files of extensions where Debian and the
 /// official images have them.
@@ -47,11 +47,9 @@ pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Re
             image_tools::set(&mut db, digest, &asked, &tools, app.clock.now()).await?;
             Ok(Some(tools))
         }
-        // The image does not even have a shell.
-        Ok(_) => Ok(Some(Tools::default())),
-        Err(RuntimeError::NotRunning { .. } | RuntimeError::Conflict { .. } | RuntimeError::NotFound { .. }) => {
-            Ok(None)
-        }
+        // The container ended during the command, or the image does not even have a shell.
+        Ok(_) => Ok(app.runtime.inspect(id).await?.filter(|found| found.running).map(|_| Tools::default())),
+        Err(e) if e.is_container_down() => Ok(None),
         Err(e) => Err(e.into()),
     }
 }

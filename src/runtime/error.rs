@@ -63,6 +63,11 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Whether a command could not run because its container has ended, was removed or is changing its state.
+    pub fn is_container_down(&self) -> bool {
+        matches!(self, Self::NotRunning { .. } | Self::NotFound { .. } | Self::Conflict { .. })
+    }
+
     /// Whether a later retry may succeed without intervention.
     pub fn is_transient(&self) -> bool {
         match self {

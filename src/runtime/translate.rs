@@ -30,15 +30,20 @@ fn words(e: &Error) -> String {
     }
 }
 
+/// What engines say of a container in which no command can run.
+const NOT_RUNNING: [&str; 5] =
+    ["is not running", "is restarting", "is paused", "cannot exec in a stopped", "cannot exec a container that has stopped"];
+
 /// Adds the operation to an error, and distinguishes an unresponsive engine from one that rejects the request.
 pub(super) fn error(e: &Error, operation: &str) -> RuntimeError {
     let (operation, cause) = (operation.to_owned(), words(e));
     match (status(e), e) {
-        (Some(404), _) => RuntimeError::NotFound { operation, cause },
-        // The same code says that a name is in use.
-        (Some(409), _) if ["is not running", "is restarting", "is paused"].iter().any(|s| cause.contains(s)) => {
+        // Before the codes: the same one says that a name is in use, and a container that ends while a command starts in
+        // it is an internal error.
+        (Some(_), _) | (None, Error::DockerStreamError { .. }) if NOT_RUNNING.iter().any(|s| cause.contains(s)) => {
             RuntimeError::NotRunning { operation }
         }
+        (Some(404), _) => RuntimeError::NotFound { operation, cause },
         (Some(409), _) => RuntimeError::Conflict { operation, cause },
         (Some(_), _) | (None, Error::DockerStreamError { .. } | Error::JsonDataError { .. }) => {
             RuntimeError::Failed { operation, cause }
@@ -275,5 +280,24 @@ mod tests {
             assert!(matches!(refused(said), RuntimeError::PortTaken { port: 41001 }), "{said}");
         }
         assert!(matches!(refused("no space left on device"), RuntimeError::Failed { .. }));
+    }
+
+    #[test]
+    fn a_container_that_ended_is_told_from_a_name_in_use_whatever_the_code() {
+        let told = |status_code, message: &str| {
+            let message = message.to_owned();
+            error(&Error::DockerResponseServerError { status_code, message }, "run sh in the container")
+        };
+        for (code, said) in [
+            (409, "Container 9c91 is not running"),
+            (500, "Container 9c91 is not running: Exited (1) Less than a second ago"),
+            (500, "OCI runtime exec failed: exec failed: cannot exec in a stopped container: unknown"),
+            (409, "Container 9c91 is restarting, wait until the container is running"),
+        ] {
+            assert!(matches!(told(code, said), RuntimeError::NotRunning { .. }), "{code} {said}");
+        }
+        let used = told(409, "Conflict. The container name \"/lab\" is already in use");
+        assert!(matches!(used, RuntimeError::Conflict { .. }) && used.is_container_down());
+        assert!(!told(500, "no space left on device").is_container_down());
     }
 }
