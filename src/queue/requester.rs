@@ -2,9 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::admin_db::containers;
-use crate::admin_db::people::accounts;
-use crate::domain::user::Role;
+use crate::admin_db::people::ownership;
 use crate::queue::context::StepContext;
 
 /// Why a job must not start, or must not keep what it read: its database no longer belongs to whoever requested it.
@@ -18,9 +16,7 @@ pub(crate) async fn lost_the_database(w: &StepContext) -> Result<Option<String>,
 
 /// The same for another database, which the job reads.
 pub(crate) async fn lost(w: &StepContext, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    let mut db = w.app.db.acquire().await?;
-    let Some(requester) = accounts::by_name(&mut db, &w.job.created_by).await? else { return Ok(None) };
-    let Some(c) = containers::by_id(&mut db, id).await? else { return Ok(None) };
-    let allowed = requester.role == Role::Admin || requester.id == c.account_id;
-    Ok((!allowed).then(|| format!("The database has had another owner since {} requested this.", w.job.created_by)))
+    let (mut db, requester) = (w.app.db.acquire().await?, &w.job.created_by);
+    let lost = ownership::is_not_the_owner(&mut db, requester, id).await?;
+    Ok(lost.then(|| format!("The database has had another owner since {requester} requested this.")))
 }

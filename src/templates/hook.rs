@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::admin_db::people::accounts;
+use crate::admin_db::people::ownership;
 use crate::admin_db::templates::Template;
-use crate::domain::user::Role;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::templates::directory;
@@ -18,8 +17,7 @@ use crate::templates::directory;
 pub(super) async fn of(w: &StepContext, t: &Template) -> Result<Option<PathBuf>, StepError> {
     let Some(path) = directory::hook_named(&w.app.config.templates.dumps, &t.name).await else { return Ok(None) };
     let mut db = w.app.db.acquire().await?;
-    let creator = accounts::by_name(&mut db, &t.created_by).await?;
-    if t.is_personal() && creator.is_some_and(|account| account.role != Role::Admin) {
+    if t.is_personal() && ownership::is_researcher(&mut db, &t.created_by).await? {
         return Err(StepError::Fail(format!(
             "An administrator keeps a script for templates named “{}”, which runs only in templates that an \
              administrator created. Rename this template, or ask an administrator to create it.",

@@ -10,7 +10,7 @@ use crate::engines::fields;
 use crate::support::{Client, TestPortal, docker};
 
 /// What an attacker who had become an administrator could leave behind in PostgreSQL, how to remove it, and the error.
-const POSTGRES: [(&str, &str, &str); 4] = [
+const POSTGRES: [(&str, &str, &str); 9] = [
     ("create role backdoor superuser login", "drop role backdoor", "The role backdoor has rights over the complete server."),
     (
         "grant pg_execute_server_program to ada",
@@ -28,10 +28,31 @@ const POSTGRES: [(&str, &str, &str); 4] = [
         "drop event trigger plant; drop function public.plant()",
         "In the database trial, the event trigger plant runs in the sessions of others.",
     ),
+    ("alter role ada bypassrls", "alter role ada nobypassrls", "The role ada has rights over the complete server."),
+    (
+        "alter system set log_min_duration_statement = 0",
+        "alter system reset log_min_duration_statement",
+        "The file postgresql.auto.conf sets log_min_duration_statement.",
+    ),
+    (
+        "grant set on parameter log_statement to ada",
+        "revoke set on parameter log_statement from ada",
+        "Roles that are no superusers may set log_statement.",
+    ),
+    (
+        "alter role ada set session_preload_libraries = '/tmp/climb'",
+        "alter role ada reset session_preload_libraries",
+        "A role or a database has the setting session_preload_libraries, which only a superuser can change.",
+    ),
+    (
+        "create function public.code(int) returns int language internal as 'int4abs'; alter function public.code(int) owner to ada",
+        "drop function public.code(int)",
+        "In the database trial, the function code is written in internal, which only a superuser may use.",
+    ),
 ];
 
 /// The same for MariaDB.
-const MARIADB: [(&str, &str, &str); 3] = [
+const MARIADB: [(&str, &str, &str); 9] = [
     (
         "grant super on *.* to ada@'%'",
         "revoke super on *.* from ada@'%'",
@@ -47,15 +68,41 @@ const MARIADB: [(&str, &str, &str); 3] = [
         "drop view trial.seen",
         "The view trial.seen runs with the rights of root@",
     ),
+    (
+        "grant reload on *.* to db4sci_rebuild@'%' identified by 'x'",
+        "drop user db4sci_rebuild@'%'",
+        "The account db4sci_rebuild@% has rights over the complete server.",
+    ),
+    ("create role climb; grant file on *.* to climb", "drop role climb", "The account climb@ has rights over the complete server."),
+    (
+        "grant update (Priv) on mysql.global_priv to bob@'%' identified by 'x'",
+        "drop user bob@'%'",
+        "The account bob@% has rights over the complete server.",
+    ),
+    (
+        "create procedure mysql.hidden() select 1",
+        "drop procedure mysql.hidden",
+        "The procedure mysql.hidden does not belong to the server.",
+    ),
+    (
+        "create definer = 'db4sci_admin'@'%' procedure trial.later() sql security definer select current_user()",
+        "drop procedure trial.later",
+        "The procedure trial.later runs with the rights of db4sci_admin@%.",
+    ),
+    (
+        "create table trial.m (a int); create trigger trial.t before insert on trial.m for each row set @a = current_user()",
+        "drop table trial.m",
+        "The trigger trial.t runs with the rights of root@",
+    ),
 ];
 
-/// Clones `lab` with each of these in it, and once without any.
+/// Clones `lab` with all of these in it, which the error must name, and once without any.
 async fn refused(portal: &TestPortal, api: &Client, gained: &[(&str, &str, &str)], run: impl Fn(&str)) {
-    for (n, (gain, remove, words)) in gained.iter().enumerate() {
-        run(gain);
-        let copy = json!({ "name": format!("copy-{n}") });
-        api.json(Method::POST, "/api/v1/containers/lab/clone", &copy).await.expect(202);
-        let (status, error) = portal.ended("clone").await;
+    gained.iter().for_each(|(gain, ..)| run(gain));
+    let copy = json!({ "name": "gained" });
+    api.json(Method::POST, "/api/v1/containers/lab/clone", &copy).await.expect(202);
+    let (status, error) = portal.ended("clone").await;
+    for (gain, remove, words) in gained {
         assert!(status == "failed" && error.contains(words), "{gain}: {status}: {error}");
         run(remove);
     }

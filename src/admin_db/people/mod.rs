@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod belongings;
 pub mod devices;
+pub mod ownership;
 pub mod quotas;
 pub mod sessions;
 pub mod tokens;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::session::{administer, ask, observe};
 use super::{Mariadb, restore};
 use crate::engine::backup::{EngineBackup, Inventory, LoadPlan, NOBODY, dump_script};
-use crate::engine::mariadb::restore::{ABOVE, WHAT};
+use crate::engine::mariadb::restore::{WHAT, above};
 use crate::engine::mariadb::session::{CLIENT, DUMPER};
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreStage, Selection, SmallestPart};
@@ -14,6 +14,8 @@ use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
 const INVENTORY: &str = include_str!("observe/inventory.sql");
 const GAINED: &str = include_str!("administer/rights_gained.sql");
+/// Local accounts that images and Debian create with all rights, and that came with the files of a copy.
+const IMAGE_ACCOUNTS: &str = ", 'mysql', 'healthcheck'";
 const USERS: &str = include_str!("observe/accounts.sh");
 const QUESTIONS: &str = include_str!("observe/account_statements.sql");
 const DUMP: &str = include_str!("observe/dump.sh");
@@ -189,7 +191,7 @@ impl EngineBackup for Mariadb {
 
     fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         let mut exec = administer(plan, "client --raw\n", &[]);
-        exec.stdin = Stdin::Text(SecretString::from(GAINED.replace("@ABOVE@", ABOVE)));
+        exec.stdin = Stdin::Text(SecretString::from(GAINED.replace("@ABOVE@", &above(IMAGE_ACCOUNTS))));
         Some(exec)
     }
 

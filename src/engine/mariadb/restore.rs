@@ -16,12 +16,16 @@ const AGAIN: &str = include_str!("rebuild/second_attempt.sh");
 const AGAIN_ACCOUNTS: &str = include_str!("rebuild/second_attempt_accounts.sh");
 /// Error codes for privileges on objects that do not exist.
 const NOT_THERE: &str = "1049|1141|1146|1147|1305";
-/// The accounts above an owner; part of other statements.
-pub(super) const ABOVE: &str = include_str!("administer/above_owner.sql");
+const ABOVE: &str = include_str!("administer/above_owner.sql");
 const FINISH: &str = include_str!("rebuild/check_rights.sql");
 const SOME_GRANTS: &str = include_str!("rebuild/table_grants.sh");
 /// Runs the statements in the environment.
 const RUN: &str = "printf '%s\\n' \"$DB4SCI_STATEMENTS\" | client\n";
+
+/// The query for accounts above an owner, without these local accounts, as a list of SQL that begins with a comma.
+pub(super) fn above(image: &str) -> String {
+    ABOVE.replace("@IMAGE@", image)
+}
 
 /// A command that runs the statements of accounts. `strict`: privileges on missing objects are an error.
 pub(super) fn accounts(plan: &ServerSpec<'_>, strict: bool) -> ExecSpec {
@@ -46,7 +50,7 @@ fn prepare(plan: &ServerSpec<'_>, database: &str, anew: bool) -> RestoreStage {
 }
 
 fn finish(plan: &ServerSpec<'_>) -> RestoreStage {
-    let statements = format!("{}{}", text("name", plan.dbuser.as_str()), FINISH.replace("@ABOVE@", ABOVE));
+    let statements = format!("{}{}", text("name", plan.dbuser.as_str()), FINISH.replace("@ABOVE@", &above("")));
     RestoreStage::new(StageInput::Nothing, administer(plan, RUN, &[("DB4SCI_STATEMENTS", &statements)]))
 }
 

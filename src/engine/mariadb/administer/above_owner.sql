@@ -1,4 +1,5 @@
--- The accounts that have rights over the complete server, without those of the image and the portal.
+-- The accounts that have rights over the complete server, without the server's own and the portal's. @IMAGE@ is replaced
+-- with further names.
 SELECT User, Host FROM (
   -- All but USAGE, SELECT, SHOW DATABASES, SHOW VIEW, PROCESS, LOCK TABLES, BINLOG MONITOR, SLAVE MONITOR and SHOW
   -- CREATE ROUTINE.
@@ -16,5 +17,5 @@ SELECT User, Host FROM (
   SELECT User, Host FROM mysql.procs_priv WHERE Db IN ('mysql', 'sys')
   UNION ALL
   SELECT User, Host FROM mysql.proxies_priv) a
- WHERE NOT (User IN ('root', 'mariadb.sys', 'mysql', 'healthcheck') AND Host IN ('localhost', '127.0.0.1', '::1'))
+ WHERE NOT (User IN ('root', 'mariadb.sys'@IMAGE@) AND Host IN ('localhost', '127.0.0.1', '::1'))
    AND NOT (User = 'db4sci_observer' AND Host IN ('localhost', '127.0.0.1'))
