@@ -1,6 +1,6 @@
 //! Builds the report on failed statements from the output of the tool that loaded a dump.
 
-use crate::import::sent_statements::{LoadProgress, ToolMessage, beginning};
+use crate::import::sql_dump::sent_statements::{LoadProgress, ToolMessage, beginning};
 use crate::manifest::dump::{Format, LoadFailure, LoadReport, MOST};
 
 /// Maximum length of a message, in characters.
@@ -194,7 +194,7 @@ fn of_mariadb(line: &str) -> Option<(u64, bool, &str)> {
 #[cfg(test)]
 mod tests {
     use crate::import::report::*;
-    use crate::import::sent_statements::SentStatement;
+    use crate::import::sql_dump::sent_statements::SentStatement;
 
     fn read(format: Format, progress: &LoadProgress, text: &str) -> (LoadReport, String) {
         let mut collector = OutputCollector::new(format, progress);

@@ -25,8 +25,11 @@ use crate::import::read_meter::BytesRead;
 use crate::import::report::OutputCollector;
 use crate::import::scan::{CUT, is_whole};
 use crate::import::selection::LoadTarget;
-use crate::import::send_sql::{LeftOut, Out, SendOptions, send};
-use crate::import::sent_statements::LoadProgress;
+use crate::import::sql_dump::output::Out;
+use crate::import::sql_dump::send::{LeftOut, SendOptions, send};
+use crate::import::sql_dump::sent_statements::LoadProgress;
+use crate::import::sql_dump::transactions::undone;
+use crate::import::sql_dump::unknown_encoding::{ARCHIVE_AS_UTF8, archive};
 use crate::manifest::dump::{Dump, Format, LoadFailure, LoadReport};
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -136,6 +139,7 @@ pub(crate) async fn pour(
         .map_err(StepError::Fail)?;
     let (mut report, words) = collector.done();
     report.format = Some(dump.format);
+    report.told.extend(undone(&left_out.transactions, &report.failures));
     if let Some(lines) = lines {
         report.failures.iter_mut().for_each(|failure| lines.resolve(failure));
     }
@@ -198,13 +202,18 @@ impl DumpReader {
             (DumpSource::File(file), _) => file,
             (DumpSource::Script(script), Some(what)) => return send(script, what, progress, out),
             (DumpSource::Directory(files), _) => {
-                return pg_directory::send(&files, self.most, &self.passed, out).map(|()| LeftOut::default());
+                return pg_directory::send(&files, self.most, &self.passed, out).map(of_archive);
             }
             (DumpSource::Script(_), None) => return Err("Its format is unknown.".to_owned()),
         };
         let content = open(&file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
         let left_out = match what {
             Some(what) => send(content.from, what, progress, out)?,
+            None if dump.format == Format::PgCustom => {
+                let (changed, from) = archive(content.from).map_err(cut)?;
+                copy(from, out).map_err(cut)?;
+                of_archive(changed)
+            }
             None => {
                 copy(content.from, out).map_err(cut)?;
                 LeftOut::default()
@@ -217,8 +226,13 @@ impl DumpReader {
     }
 }
 
+/// What is told about an archive of `pg_dump`. `changed`: its encoding was.
+fn of_archive(changed: bool) -> LeftOut {
+    LeftOut { told: changed.then(|| ARCHIVE_AS_UTF8.to_owned()).into_iter().collect(), ..LeftOut::default() }
+}
+
 /// Sends the content of `from` unchanged.
-fn copy(mut from: Box<dyn Read + Send>, out: &Out) -> std::io::Result<()> {
+fn copy(mut from: impl Read, out: &Out) -> std::io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     loop {
         let n = from.read(&mut piece)?;

@@ -34,13 +34,45 @@ pub fn describe(head: &[u8]) -> String {
         None if head.get(257..262) == Some(b"ustar".as_slice()) => {
             Some(("a tar archive", "Extract it and upload the dump itself."))
         }
-        None => None,
+        None => text_kind(head),
     };
     if let Some((kind, todo)) = kind {
         let todo = if todo.is_empty() { SEND } else { todo };
         return format!("File format not recognised: this is {kind}. {todo}");
     }
     format!("File format not recognised. It begins with {}. {SEND}", beginning(head))
+}
+
+/// What a text is, if it is none of the formats that are loaded, with advice.
+fn text_kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(head.get(..1024).unwrap_or(head));
+    let code = |line: &&str| !line.is_empty() && !line.starts_with("//");
+    let first = text.lines().map(str::trim).find(code)?;
+    let begins = |words: &[&str]| words.iter().any(|w| first.get(..w.len()).is_some_and(|f| f.eq_ignore_ascii_case(w)));
+    if first.starts_with('[') {
+        return Some((
+            "a JSON array",
+            "Upload one JSON document per line, as mongoexport writes them without --jsonArray, and choose MongoDB.",
+        ));
+    }
+    if first.starts_with('{') {
+        return Some(("JSON", "To load it as a collection, one document per line, choose MongoDB."));
+    }
+    if begins(&["use(", "db.", "db[", "const ", "let ", "var ", "rs.", "sh."]) {
+        return Some((
+            "a script for mongosh",
+            "Create an empty database and run the script with mongosh on your own computer, using the connection \
+             details on the database's page.",
+        ));
+    }
+    // The patterns of nodes, which SQL does not have.
+    let cypher =
+        ["CREATE (", "CREATE(", "MERGE (", "MERGE(", "MATCH (", "MATCH(", "UNWIND ", "LOAD CSV ", ":begin", ":param"];
+    begins(&cypher).then_some((
+        "a Cypher script",
+        "Create an empty database and run the script with cypher-shell on your own computer, using the connection \
+         details on the database's page.",
+    ))
 }
 
 /// The first bytes, for display.
@@ -112,6 +144,10 @@ mod tests {
             (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "the bytes 0001020304050607"),
             (b"%PDF-1.4", "a PDF document"),
             ("🐘".as_bytes(), "the text “🐘”"),
+            (b"[\n  { \"a\": 1 },\n", "without --jsonArray"),
+            (b"{ \"a\": 1 }\n", "choose MongoDB"),
+            (b"// fill\ndb.mice.insertOne({})", "a script for mongosh"),
+            (b"MERGE (m:Mouse {id: 1});", "a Cypher script"),
         ] {
             let said = describe(head);
             assert!(said.starts_with("File format not recognised") && said.contains(words), "{said}");

@@ -31,8 +31,13 @@ fn words(e: &Error) -> String {
 }
 
 /// What engines say of a container in which no command can run.
-const NOT_RUNNING: [&str; 5] =
-    ["is not running", "is restarting", "is paused", "cannot exec in a stopped", "cannot exec a container that has stopped"];
+const NOT_RUNNING: [&str; 5] = [
+    "is not running",
+    "is restarting",
+    "is paused",
+    "cannot exec in a stopped",
+    "cannot exec a container that has stopped",
+];
 
 /// Adds the operation to an error, and distinguishes an unresponsive engine from one that rejects the request.
 pub(super) fn error(e: &Error, operation: &str) -> RuntimeError {

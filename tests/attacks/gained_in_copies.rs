@@ -73,7 +73,11 @@ const MARIADB: [(&str, &str, &str); 9] = [
         "drop user db4sci_rebuild@'%'",
         "The account db4sci_rebuild@% has rights over the complete server.",
     ),
-    ("create role climb; grant file on *.* to climb", "drop role climb", "The account climb@ has rights over the complete server."),
+    (
+        "create role climb; grant file on *.* to climb",
+        "drop role climb",
+        "The account climb@ has rights over the complete server.",
+    ),
     (
         "grant update (Priv) on mysql.global_priv to bob@'%' identified by 'x'",
         "drop user bob@'%'",

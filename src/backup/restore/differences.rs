@@ -39,6 +39,12 @@ pub(crate) fn with_reasons(source: &BackupSource<'_>, e: StepError) -> StepError
     if left_out.is_empty() { e } else { e.with_message(|why| format!("{why}\n{}", limited(left_out).join("\n"))) }
 }
 
+/// One text of several findings. Those that quote a server do not end as sentences do.
+fn sentences(findings: &[String]) -> String {
+    let ended = |text: &String| if text.ends_with(['.', '!', '?', '…']) { text.clone() } else { format!("{text}.") };
+    findings.iter().map(ended).collect::<Vec<_>>().join(" ")
+}
+
 /// The differences between a restored database and its backup.
 ///
 /// # Errors
@@ -64,7 +70,7 @@ pub(crate) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Com
         tx.commit().await?;
         return Ok(found.sentence());
     }
-    let told = differences.join(" ");
+    let told = sentences(&differences);
     let of = &source.manifest;
     let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
     let text =

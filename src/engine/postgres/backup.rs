@@ -148,6 +148,7 @@ impl EngineBackup for Postgres {
                 &[
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
+                    ("DB4SCI_MEMORY", &plan.memory.0.to_string()),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_REMARKS", REMARKS),
                     ("DB4SCI_MORE", definitions::MORE),

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::list::{DumpFiles, Member};
 use crate::import::read_meter::{BytesRead, CountedReader};
-use crate::import::send_sql::Out;
+use crate::import::sql_dump::output::Out;
+use crate::import::sql_dump::unknown_encoding;
 
 /// Name of its table of contents.
 pub const TOC: &str = "toc.dat";
@@ -52,11 +53,12 @@ pub(super) fn is_part(name: &str) -> bool {
             .is_some_and(|stem| stem == "blobs" || stem.strip_prefix("blobs_").is_some_and(number))
 }
 
-/// Sends the files as a tar archive.
+/// Sends the files as a tar archive. Returns whether the choice of SQL_ASCII was replaced in them.
 ///
 /// # Errors
 /// A sentence, if a file cannot be read or together they are larger than `most`.
-pub fn send(files: &DumpFiles, most: u64, passed: &BytesRead, out: &Out) -> Result<(), String> {
+pub fn send(files: &DumpFiles, most: u64, passed: &BytesRead, out: &Out) -> Result<bool, String> {
+    let mut changed = false;
     if files.members.iter().map(|(_, bytes)| bytes).sum::<u64>() > most {
         return Err("The dump is larger than the space that is free.".to_owned());
     }
@@ -69,16 +71,23 @@ pub fn send(files: &DumpFiles, most: u64, passed: &BytesRead, out: &Out) -> Resu
         header.set_mode(0o600);
         header.set_entry_type(tar::EntryType::Regular);
         let content = CountedReader(file, passed.clone());
-        match archive.append_data(&mut header, name, content) {
+        let appended = if name == TOC {
+            let (replaced, content) = unknown_encoding::archive(content).map_err(failed)?;
+            changed = replaced;
+            archive.append_data(&mut header, name, content)
+        } else {
+            archive.append_data(&mut header, name, content)
+        };
+        match appended {
             // The tool has exited; its messages give the reason.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(changed),
             done => done.map_err(failed)?,
         }
     }
     let sent = archive.into_inner().and_then(|mut sender| sender.flush());
     match sent {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("The dump cannot be sent: {e}.")),
-        _ => Ok(()),
+        _ => Ok(changed),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Dumps: what a backup contains, from which sources, and what must not count as one.
 
 pub mod cycle;
+mod encodings;
 pub mod encryption;
 mod ended;
 pub mod failed_dumps;

@@ -171,6 +171,20 @@ async fn very_many_tables_and_big_values_come_back_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_a_tenth_of_the_memory_is_dumped_and_counted_without_ending_the_server() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("backup_freq", "Never"), ("memory", "512m")]).await;
+    let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let fill = "create table big (id int, body bytea storage external);
+        insert into big values (1, decode(repeat('00ff00aa', 12500000), 'hex'))";
+    db.batch_execute(fill).await.expect("fills");
+    proven(&portal, &ada, "lab").await;
+    // A server that ran out of memory would have ended this session.
+    db.batch_execute("select").await.expect("the session goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn empty_databases_are_backed_up_too() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

@@ -18,18 +18,26 @@ SQL
 }
 : >"$work/words"
 printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
-printf 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_catalog.pg_export_snapshot();\n' >&3
+printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' "SELECT pg_export_snapshot(), (SELECT coalesce(max(pg_relation_size(oid)), 0) FROM pg_class WHERE relkind = 't');" >&3
 until [ -s "$work/out" ]; do
   kill -0 "$holder" 2>/dev/null || failed
   sleep 0.02
 done
-read -r snapshot <"$work/out"
+IFS='|' read -r snapshot large <"$work/out"
 # Before the dump, not in parallel: each of the two locks every table, and a server has room for a limited number of
 # locks.
 PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
   >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted during the dump: what one of the two has read is cached for the other. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_REMARKS" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
+# A value that takes a twentieth of the memory is too large for both at once: each has several copies of it.
+if [ "$large" -gt $((DB4SCI_MEMORY / 20)) ]; then
+  printf '\\! : >"%s/counted"\n' "$work" >&3
+  until [ -e "$work/counted" ]; do
+    kill -0 "$holder" 2>/dev/null || failed
+    sleep 0.1
+  done
+fi
 # Compressed outside the container, with a better method and without using the server's own processor time.
 PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed

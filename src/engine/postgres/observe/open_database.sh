@@ -19,12 +19,15 @@ DELETE FROM db4sci.opened;
 COMMIT;
 SQL
 }
-# Opens $DB4SCI_DATABASE, if it is closed, until the script ends.
+# Opens $DB4SCI_DATABASE, if it is closed, until the script ends. A database in SQL_ASCII stores bytes that may be no text
+# in UTF-8: its sessions get them as they are.
 enter_database() {
   closed=$(ask postgres -f - <<'SQL'
 \getenv db DB4SCI_DATABASE
-SELECT oid FROM pg_database WHERE datname = :'db' AND (NOT datallowconn OR datconnlimit <> -1);
+SELECT CASE WHEN NOT datallowconn OR datconnlimit <> -1 THEN oid END, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = :'db';
 SQL
 )
+  [ "${closed#*|}" != SQL_ASCII ] || export PGCLIENTENCODING=SQL_ASCII
+  closed=${closed%%|*}
   [ -z "$closed" ] || { trap "close_databases; ${1:-:}" EXIT; open_database "$closed"; }
 }

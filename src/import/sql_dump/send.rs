@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
-use crate::import::sent_statements::{LoadProgress, SentStatement, beginning};
+use crate::import::sql_dump::output::{EarlyEnd, Out, ToolInput};
+use crate::import::sql_dump::sent_statements::{LoadProgress, SentStatement, beginning};
+use crate::import::sql_dump::transactions::{Transaction, TransactionFollower};
+use crate::import::sql_dump::unknown_encoding::{AS_UTF8, leaves_open};
 use crate::manifest::dump::LoadFailure;
 use crate::sql::classify::Meaning;
 use crate::sql::connect::{Command, command};
@@ -17,8 +17,6 @@ use crate::sql::splitter::Splitter;
 use crate::sql::to_mariadb::{ChangeCounts, HistoryRows, RewriteRules, renamed, rewrite};
 use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
 
-/// Bytes sent at a time.
-const PIECE: usize = 64 * 1024;
 /// Interval at which a wait for a response checks whether the tool still runs.
 const LOOK: Duration = Duration::from_millis(500);
 /// Maximum number of server-wide statements to quote.
@@ -49,16 +47,8 @@ pub struct LeftOut {
     pub first: Vec<String>,
     /// Changes to other statements, in sentences.
     pub told: Vec<String>,
-}
-
-/// The channel to the tool.
-pub type Out = mpsc::Sender<Result<Bytes, String>>;
-
-/// Why sending ends early.
-enum EarlyEnd {
-    /// The tool has exited; its messages give the reason.
-    Gone,
-    Bad(String),
+    /// The transactions of a dump for PostgreSQL.
+    pub transactions: Vec<Transaction>,
 }
 
 /// Sends the dump in `from`.
@@ -66,20 +56,23 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
     let mut sending = Sending {
         what,
         progress,
-        out,
-        buffer: Vec::with_capacity(2 * PIECE),
-        line: 1,
+        input: ToolInput::new(what.dialect, out),
         follower: DatabaseFollower::new(what.dialect),
         begun: None,
         passes: false,
         rows: RowFate::Sent,
         row_end: b"\n",
         left_out: LeftOut::default(),
+        transactions: TransactionFollower::default(),
         told: ChangeCounts::default(),
         history: HistoryRows::new(what.rules.as_ref().and_then(|rules| rules.last_moment)),
     };
     match sending.all(from) {
-        Ok(()) | Err(EarlyEnd::Gone) => Ok(LeftOut { told: sending.told.sentences(), ..sending.left_out }),
+        Ok(()) | Err(EarlyEnd::Gone) => {
+            let unended = std::mem::take(&mut sending.left_out.told);
+            let told = sending.told.sentences().into_iter().chain(sending.input.told()).chain(unended).collect();
+            Ok(LeftOut { told, transactions: sending.transactions.all(), ..sending.left_out })
+        }
         Err(EarlyEnd::Bad(why)) => Err(why),
     }
 }
@@ -97,10 +90,7 @@ enum RowFate {
 struct Sending<'a> {
     what: &'a SendOptions,
     progress: &'a LoadProgress,
-    out: &'a Out,
-    buffer: Vec<u8>,
-    /// The line that the tool reads next.
-    line: u64,
+    input: ToolInput<'a>,
     follower: DatabaseFollower,
     /// The statement being sent.
     begun: Option<SentStatement>,
@@ -110,6 +100,7 @@ struct Sending<'a> {
     /// Line ending of the rows. The server accepts no other one in the line after the last row.
     row_end: &'static [u8],
     left_out: LeftOut,
+    transactions: TransactionFollower,
     /// Changes to statements.
     told: ChangeCounts,
     history: HistoryRows,
@@ -121,7 +112,7 @@ impl Sending<'_> {
             Dialect::Postgres => format!("\\restrict {}\n", self.what.lock),
             Dialect::Mysql => format!("DELIMITER {}\n", self.delimiter()),
         };
-        self.put(first.as_bytes())?;
+        self.input.put(first.as_bytes())?;
         let mut pieces = Splitter::new(from, self.what.dialect);
         let cut = |e: std::io::Error| {
             EarlyEnd::Bad(format!("The dump cannot be read to the end: {e}. It may be truncated: create it again."))
@@ -145,18 +136,23 @@ impl Sending<'_> {
                 PieceKind::Rows => self.copied(&piece)?,
             }
         }
-        // A dump may switch automatic commits off and end without one.
-        if self.what.dialect == Dialect::Mysql {
-            self.put(b"COMMIT")?;
-            self.end(true)?;
-        }
         // The server would take the rows that are left for all of them.
         if let Some(line) = unfinished {
             return Err(EarlyEnd::Bad(format!(
                 "The dump is truncated: it ends within the rows of the statement in line {line}. Create it again."
             )));
         }
-        self.flush()
+        // A dump may switch automatic commits off, or begin a transaction, and end without a commit.
+        if let Some(line) = self.transactions.unended() {
+            self.left_out
+                .told
+                .push(format!("The dump does not end the transaction that begins in line {line}. A COMMIT was added."));
+        }
+        if self.what.dialect == Dialect::Mysql || self.transactions.unended().is_some() {
+            self.input.put(b"COMMIT")?;
+            self.end(true)?;
+        }
+        self.input.flush()
     }
 
     /// The delimiter of statements. The client accepts at most 15 characters.
@@ -195,6 +191,9 @@ impl Sending<'_> {
             self.passes = self.passes(piece);
             self.begun = None;
             self.history.begins(piece.text);
+            if self.passes && self.what.dialect == Dialect::Postgres {
+                self.transactions.statement(piece.text, piece.line);
+            }
         }
         if !self.passes {
             if piece.rows {
@@ -203,14 +202,27 @@ impl Sending<'_> {
             return Ok(());
         }
         if piece.first {
-            self.begun =
-                Some(SentStatement { lines: (self.line, self.line), line: piece.line, text: beginning(piece.text) });
+            self.begun = Some(SentStatement {
+                lines: (self.input.line, self.input.line),
+                line: piece.line,
+                text: beginning(piece.text),
+            });
         }
         if piece.rows && piece.first && !self.tried(piece)? {
             return Ok(());
         }
         self.rows = RowFate::Sent;
         let what = self.what;
+        if what.dialect == Dialect::Postgres
+            && piece.first
+            && let Some(open) = leaves_open(piece.text)
+        {
+            self.input.set_unknown_encoding(open);
+            if open {
+                self.input.put(AS_UTF8)?;
+                return self.end(piece.ended);
+            }
+        }
         let text = match what.rules.as_ref().filter(|_| piece.first) {
             None => Cow::Borrowed(piece.text),
             // A statement this long contains rows. Only its beginning can name a database.
@@ -224,7 +236,7 @@ impl Sending<'_> {
             },
         };
         let text = self.history.piece(&text, piece.last);
-        self.put(&text)?;
+        self.input.put(&text)?;
         if !piece.last {
             return Ok(());
         }
@@ -233,7 +245,7 @@ impl Sending<'_> {
         if !piece.rows
             && let Some(mut sent) = self.begun.take()
         {
-            sent.lines.1 = self.line + u64::from(!piece.ended);
+            sent.lines.1 = self.input.line + u64::from(!piece.ended);
             self.progress.note(sent);
         }
         self.end(piece.ended)
@@ -242,37 +254,37 @@ impl Sending<'_> {
     /// Terminates a statement. If the dump did not terminate it, a comment may extend to the end of its line.
     fn end(&mut self, ended: bool) -> Result<(), EarlyEnd> {
         if !ended {
-            self.put(b"\n")?;
+            self.input.put(b"\n")?;
         }
         match self.what.dialect {
-            Dialect::Postgres => self.put(b";\n"),
-            Dialect::Mysql => self.put(format!("{}\n", self.delimiter()).as_bytes()),
+            Dialect::Postgres => self.input.put(b";\n"),
+            Dialect::Mysql => self.input.put(format!("{}\n", self.delimiter()).as_bytes()),
         }
     }
 
     /// Tries a statement with rows by sending it without any: if it failed, psql would take its rows for statements.
     fn tried(&mut self, piece: &DumpPiece<'_>) -> Result<bool, EarlyEnd> {
-        self.put(piece.text)?;
-        let last = self.line;
+        self.input.put(piece.text)?;
+        let last = self.input.line;
         let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
         if let Some(sent) = &self.begun {
             self.progress.note(SentStatement { lines, ..sent.clone() });
         }
         self.progress.ask(lines, last + 2);
-        self.put(b";\n\\.\n")?;
-        self.put(PROBE.as_bytes())?;
-        self.flush()?;
+        self.input.put(b";\n\\.\n")?;
+        self.input.put(PROBE.as_bytes())?;
+        self.input.flush()?;
         let taken = loop {
             if let Some(taken) = self.progress.answer(LOOK) {
                 break taken;
             }
-            if self.out.is_closed() {
+            if self.input.is_closed() {
                 return Err(EarlyEnd::Gone);
             }
         };
         self.rows = if taken { RowFate::Sent } else { RowFate::Refused(piece.line, 0) };
         if let Some(sent) = &mut self.begun {
-            sent.lines = (self.line, self.line);
+            sent.lines = (self.input.line, self.input.line);
         }
         Ok(taken)
     }
@@ -295,48 +307,29 @@ impl Sending<'_> {
                 }
             }
             RowFate::Sent => {
-                self.put(piece.text)?;
+                self.input.put(piece.text)?;
                 if piece.text.ends_with(b"\n") {
                     self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
                 }
                 if piece.last && piece.ended {
                     if let Some(mut sent) = self.begun.take() {
-                        sent.lines.1 = self.line;
+                        sent.lines.1 = self.input.line;
                         self.progress.note(sent);
                     }
-                    self.put(b"\\.")?;
+                    self.input.put(b"\\.")?;
                     let end = std::mem::replace(&mut self.row_end, b"\n");
-                    self.put(end)?;
+                    self.input.put(end)?;
                 }
             }
         }
         Ok(())
     }
-
-    fn put(&mut self, text: &[u8]) -> Result<(), EarlyEnd> {
-        if self.what.dialect == Dialect::Postgres && text.contains(&0) {
-            return Err(EarlyEnd::Bad(format!(
-                "The dump is not text: it contains a zero byte after line {}.",
-                self.line
-            )));
-        }
-        self.line += lines(text);
-        self.buffer.extend_from_slice(text);
-        if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), EarlyEnd> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * PIECE)));
-        self.out.blocking_send(Ok(piece)).map_err(|_| EarlyEnd::Gone)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::import::send_sql::*;
+    use crate::import::sql_dump::send::*;
+    use tokio::sync::mpsc;
 
     /// The text received for the database `source` of `text`, and the skipped statements.
     fn sent(text: &str, dialect: Dialect, source: &str) -> (String, LeftOut) {

@@ -1,0 +1,7 @@
+//! SQL dumps: sent statement by statement to the tool that runs them, whose messages are matched with what was sent.
+
+pub mod output;
+pub mod send;
+pub mod sent_statements;
+pub mod transactions;
+pub mod unknown_encoding;

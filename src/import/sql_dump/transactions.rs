@@ -1,0 +1,124 @@
+//! The transactions of a dump for PostgreSQL. If one of their statements fails, the server undoes all of them, which it does
+//! not report.
+
+use crate::manifest::dump::LoadFailure;
+use crate::sql::Dialect;
+use crate::sql::tokens::tokens;
+
+/// Maximum number of transactions to record.
+const MOST: usize = 100_000;
+/// Maximum number of undone transactions to name.
+const NAMED: usize = 10;
+
+/// A transaction that the dump has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its first and its last line in the dump.
+    pub lines: (u64, u64),
+    /// Number of statements between its beginning and its end.
+    pub statements: u64,
+}
+
+/// Follows the transactions of a dump.
+#[derive(Debug, Default)]
+pub struct TransactionFollower {
+    open: Option<Transaction>,
+    ended: Vec<Transaction>,
+}
+
+impl TransactionFollower {
+    /// Takes note of the statement in this line.
+    pub fn statement(&mut self, statement: &[u8], line: u64) {
+        let found = tokens(statement, Dialect::Postgres);
+        let first = |words: &[&str]| found.first().is_some_and(|t| words.iter().any(|w| t.is(w)));
+        // ROLLBACK TO a savepoint ends nothing.
+        let to_savepoint = found.iter().take(4).any(|t| t.is("TO"));
+        match &mut self.open {
+            None if first(&["BEGIN", "START"]) => self.open = Some(Transaction { lines: (line, line), statements: 0 }),
+            None => {}
+            // What the dump undoes itself is not lost.
+            Some(_) if first(&["ROLLBACK", "ABORT"]) && !to_savepoint => self.open = None,
+            Some(open) if first(&["COMMIT", "END"]) => {
+                open.lines.1 = line;
+                if self.ended.len() < MOST {
+                    self.ended.push(*open);
+                }
+                self.open = None;
+            }
+            Some(open) => {
+                open.lines.1 = line;
+                open.statements += 1;
+            }
+        }
+    }
+
+    /// The line of a transaction that the dump has not ended.
+    pub fn unended(&self) -> Option<u64> {
+        self.open.map(|open| open.lines.0)
+    }
+
+    /// All transactions, at the end of the dump.
+    pub fn all(self) -> Vec<Transaction> {
+        self.ended.into_iter().chain(self.open).collect()
+    }
+}
+
+/// Sentences about the transactions that the server has undone, because a statement in them failed.
+pub fn undone(transactions: &[Transaction], failures: &[LoadFailure]) -> Vec<String> {
+    let failed: Vec<u64> = failures.iter().filter_map(|failure| failure.line).collect();
+    let undone: Vec<&Transaction> =
+        transactions.iter().filter(|t| failed.iter().any(|line| (t.lines.0..=t.lines.1).contains(line))).collect();
+    let mut told: Vec<String> = undone
+        .iter()
+        .take(NAMED)
+        .map(|t| {
+            format!(
+                "A statement of the transaction in lines {} to {} failed, so the server undid all statements in it: {}.",
+                t.lines.0, t.lines.1, t.statements
+            )
+        })
+        .collect();
+    if undone.len() > NAMED {
+        told.push(format!("{} more transactions were undone.", undone.len() - NAMED));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_undoes_the_transaction_around_it() {
+        let mut follower = TransactionFollower::default();
+        for (line, text) in (1..).zip([
+            "CREATE TABLE a (i int)",
+            "BEGIN",
+            "INSERT INTO a VALUES (1)",
+            "SAVEPOINT s",
+            "ROLLBACK TO s",
+            "COMMIT",
+            "start transaction",
+            "INSERT INTO a VALUES (2)",
+            "END",
+            "BEGIN",
+            "ROLLBACK",
+            "BEGIN",
+            "INSERT INTO a VALUES (3)",
+        ]) {
+            follower.statement(text.as_bytes(), line);
+        }
+        assert_eq!(follower.unended(), Some(12));
+        let all = follower.all();
+        assert_eq!(
+            all.iter().map(|t| (t.lines, t.statements)).collect::<Vec<_>>(),
+            [((2, 6), 3), ((7, 9), 1), ((12, 13), 1)]
+        );
+        let failure = |line| LoadFailure { line: Some(line), ..LoadFailure::default() };
+        assert!(undone(&all, &[failure(1), failure(10)]).is_empty());
+        assert_eq!(
+            undone(&all, &[failure(8)]),
+            ["A statement of the transaction in lines 7 to 9 failed, so the server undid all statements in it: 1."]
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! PostgreSQL databases whose encoding is not UTF-8, and dumps of them.
+
+use std::process::Command;
+
+use crate::backups::back_up;
+use crate::backups::import::load::{report, send, token};
+use crate::support::{TestPortal, docker};
+
+/// Runs statements in the server of `name` as its administrator, in this database, with text as it is stored.
+fn as_admin(portal: &TestPortal, name: &str, database: &str, statements: &str) -> String {
+    let run = "PGCLIENTENCODING=SQL_ASCII exec psql -U \"$POSTGRES_USER\" -d \"$0\" -XAtqc \"$1\"";
+    docker::docker_ok(&["exec", &portal.container(name), "sh", "-c", run, database, statements])
+}
+
+/// Rows with text in Latin-1, in UTF-8, and with bytes that are neither.
+const ROWS: &str = "create table t (id int primary key, body text);
+    insert into t values (1, E'caf\\xe9'), (2, E'caf\\xc3\\xa9'), (3, E'\\xff\\xfe\\x80');
+    comment on table t is E'na\\xefve'";
+const SUM: &str = "select string_agg(id || ' ' || encode(body::bytea, 'hex'), ', ' order by id) from t";
+const STORED: &str = "1 636166e9, 2 636166c3a9, 3 fffe80";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_is() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("backup_freq", "Never")]).await;
+    for (name, encoding) in [("ascii", "SQL_ASCII"), ("latin", "LATIN1")] {
+        let made = format!("create database {name} owner ada encoding '{encoding}' locale 'C' template template0");
+        as_admin(&portal, "lab", "postgres", &made);
+    }
+    as_admin(&portal, "lab", "ascii", &format!("set role ada; {ROWS}"));
+    as_admin(
+        &portal,
+        "lab",
+        "latin",
+        "set role ada; set client_encoding = 'LATIN1'; create table l as select E'caf\\xe9' as body",
+    );
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
+    assert_eq!(portal.ended("restore").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(as_admin(&portal, "copy", "ascii", SUM).trim(), STORED);
+    let kept = "select encode(convert_to(body, 'UTF8'), 'hex') from l";
+    assert_eq!(as_admin(&portal, "copy", "latin", kept).trim(), "636166c3a9");
+
+    // Dumps of it in both forms: no row arrives that cannot be read again, and what was converted is told.
+    let token = token(&ada).await;
+    for (name, form, rows) in [("sql", "plain", "3 café"), ("archive", "custom", "0 -")] {
+        let file = portal.dir.join(name);
+        let dump = format!("exec pg_dump -U \"$POSTGRES_USER\" --format={form} ascii");
+        let made = Command::new("docker")
+            .args(["exec", "-e", "PGCLIENTENCODING=SQL_ASCII", &portal.container("lab"), "sh", "-c", &dump])
+            .stdout(std::fs::File::create(&file).expect("created"))
+            .status();
+        assert!(made.expect("docker is installed").success());
+        let fields = [
+            ("name", name),
+            ("engine", "postgres"),
+            ("dbname", "trial"),
+            ("dbuser", "ada"),
+            ("dbuserpass", "correct-horse"),
+        ];
+        let (_, status, said) = send(&portal, &token, &fields, &file, &[]);
+        assert_eq!(status, "201", "{said}");
+        let told = report(&portal, name, "'told'");
+        assert!(told.contains("SQL_ASCII"), "{told}");
+        let db = portal.connect(name, "correct-horse").await.expect("signs in");
+        let read = "select count(*) || ' ' || coalesce(max(body) filter (where id = 1), '-') from t";
+        let said: String = db.query_one(read, &[]).await.expect("every row can be read").get(0);
+        assert_eq!(said, rows, "{name}");
+    }
+}
