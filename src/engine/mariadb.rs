@@ -159,7 +159,8 @@ impl Engine for Mariadb {
 
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
         let mut input = format!(
-            "{}{}{}{ACCOUNTS}",
+            "SET @fresh = {};\n{}{}{}{ACCOUNTS}",
+            i32::from(plan.fresh),
             text("name", plan.dbuser.as_str()),
             text("database", plan.dbname.as_str()),
             secret("password", password)

@@ -182,6 +182,7 @@ impl Engine for Postgres {
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
             ("DB4SCI_USER_VERIFIER".to_owned(), verifier(plan, password)),
             ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
+            ("DB4SCI_FRESH".to_owned(), SecretString::from(if plan.fresh { "1" } else { "" })),
         ]);
         if plan.seed_password.is_some() {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));

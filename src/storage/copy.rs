@@ -202,6 +202,7 @@ impl DirectoryCopy<'_> {
         let fault = |e: Errno| io(path, e);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         odd::refuse_larger_than(odd::disk(to).map_err(fault)?, path, stat.st_size)?;
+        odd::refuse_table_elsewhere(path)?;
         if ioctl_ficlone(to, from).is_ok() {
             return Ok(());
         }

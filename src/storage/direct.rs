@@ -142,6 +142,11 @@ pub(super) fn finish_copy(
     at.complete(to)
 }
 
+/// Checks the data of a running server.
+pub(super) fn check_source(from: &DataDir, volume: &str, wanted: &AtomicBool) -> Result<(), StorageError> {
+    SnapshotCheck { volume, in_use: true, wanted }.tree(&source(from)?)
+}
+
 fn source(from: &DataDir) -> Result<OwnedFd, StorageError> {
     open(from)?.ok_or_else(|| StorageError::Refused(format!("There is no data to copy in {}.", from.data().display())))
 }
@@ -214,7 +219,7 @@ impl CopyPlace {
 
     /// Checks a snapshot, and removes it if it is refused.
     fn check(&self, volume: &str, wanted: &AtomicBool) -> Result<(), StorageError> {
-        self.or_remove(self.open().and_then(|made| SnapshotCheck { volume, wanted }.tree(&made)))
+        self.or_remove(self.open().and_then(|made| SnapshotCheck { volume, in_use: false, wanted }.tree(&made)))
     }
 
     fn or_remove(&self, done: Result<(), StorageError>) -> Result<(), StorageError> {

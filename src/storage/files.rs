@@ -10,7 +10,9 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid, fchmod, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::copy::DirectoryCopy;
-use super::direct::{absent, copy, copy_ahead, copy_rest, finish_copy, make_scratch, open, own_root, remove_doomed};
+use super::direct::{
+    absent, check_source, copy, copy_ahead, copy_rest, finish_copy, make_scratch, open, own_root, remove_doomed,
+};
 use super::no_follow::SmallFile;
 use super::passes::{CopyAhead, Pass, UnfinishedCopy};
 use super::via_helper::FileHelper;
@@ -127,13 +129,7 @@ impl Files {
     /// If copying fails, or if the data contains something that no server creates, which is named. Files that change
     /// meanwhile are not an error: the caller has stopped or paused the server.
     pub async fn copy(&self, from: &DataDir, to: &DataDir, image: &str, volume: &str) -> Result<(), StorageError> {
-        let at = to.clone();
-        let disk = blocking(move || {
-            let root = own_root(&at)?;
-            let disk = rustix::fs::fstatvfs(&root).map_err(|e| io("measure the space", &at.root())(e.into()))?;
-            Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
-        });
-        let disk = disk.await?;
+        let disk = size_of_disk(to).await?;
         if let Some(helper) = self.helper(to, image) {
             return helper.copy(from, volume, disk).await;
         }
@@ -145,6 +141,20 @@ impl Files {
             copy(&from, &to, &how)
         };
         blocking(work).await
+    }
+
+    /// Checks the data of a running server before its own tool copies it, which would leave out what it does not know.
+    ///
+    /// # Errors
+    /// If the data contains something that no server creates, which is named.
+    pub async fn check(&self, dir: &DataDir, image: &str, volume: &str) -> Result<(), StorageError> {
+        if let Some(helper) = self.helper(dir, image) {
+            return helper.check(volume, size_of_disk(dir).await?).await;
+        }
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (dir, volume, still) = (dir.clone(), volume.to_owned(), wanted.clone());
+        let _ends_with_me = AbandonedFlag(wanted);
+        blocking(move || check_source(&dir, &volume, &still)).await
     }
 
     /// Whether [`Files::copy_ahead`] is possible.
@@ -334,4 +344,14 @@ pub(super) async fn blocking<T: Send + 'static>(
     tasks::blocking(work)
         .await
         .map_err(|e| StorageError::Refused(format!("The file operation was interrupted: {e}")))?
+}
+/// Bytes of the whole file system of a directory, which is created if it is missing.
+async fn size_of_disk(dir: &DataDir) -> Result<u64, StorageError> {
+    let at = dir.clone();
+    blocking(move || {
+        let root = own_root(&at)?;
+        let disk = rustix::fs::fstatvfs(&root).map_err(|e| io("measure the space", &at.root())(e.into()))?;
+        Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
+    })
+    .await
 }

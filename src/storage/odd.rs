@@ -40,6 +40,15 @@ pub(super) fn refuse_link_out(path: &str, link: &[u8], volume: &str) -> Result<(
     Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{}”", shown(link))))
 }
 
+/// Refuses a file in which InnoDB notes that the rows of a table lie elsewhere.
+pub(super) fn refuse_table_elsewhere(path: &str) -> Result<(), StorageError> {
+    // Dots in the names of tables are escaped, so no table has such a file.
+    if !path.ends_with(".isl") {
+        return Ok(());
+    }
+    Err(refused(&format!("“{path}” refers to a table whose rows are outside, by its option DATA DIRECTORY")))
+}
+
 /// Bytes of the whole file system of a directory.
 pub(super) fn disk(dir: &OwnedFd) -> Result<u64, Errno> {
     fstatvfs(dir).map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize))

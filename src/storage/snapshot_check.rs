@@ -1,5 +1,5 @@
-//! Checks a snapshot as a copy made file by file is checked. Nobody else changes the snapshot, so this can be done after it
-//! was made, while the server of its source works again.
+//! Checks a data directory as a copy made file by file is checked: a snapshot after it was made, while the server of its
+//! source works again, or the directory of a running server before its own tool copies it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,10 +14,12 @@ use super::walk::is_dots;
 use super::{no_follow, odd, subvolume};
 use crate::storage::error::StorageError;
 
-/// The check of one snapshot.
+/// The check of one directory.
 pub(super) struct SnapshotCheck<'a> {
     /// The path at which the server sees its data.
     pub volume: &'a str,
+    /// Whether it is in use: then nothing is changed, and files may disappear meanwhile.
+    pub in_use: bool,
     /// Becomes false when nobody waits for the copy any more.
     pub wanted: &'a AtomicBool,
 }
@@ -42,7 +44,13 @@ impl SnapshotCheck<'_> {
             }
             let below = format!("{path}/{}", shown(entry.file_name().to_bytes()));
             let at = dir.fd().map_err(|e| io(&below, e))?;
-            if let Some(found) = self.entry(at, entry.file_name(), &below, disk)? {
+            let found = match self.entry(at, entry.file_name(), &below, disk) {
+                Err(EntryFault::Io(Errno::NOENT)) if self.in_use => None,
+                Err(EntryFault::Io(e)) => return Err(io(&below, e)),
+                Err(EntryFault::Refused(e)) => return Err(e),
+                Ok(found) => found,
+            };
+            if let Some(found) = found {
                 if levels.len() >= DEEPEST {
                     return Err(odd::deep(&below));
                 }
@@ -53,32 +61,44 @@ impl SnapshotCheck<'_> {
     }
 
     /// Checks one entry. A directory is returned, to be checked.
-    fn entry(&self, at: impl AsFd, name: &CStr, path: &str, disk: u64) -> Result<Option<Dir>, StorageError> {
-        let fault = |e: Errno| io(path, e);
-        let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+    fn entry(&self, at: impl AsFd, name: &CStr, path: &str, disk: u64) -> Result<Option<Dir>, EntryFault> {
+        let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory if subvolume::is_placeholder(&stat) => return Err(odd::other_volume(path)),
+            FileType::Directory if subvolume::is_placeholder(&stat) => return Err(odd::other_volume(path).into()),
             FileType::Directory => {
-                let dir = no_follow::directory(&at, name).map_err(fault)?;
-                without_rights(&dir, &stat).map_err(fault)?;
-                return Dir::new(dir).map(Some).map_err(fault);
+                let dir = no_follow::directory(&at, name)?;
+                if !self.in_use {
+                    without_rights(&dir, &stat)?;
+                }
+                return Ok(Some(Dir::new(dir)?));
             }
             FileType::RegularFile => {
                 odd::refuse_larger_than(disk, path, stat.st_size)?;
-                if has_rights(&stat) {
-                    let (file, stat) = no_follow::file(&at, name).map_err(fault)?;
-                    without_rights(&file, &stat).map_err(fault)?;
+                odd::refuse_table_elsewhere(path)?;
+                if has_rights(&stat) && !self.in_use {
+                    let (file, stat) = no_follow::file(&at, name)?;
+                    without_rights(&file, &stat)?;
                 }
             }
             FileType::Symlink => {
-                let leads = readlinkat(&at, name, Vec::new()).map_err(fault)?;
+                let leads = readlinkat(&at, name, Vec::new())?;
                 odd::refuse_link_out(path, leads.to_bytes(), self.volume)?;
             }
-            FileType::Fifo | FileType::Socket => unlinkat(&at, name, AtFlags::empty()).map_err(fault)?,
-            _ => return Err(odd::device(path)),
+            FileType::Fifo | FileType::Socket if self.in_use => {}
+            FileType::Fifo | FileType::Socket => unlinkat(&at, name, AtFlags::empty())?,
+            _ => return Err(odd::device(path).into()),
         }
         Ok(None)
     }
+}
+
+/// Why an entry is not accepted.
+#[derive(Debug, thiserror::Error)]
+enum EntryFault {
+    #[error(transparent)]
+    Io(#[from] Errno),
+    #[error(transparent)]
+    Refused(#[from] StorageError),
 }
 
 /// Whether a file lets a program run as another user.

@@ -61,14 +61,15 @@ if cp --reflink=always -- /from/made-by /work/.share-probe 2>/dev/null; then ech
 rm -f -- /work/.share-probe
 ";
 
-/// Rejects files that no server creates, then copies to a temporary directory and renames it when complete. `$1` is
-/// where the server sees its data, `$2` the size of the whole disk in bytes.
-const COPY: &str = r#"set -eu
+/// Rejects files that no server creates. `$1` is where the server sees its data, `$2` the size of the whole disk in bytes.
+const CHECK: &str = r#"set -eu
 odd() { printf '%s\n' "$1"; exit 9; }
 cd /from/data
 found=$(find . ! -type d ! -type f ! -type l ! -type s ! -type p -exec printf 'D%s' {} ';' -quit | head -c 600)
 [ -z "$found" ] || odd "$found"
 found=$(find . -type f -size "+$2c" -exec printf 'S%s' {} ';' -quit | head -c 600)
+[ -z "$found" ] || odd "$found"
+found=$(find . -type f -name '*.isl' -exec printf 'I%s' {} ';' -quit | head -c 600)
 [ -z "$found" ] || odd "$found"
 found=$(find . -type l -exec sh -c '
   volume=$1; shift
@@ -78,7 +79,10 @@ found=$(find . -type l -exec sh -c '
     case $to in "$volume"/?*) ;; /*) printf "L%s -> %s" "$l" "$to"; exit ;; esac
   done' sh "$1" {} + | head -c 600)
 [ -z "$found" ] || odd "$found"
-find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
+"#;
+
+/// After the check, copies to a temporary directory and renames it when complete.
+const COPY: &str = r#"find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
 mkdir /work/copy
 cp -a --reflink=auto --sparse=auto -- /from/data /work/copy/data
 mv -T -- /work/copy/data /work/data
@@ -137,9 +141,16 @@ impl FileHelper<'_> {
 
     /// Copies the data of `from` into this directory.
     pub async fn copy(&self, from: &DataDir, volume: &str, disk: u64) -> Result<(), StorageError> {
-        let disk = disk.to_string();
+        let (disk, script) = (disk.to_string(), [CHECK, COPY].concat());
         let mounts = self.both(from);
-        self.run("copy", &["sh", "-c", COPY, "sh", volume, &disk], mounts, WRITES, LONG).await.map(|_| ())
+        self.run("copy", &["sh", "-c", &script, "sh", volume, &disk], mounts, WRITES, LONG).await.map(|_| ())
+    }
+
+    /// Rejects what no server creates in this directory.
+    pub async fn check(&self, volume: &str, disk: u64) -> Result<(), StorageError> {
+        let disk = disk.to_string();
+        let mount = Mount { source: self.dir.root(), target: "/from".to_owned(), read_only: true };
+        self.run("check", &["sh", "-c", CHECK, "sh", volume, &disk], vec![mount], READS, LONG).await.map(|_| ())
     }
 
     fn whole(&self, read_only: bool) -> Vec<Mount> {
@@ -197,6 +208,9 @@ fn odd(said: &str) -> String {
     let what = match (kind, path.rsplit_once(" -> ")) {
         ("L", Some((link, to))) => {
             format!("“data/{}” is a symbolic link pointing outside, to “{}”", shown(link), shown(to))
+        }
+        ("I", _) => {
+            format!("“data/{}” refers to a table whose rows are outside, by its option DATA DIRECTORY", shown(path))
         }
         ("S", _) => format!("“data/{}” claims to be larger than the whole disk", shown(path)),
         _ => format!("“data/{}” is a device", shown(path)),

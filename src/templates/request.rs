@@ -132,7 +132,7 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
     }
     let mut db = app.db.acquire().await?;
     for t in templates::all(&mut db).await? {
-        if t.is_from_file() && !listing.dumps.iter().any(|dump| dump.template.as_str() == t.name) {
+        if t.is_from_file() && !listing.dumps.iter().any(|dump| dump.file == t.source) {
             done.problems.push((t.name, format!("{} is not in the directory of dumps.", t.source)));
         }
     }
@@ -142,7 +142,11 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
 /// Imports a dump if it is new or has changed since the last import. Returns whether it is imported.
 async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<bool, RequestError> {
     let mut db = app.db.acquire().await?;
-    let known = templates::by_name(&mut db, dump.template.as_str()).await?;
+    // A template keeps its dump when it gets another name.
+    let known = match templates::by_file(&mut db, &dump.file).await? {
+        Some(t) => Some(t),
+        None => templates::by_name(&mut db, dump.template.as_str()).await?,
+    };
     let Some(t) = known else {
         drop(db);
         let t = create(app, dump, None, actor).await?;
@@ -154,9 +158,14 @@ async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Re
         return Err(RequestError::Template(why));
     }
     let last = versions::latest(&mut db, t.id, 1).await?;
+    if t.source != dump.file {
+        // The dump was replaced by one with another ending.
+        templates::set_file(&mut db, t.id, &dump.file).await?;
+        drop(db);
+        return refresh(app, &Template { source: dump.file.clone(), ..t }, actor).await.map(|_| true);
+    }
     drop(db);
-    if t.source == dump.file
-        && let Some(last) = last.first()
+    if let Some(last) = last.first()
         && !has_changed(dir, last).await.map_err(RequestError::Template)?
     {
         return Ok(false);

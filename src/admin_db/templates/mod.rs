@@ -130,6 +130,17 @@ pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Templat
     select!("name = $1", name).fetch_optional(db).await
 }
 
+/// The existing template that is made from this file in the directory of dumps.
+pub async fn by_file(db: &mut PgConnection, file: &str) -> Result<Option<Template>, sqlx::Error> {
+    let found = select!("source = $1 ORDER BY created_at", file).fetch_all(db).await?;
+    Ok(found.into_iter().find(Template::is_from_file))
+}
+
+/// Changes the file in the directory of dumps that a template is made from.
+pub async fn set_file(db: &mut PgConnection, id: Uuid, file: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE template SET source = $2 WHERE id = $1", id, file).execute(db).await.map(|_| ())
+}
+
 /// The existing template with this id.
 pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Template>, sqlx::Error> {
     select!("id = $1", id).fetch_optional(db).await

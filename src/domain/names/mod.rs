@@ -189,8 +189,8 @@ impl TemplateName {
     /// Parses the name of a template, which is usually that of a file: at most 60 letters, digits, `.`, `-` and `_`.
     pub fn parse(raw: &str) -> Result<Self, NameError> {
         let name = label("a name for the template", raw, 60)?;
-        // The pages of these paths create a template.
-        if ["new", "from-dump"].contains(&name.as_str()) {
+        // Paths of pages and calls about all templates.
+        if ["new", "from-dump", "update"].contains(&name.as_str()) {
             return Err(NameError(format!("“{name}” is reserved for the portal. Choose another name.")));
         }
         Ok(Self(name))

@@ -95,9 +95,12 @@ pub async fn copy(
     cost.check(RESERVE)?;
     if !cost.shared
         && let Some(id) = running
-        && let Some(at) = online::attempt(w, from, to, id).await?
+        && online::is_possible(from)
     {
-        return Ok(FrozenCopy { at, paused_ms: Some(0), bytes: cost.bytes });
+        app.files.check(&from.dir, &from.reference, &from.image.volume).await?;
+        if let Some(at) = online::attempt(w, from, to, id).await? {
+            return Ok(FrozenCopy { at, paused_ms: Some(0), bytes: cost.bytes });
+        }
     }
     let Some(id) = running else {
         let at = app.clock.now();

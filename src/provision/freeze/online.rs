@@ -24,6 +24,11 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Memory for the tool, in bytes. MariaDB's needs most, to apply what changed meanwhile.
 const MEMORY: i64 = 512 * MIB;
 
+/// Whether the engine has a tool for it.
+pub(super) fn is_possible(from: &Blueprint) -> bool {
+    !from.image.engine.engine().copy_online(&from.plan()).is_empty()
+}
+
 /// Copies the data of `from`, whose server runs in the container `server`, to `to`. Returns the moment of the copy; `None`
 /// if the engine has no tool for it, or the tool fails: then `to` is empty.
 ///

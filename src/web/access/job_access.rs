@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs::{Job, JobStatus, cancel, queue};
 use crate::admin_db::log::{LogEntry, Outcome};
-use crate::admin_db::{containers, dumps, is_unreachable, jobs, log};
+use crate::admin_db::templates::versions;
+use crate::admin_db::{containers, dumps, is_unreachable, jobs, log, templates};
 use crate::app::App;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
-use crate::domain::user::{Action, Permission, Subject, can};
+use crate::domain::user::{Action, Permission, Subject, User, can};
 use crate::import::request::is_load;
 use crate::jobs::registry;
 use crate::manifest::dump::LoadReport;
@@ -24,7 +25,8 @@ use crate::web::error::AppError;
 const QUEUED: Duration = Duration::from_secs(5);
 
 /// Returns the job with this id and its container, if the signed-in user may see it. Jobs of a permanently deleted
-/// container remain visible to its last owner; only administrators see jobs without a container.
+/// container remain visible to its last owner. Of the jobs without a container, only administrators see those that are not
+/// the import of a template they manage.
 ///
 /// # Errors
 /// [`AppError::NotFound`] if it does not exist or is hidden.
@@ -42,7 +44,7 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
             let subject = Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: None };
             can(user, Action::View, &subject) == Permission::Allowed
         }
-        None => user.is_admin(),
+        None => user.is_admin() || manages_import(&mut db, user, job.id).await?,
     };
     if allowed {
         return Ok((job, container));
@@ -51,6 +53,13 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
     let entry = LogEntry { action: "job.view", container: about, outcome: Outcome::Refused, detail: "not theirs" };
     log::append(&mut db, &ctx.actor(), &entry, ctx.now()).await?;
     Err(AppError::NotFound)
+}
+
+/// Whether a job imports a version of a template that this user manages.
+async fn manages_import(db: &mut PgConnection, user: &User, job: Uuid) -> Result<bool, sqlx::Error> {
+    let Some(version) = versions::of_job(db, job).await? else { return Ok(false) };
+    let template = templates::by_id(db, version.template_id).await?;
+    Ok(template.is_some_and(|t| t.is_managed_by(user.username.as_str(), user.is_admin())))
 }
 
 /// The rules of a job's kind; the strictest rules for a kind unknown to this version.

@@ -16,19 +16,22 @@ use super::answers::{InstanceJson, RowJson, not_found, said, status as word};
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::credentials::CredentialKind;
 use crate::admin_db::jobs::JobStatus;
-use crate::admin_db::templates::{Template, instances};
-use crate::admin_db::{containers, templates as table};
+use crate::admin_db::templates::versions::{TemplateVersion, VersionStatus};
+use crate::admin_db::templates::{Template, instances, versions};
+use crate::admin_db::{containers, jobs, templates as table};
 use crate::blueprint::password;
+use crate::domain::job_kind::JobKind;
 use crate::domain::names::InstanceName;
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::provision::container::find;
+use crate::provision::request::act;
 use crate::queue::refusal::RequestError;
 use crate::templates::instance;
-use crate::templates::instance::{Instance, InstanceRequest};
+use crate::templates::instance::{FROM_TEMPLATE, Instance, InstanceRequest};
 use crate::trash::move_to_trash;
-use crate::web::access::job_access::until_final;
+use crate::web::access::job_access::{cancel, until_final};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 
@@ -111,19 +114,27 @@ pub(super) async fn make(
     loop {
         match instance::request(app, &wanted, &ctx.actor()).await {
             Ok(Instance::New(made)) => return finished(&ctx, (made.id, made.job), until, StatusCode::CREATED).await,
+            Ok(Instance::There(c)) if c.state == ContainerState::Trashed => {
+                let why = format!("The database {} is in the trash. Restore it, or delete it permanently.", c.name);
+                return Ok(said(StatusCode::CONFLICT, &why));
+            }
             // The name is free again in a moment.
             Ok(Instance::There(c)) if !exists(&c) && tokio::time::Instant::now() < until => {
                 tokio::time::sleep(AGAIN).await;
             }
+            Ok(Instance::There(c)) if never_made(&c) => match act(app, &c, &FROM_TEMPLATE, &ctx.actor()).await {
+                Ok(job) => return finished(&ctx, (c.id, job), until, StatusCode::CREATED).await,
+                // Another request tries the same.
+                Err(RequestError::Busy) if tokio::time::Instant::now() < until => tokio::time::sleep(AGAIN).await,
+                Err(e) => return Err(ctx.refused("container.create", Some(&c), e).await),
+            },
             Ok(Instance::There(c)) => {
-                return match c.active_job_id {
+                return match c.active_job_id.filter(|_| c.active_kind() == Some(JobKind::FromTemplate)) {
                     Some(job) => finished(&ctx, (c.id, job), until, StatusCode::NOT_MODIFIED).await,
                     None => described(&ctx, &c, StatusCode::NOT_MODIFIED).await,
                 };
             }
-            Err(RequestError::TemplateEmpty) => {
-                return Ok(said(StatusCode::LOCKED, &format!("Template {template} is being imported.")));
-            }
+            Err(RequestError::TemplateEmpty) => return without_version(&ctx, &t).await,
             Err(e) => return Err(ctx.refused("container.create", None, e).await),
         }
     }
@@ -132,24 +143,62 @@ pub(super) async fn make(
 /// Time between two looks at a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// Whether a database could not be made, so that another request tries again.
+fn never_made(c: &Container) -> bool {
+    c.state == ContainerState::Failed && c.started_at.is_none() && c.active_job_id.is_none()
+}
+
+/// The answer for a template that has no version to make a database from. Clients repeat a request that is answered with
+/// 423, so only a running import is.
+async fn without_version(ctx: &Context, t: &Template) -> Result<Response, AppError> {
+    let mut db = ctx.app().db.acquire().await?;
+    let last = versions::latest(&mut db, t.id, 1).await?;
+    Ok(match last.first().map(TemplateVersion::status) {
+        Some(VersionStatus::Importing) => said(StatusCode::LOCKED, &format!("Template {} is being imported.", t.name)),
+        Some(_) => said(StatusCode::CONFLICT, &format!("Template {} has no data: its import failed.", t.name)),
+        None => said(StatusCode::CONFLICT, &format!("Template {} has not been imported.", t.name)),
+    })
+}
+
 /// `DELETE /db/{template}/{name}`
 pub(super) async fn remove(ctx: Context, Path((template, name)): Path<(String, String)>) -> Result<Response, AppError> {
     ctx.writable()?;
     let app = ctx.app();
-    let Some(c) = by_name(&ctx, &template, &name).await?.filter(exists) else { return Ok(not_found()) };
-    ctx.permit(&c, Action::Delete).await?;
-    match move_to_trash::delete(app, &c, false, &ctx.actor()).await {
-        Ok(job) => {
-            let job = until_final(&ctx, job, app.config.myaas.patience).await?;
-            match job.status {
-                JobStatus::Failed | JobStatus::Cancelled => Ok(failed(job.error.as_deref())),
-                _ => Ok(StatusCode::NO_CONTENT.into_response()),
+    let until = tokio::time::Instant::now() + app.config.myaas.patience;
+    loop {
+        let Some(c) = by_name(&ctx, &template, &name).await?.filter(exists) else { return Ok(not_found()) };
+        ctx.permit(&c, Action::Delete).await?;
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        match (move_to_trash::delete(app, &c, false, &ctx.actor()).await, c.active_job_id) {
+            (Ok(job), _) => {
+                let job = until_final(&ctx, job, left).await?;
+                return Ok(match job.status {
+                    JobStatus::Failed | JobStatus::Cancelled => failed(job.error.as_deref()),
+                    _ => StatusCode::NO_CONTENT.into_response(),
+                });
             }
+            // Somebody else has deleted it.
+            (Err(RequestError::Gone), _) => return Ok(not_found()),
+            // It is being made, or another job is at work.
+            (Err(RequestError::Busy | RequestError::State(_)), Some(job)) if !left.is_zero() => {
+                give_up(&ctx, &c, job).await?;
+                until_final(&ctx, job, left).await?;
+                tokio::time::sleep(AGAIN).await;
+            }
+            (Err(e), _) => return Err(ctx.refused("container.delete", Some(&c), e).await),
         }
-        // Somebody else has deleted it.
-        Err(RequestError::Gone) => Ok(not_found()),
-        Err(e) => Err(ctx.refused("container.delete", Some(&c), e).await),
     }
+}
+
+/// Cancels the job that makes a database. Other jobs are waited for.
+async fn give_up(ctx: &Context, c: &Container, job: Uuid) -> Result<(), AppError> {
+    let mut db = ctx.app().db.acquire().await?;
+    let job = jobs::by_id(&mut db, job).await?.filter(|job| job.kind() == Some(JobKind::FromTemplate));
+    drop(db);
+    if let Some(job) = job {
+        cancel(ctx, &job, Some(c)).await?;
+    }
+    Ok(())
 }
 
 /// Whether a database is there for clients: not being deleted.
@@ -179,7 +228,7 @@ fn failed(why: Option<&str>) -> Response {
     said(StatusCode::INTERNAL_SERVER_ERROR, why.unwrap_or("The job was cancelled."))
 }
 
-/// The description of a database with its password. A response of 304 has no body, but says where the database is.
+/// The description of a database with its password. A response of 304 has no body.
 async fn described(ctx: &Context, c: &Container, code: StatusCode) -> Result<Response, AppError> {
     let app = ctx.app();
     if code == StatusCode::NOT_MODIFIED {

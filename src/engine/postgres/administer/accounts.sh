@@ -1,4 +1,4 @@
-# Creates the user's role and database, or completes an earlier attempt. Everything runs in the database postgres, where
+# Creates the user's role and, in a new server, the database, or completes an earlier attempt. Everything runs in the database postgres, where
 # the user cannot create anything; only extensions are created in the user's own database, which is new at that time.
 # Values are passed in the environment and quoted by the server's own format(), so no name or password can break out.
 # Neither the statements nor their failures reach the server's log, which its owner can read.
@@ -10,6 +10,7 @@ SET log_min_duration_statement = -1;
 \getenv dbuser DB4SCI_USER
 \getenv dbname DB4SCI_DATABASE
 \getenv password DB4SCI_USER_VERIFIER
+\getenv fresh DB4SCI_FRESH
 \getenv own DB4SCI_OWN_VERIFIER
 \if :{?own}
 -- The administrator still has the password of the seed that this server started from.
@@ -27,9 +28,11 @@ SELECT format('ALTER DATABASE db4sci_warm_up RENAME TO %I', :'dbname')
 SELECT format('ALTER DATABASE %I OWNER TO %I', :'dbname', :'dbuser')
   FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = :'dbname' AND rolname = current_user \gexec
 \endif
+-- A database that its owner has dropped or renamed since must not reappear with a new password.
 SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
-SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') \gexec
+ WHERE :'fresh' = '1' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
+-- Only as long as nobody has granted or revoked anything: later, these are the owner's decisions.
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') FROM pg_database WHERE datname = :'dbname' AND datacl IS NULL \gexec
 @OBSERVER@SQL
 }
 code=0
