@@ -17,8 +17,10 @@ const MOST: usize = 50;
 /// Result of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Number of counts compared.
+    /// Number of counts.
     pub counts: usize,
+    /// Whether they are of the moment of the dump, so that they were compared.
+    pub exact: bool,
     /// Number of definitions compared, and how closely; `None` if the backup has none.
     pub definitions: Option<(usize, Closeness)>,
     /// Differences in counts and content.
@@ -35,13 +37,16 @@ impl Comparison {
 
     /// What was compared, for people.
     pub fn sentence(&self) -> String {
-        let counts = self.counts;
+        let counts = match self.exact {
+            true => format!("{} counts match the backup", self.counts),
+            false => "The rows could not be compared, because the database changed while it was dumped".to_owned(),
+        };
         match self.definitions {
-            None => format!("{counts} counts match the backup; no schema definitions were recorded to compare"),
-            Some((n, Closeness::Text)) => format!("{counts} counts and {n} schema definitions match the backup"),
+            None => format!("{counts}; no schema definitions were recorded to compare"),
+            Some((n, Closeness::Text)) => format!("{counts}; {n} schema definitions match the backup"),
             Some((n, Closeness::Name)) => format!(
-                "{counts} counts match the backup, and so do the names of {n} schema definitions, whose wording \
-                 differs between server versions"
+                "{counts}; the names of {n} schema definitions match it too, but not their wording, which differs \
+                 between server versions"
             ),
         }
     }
@@ -87,7 +92,8 @@ pub async fn compare(
         counts.extend(transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?.counts);
     }
     let content = content(manifest, &counts);
-    let mut comparison = Comparison { counts: counts.len(), content, ..Comparison::default() };
+    let mut comparison =
+        Comparison { counts: counts.len(), exact: manifest.exact_counts, content, ..Comparison::default() };
     drop(counts);
     if manifest.definitions.is_empty() {
         return Ok(comparison);

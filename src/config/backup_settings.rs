@@ -95,8 +95,9 @@ pub(super) const BACKUPS: &[Setting] = &[
         "notify.command",
         ValueKind::List,
         "",
-        "Absolute path of a program, with its arguments. It receives JSON on standard input when a backup or test \
-         restore fails or a backup is missed.",
+        "Absolute path of a program, with its arguments. It receives JSON on standard input for each notice: when a backup, a \
+         test restore or the import of a template fails, a backup is missed, a restore differs from its backup, a database \
+         runs out of memory or is about to expire, and so on.",
     ),
     s("notify.timeout_seconds", ValueKind::Number, "30", "Seconds after which that program is terminated."),
     s(

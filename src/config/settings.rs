@@ -327,8 +327,8 @@ const AFTER_BACKUPS: &[Setting] = &[
         ValueKind::List,
         "expired",
         "Databases that the reaper removes: expired (their time to live is over), dead (their container has exited), \
-         unhealthy (their server does not respond). The last two only affect databases with a time to live. Empty: \
-         none.",
+         unhealthy (their server does not respond). The last two only affect databases with a time to live, and databases \
+         from templates that are not backed up. Empty: none.",
     ),
     s("jobs.reaper_seconds", ValueKind::Number, "60", "Seconds between runs of the reaper."),
     s("log.format", ValueKind::Text, "json", "json or text."),

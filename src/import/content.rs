@@ -18,9 +18,19 @@ pub struct DumpContent {
     pub tail: Tail,
 }
 
-/// Opens a dump stored in a file.
+/// Opens a dump stored in a file. `passed` counts the bytes of its content.
 pub fn open(path: &Path, packing: Packing, text: bool, most: u64, passed: BytesRead) -> io::Result<DumpContent> {
-    let packed = BytesRead::default();
+    open_counted(path, packing, text, most, (passed, BytesRead::default()))
+}
+
+/// The same; `packed` counts the bytes of the file.
+pub fn open_counted(
+    path: &Path,
+    packing: Packing,
+    text: bool,
+    most: u64,
+    (passed, packed): (BytesRead, BytesRead),
+) -> io::Result<DumpContent> {
     let from = packing.unpacked(Box::new(CountedReader(std::fs::File::open(path)?, packed.clone())))?;
     let measured = MeasuredReader::new(from, most, packed, passed);
     let tail = measured.tail();

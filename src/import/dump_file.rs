@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::quantity::ByteSize;
 use crate::import::files::list::DumpFiles;
@@ -41,12 +41,41 @@ impl DumpFile<'_> {
     }
 }
 
+/// How far a dump has been read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LoadMeter {
+    /// Bytes of its content.
+    pub passed: BytesRead,
+    /// Bytes of its files, as they are stored.
+    pub read: BytesRead,
+    /// Size of its files.
+    pub total: u64,
+}
+
+impl LoadMeter {
+    /// The progress after this time, for people.
+    fn sentence(&self, elapsed: Duration) -> String {
+        let bytes = ByteSize(i64::try_from(self.passed.bytes()).unwrap_or(i64::MAX));
+        let read = self.read.bytes().min(self.total);
+        if read == 0 || self.total == 0 {
+            return format!("{bytes} of the dump loaded");
+        }
+        let left = elapsed.as_millis() * u128::from(self.total - read) / u128::from(read) / 1000;
+        let left = match u64::try_from(left).unwrap_or(u64::MAX) {
+            0 => String::new(),
+            seconds @ 1..90 => format!(", about {seconds} s left"),
+            seconds => format!(", about {} min left", seconds.div_ceil(60)),
+        };
+        format!("{bytes} of the dump loaded ({} %{left})", read * 100 / self.total)
+    }
+}
+
 /// Reports the progress until cancelled.
-pub(super) async fn tell(w: &StepContext, passed: &BytesRead) -> std::convert::Infallible {
+pub(super) async fn tell(w: &StepContext, meter: &LoadMeter) -> std::convert::Infallible {
+    let begin = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let bytes = i64::try_from(passed.bytes()).unwrap_or(i64::MAX);
-        w.progress(&format!("{} of the dump loaded", ByteSize(bytes))).await;
+        w.progress(&meter.sentence(begin.elapsed())).await;
     }
 }
 
@@ -69,4 +98,19 @@ fn of(path: &Path, packing: Packing, most: u64, scratch: &Path) -> Result<Option
     let dir = scratch.join("files");
     unpack::unpack(path, packing, most, &dir)?;
     DumpFiles::list(&dir).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_is_left_follows_from_what_was_read() {
+        let meter = LoadMeter { total: 1000, ..LoadMeter::default() };
+        assert_eq!(meter.sentence(Duration::from_secs(1)), "0 B of the dump loaded");
+        let mut read = crate::import::read_meter::CountedReader(std::io::repeat(0).take(250), meter.read.clone());
+        std::io::copy(&mut read, &mut std::io::sink()).unwrap();
+        assert_eq!(meter.sentence(Duration::from_secs(10)), "0 B of the dump loaded (25 %, about 30 s left)");
+        assert_eq!(meter.sentence(Duration::from_secs(100)), "0 B of the dump loaded (25 %, about 5 min left)");
+    }
 }

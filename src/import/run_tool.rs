@@ -15,13 +15,12 @@ use crate::backup::engine_backup;
 use crate::domain::stream_error::StreamError;
 use crate::engine::ServerSpec;
 use crate::engine::backup::{LoadForm, LoadPlan};
-use crate::import::content::open;
-use crate::import::dump_file::{DumpFile, tell};
+use crate::import::content::open_counted;
+use crate::import::dump_file::{DumpFile, LoadMeter, tell};
 use crate::import::files::insert::insert;
 use crate::import::files::list::DumpFiles;
 use crate::import::files::pg_directory;
 use crate::import::files::script::Script;
-use crate::import::read_meter::BytesRead;
 use crate::import::report::OutputCollector;
 use crate::import::scan::{CUT, is_whole};
 use crate::import::selection::LoadTarget;
@@ -85,17 +84,24 @@ pub(crate) async fn pour(
     let source = Some(target.source.as_str()).filter(|s| !s.is_empty());
     let load = LoadPlan { form, password, lock: &lock, source, database: &target.database };
     let exec = engine.load(plan, &load);
-    let (progress, passed) = (Arc::new(LoadProgress::default()), BytesRead::default());
+    let (progress, mut meter) = (Arc::new(LoadProgress::default()), LoadMeter::default());
     let content = match files {
-        Some(files) if form == LoadForm::Directory => DumpSource::Directory(files),
+        Some(files) if form == LoadForm::Directory => {
+            meter.total = files.members.iter().map(|(_, bytes)| bytes).sum();
+            meter.read = meter.passed.clone();
+            DumpSource::Directory(files)
+        }
         Some(files) => {
-            let script = Script::new(&files, &target.source, most, passed.clone()).map_err(StepError::Fail)?;
+            let script = Script::new(&files, &target.source, most, meter.passed.clone()).map_err(StepError::Fail)?;
             DumpSource::Script(Box::new(script))
         }
-        None => DumpSource::File(path),
+        None => {
+            meter.total = tokio::fs::metadata(&path).await.map_or(0, |about| about.len());
+            DumpSource::File(path)
+        }
     };
     let lines = if let DumpSource::Script(script) = &content { Some(script.places()) } else { None };
-    let reading = DumpReader { most, content, passed: passed.clone() };
+    let reading = DumpReader { most, content, meter: meter.clone() };
     let rules = (spoken == Format::MariaSql).then(|| RewriteRules {
         account: (plan.dbuser.to_string(), "%".to_owned()),
         collations: true,
@@ -128,7 +134,7 @@ pub(crate) async fn pour(
     };
     let code = tokio::select! {
         code = loading => code,
-        never = tell(w, &passed) => match never {},
+        never = tell(w, &meter) => match never {},
     };
     progress.end();
     let code = code?;
@@ -164,7 +170,7 @@ pub(crate) async fn pour(
 struct DumpReader {
     content: DumpSource,
     most: u64,
-    passed: BytesRead,
+    meter: LoadMeter,
 }
 
 impl DumpReader {
@@ -202,11 +208,12 @@ impl DumpReader {
             (DumpSource::File(file), _) => file,
             (DumpSource::Script(script), Some(what)) => return send(script, what, progress, out),
             (DumpSource::Directory(files), _) => {
-                return pg_directory::send(&files, self.most, &self.passed, out).map(of_archive);
+                return pg_directory::send(&files, self.most, &self.meter.passed, out).map(of_archive);
             }
             (DumpSource::Script(_), None) => return Err("Its format is unknown.".to_owned()),
         };
-        let content = open(&file, dump.packing, what.is_some(), self.most, self.passed).map_err(cut)?;
+        let counters = (self.meter.passed, self.meter.read);
+        let content = open_counted(&file, dump.packing, what.is_some(), self.most, counters).map_err(cut)?;
         let left_out = match what {
             Some(what) => send(content.from, what, progress, out)?,
             None if dump.format == Format::PgCustom => {

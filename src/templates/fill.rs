@@ -40,6 +40,8 @@ pub(super) struct ImportSource<'a> {
     pub(super) hook: Option<PathBuf>,
     /// Directory for what must be unpacked.
     pub(super) scratch: PathBuf,
+    /// Maximum bytes of the dump, decompressed.
+    pub(super) most: u64,
 }
 
 /// The databases of a dump, and the databases of the server that they are loaded into.
@@ -92,7 +94,7 @@ pub(super) async fn fill(
     };
     let mut report = LoadReport { format: Some(format_of(kind)), ..LoadReport::default() };
     match source.dump {
-        None => script::run(w, &source.path, (&id, &plan), &password).await?,
+        None => script::run(w, (&source.path, source.most), (&id, &plan), &password).await?,
         Some(dump) => {
             (report.format, report.told) = (Some(dump.format), dump.told.clone());
             if !stopped {
@@ -117,7 +119,7 @@ pub(super) async fn complete(
     let engine = engine_backup(plan.image.engine)?;
     if let Some(hook) = hook {
         w.progress("Running the template's script").await;
-        let done = run_hook(w, hook, (id, &plan), (password, &targets));
+        let done = run_hook(w, (hook, most(&sealed.blueprint.tier)), (id, &plan), (password, &targets));
         let done = tokio::time::timeout(app.config.templates.hook, done).await;
         let minutes = app.config.templates.hook.as_secs() / 60;
         done.map_err(|_| {
@@ -156,7 +158,7 @@ async fn load(
         run(app.runtime.as_ref(), id, &make, None, &AtomicU64::new(0)).await?;
     }
     for target in targets {
-        let done = pour(w, file(w, source, dump), (id, plan), (password, target, &names)).await?;
+        let done = pour(w, file(source, dump), (id, plan), (password, target, &names)).await?;
         whole(&done, &file_name(&source.path))?;
         report.join(done);
     }
@@ -180,7 +182,7 @@ async fn load_stopped(
     let plan = sealed.blueprint.plan();
     for target in wanted(dump, plan.dbname.as_str()) {
         let nobody = SecretString::default();
-        pour(w, file(w, source, dump), (&id, &plan), (&nobody, &target, &DatabasePlaces::default())).await?;
+        pour(w, file(source, dump), (&id, &plan), (&nobody, &target, &DatabasePlaces::default())).await?;
     }
     w.progress("Checking what was loaded").await;
     let check = engine_backup(kind)?.check(&plan, plan.dbname.as_str());
@@ -195,7 +197,7 @@ async fn load_stopped(
 /// Runs the script of the template in its database.
 async fn run_hook(
     w: &StepContext,
-    hook: &Path,
+    (hook, most): (&Path, u64),
     (id, plan): (&str, &ServerSpec<'_>),
     (password, targets): (&SecretString, &[LoadTarget]),
 ) -> Result<(), StepError> {
@@ -205,7 +207,7 @@ async fn run_hook(
     {
         return Err(StepError::Fail(format!("{} is no script for {}.", file_name(hook), kind.label())));
     }
-    let Some(format) = sql_format(kind) else { return script::run(w, hook, (id, plan), password).await };
+    let Some(format) = sql_format(kind) else { return script::run(w, (hook, most), (id, plan), password).await };
     // Statements of SQL are sent like those of a dump, so that a failure is known with its line.
     let dump = Dump {
         packing: Packing::None,
@@ -216,7 +218,7 @@ async fn run_hook(
         told: Vec::new(),
     };
     let (name, scratch) = (file_name(hook), PathBuf::new());
-    let script = DumpFile { dump: &dump, path: hook.to_owned(), name, scratch, most: most(w) };
+    let script = DumpFile { dump: &dump, path: hook.to_owned(), name, scratch, most };
     let target = whole_database(plan.dbname.as_str());
     let done = pour(w, script, (id, plan), (password, &target, &places(targets, &[]))).await?;
     whole(&done, &file_name(hook))
@@ -252,9 +254,9 @@ fn whole(report: &LoadReport, name: &str) -> Result<(), StepError> {
     Err(StepError::Fail(format!("{name}{at}: {}{about}{others}", first.text)))
 }
 
-fn file<'a>(w: &StepContext, source: &ImportSource<'_>, dump: &'a Dump) -> DumpFile<'a> {
+fn file<'a>(source: &ImportSource<'_>, dump: &'a Dump) -> DumpFile<'a> {
     let (path, name) = (source.path.clone(), file_name(&source.path));
-    DumpFile { dump, path, name, scratch: source.scratch.clone(), most: most(w) }
+    DumpFile { dump, path, name, scratch: source.scratch.clone(), most: source.most }
 }
 
 #[cfg(test)]

@@ -191,10 +191,14 @@ async fn import_dump(
         }
     };
     w.progress("Examining the dump").await;
+    let tier = app.config.tier(&v.storage).ok_or_else(|| {
+        StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage))
+    })?;
+    let most = most(tier);
     let dump = match script::engine_of(&path) {
         Some(engine) if engine == t.engine => None,
         Some(engine) => return Err(StepError::Fail(format!("{} is a script for {}.", v.source, engine.label()))),
-        None => Some(recognised(path.clone(), ReadLimits { most: most(w), wanted: Some(t.engine) }).await?),
+        None => Some(recognised(path.clone(), ReadLimits { most, wanted: Some(t.engine) }).await?),
     };
     let image = app.catalog.find(&v.image).ok_or_else(|| {
         StepError::Fail(format!("{} is no longer in the catalog. An administrator can add it again.", v.image))
@@ -216,7 +220,7 @@ async fn import_dump(
     sealed.remove(app).await?;
     w.progress("Starting a server without network access").await;
     let scratch = scratch::dir(&app.config, &sealed.blueprint.tier, v.id);
-    let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook, scratch };
+    let source = ImportSource { path: path.clone(), dump: dump.as_ref(), hook, scratch, most };
     let report = fill(w, &mut sealed, &source, &v.digest).await?;
     if t.origin.object().is_some() {
         return Ok((sealed, report));

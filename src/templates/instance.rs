@@ -147,14 +147,21 @@ async fn make(
 /// # Errors
 /// Why `ttl` is not a usable time to live.
 pub fn end(app: &App, owner: &User, t: &Template, ttl: Option<&str>) -> Result<Option<DateTime<Utc>>, TtlFault> {
-    let limits = lifetime::limits(app, owner.role, t.engine);
-    let ttl = match (ttl, t.ttl()) {
-        (Some(text), _) => Ttl::parse(text, app.config.backups.window.zone)?,
-        (None, Ttl::Lasting(lifetime)) => Ttl::Lasting(limits.longest.map_or(lifetime, |most| lifetime.min(most))),
-        (None, ttl) if limits.longest.is_none() => ttl,
-        (None, _) => limits.usual(),
+    let ttl = match ttl {
+        Some(text) => Ttl::parse(text, app.config.backups.window.zone)?,
+        None => usual_ttl(app, owner, t),
     };
-    ttl.end_within(limits, app.clock.now())
+    ttl.end_within(lifetime::limits(app, owner.role, t.engine), app.clock.now())
+}
+
+/// The time to live of a template's databases, within the limits of the site for their owner.
+pub fn usual_ttl(app: &App, owner: &User, t: &Template) -> Ttl {
+    let limits = lifetime::limits(app, owner.role, t.engine);
+    match t.ttl() {
+        Ttl::Lasting(lifetime) => Ttl::Lasting(limits.longest.map_or(lifetime, |most| lifetime.min(most))),
+        ttl if limits.longest.is_none() => ttl,
+        _ => limits.usual(),
+    }
 }
 
 /// The name on the pages of a database made from a template. `other` distinguishes it from one that has the name already.

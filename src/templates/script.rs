@@ -19,7 +19,7 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::ExecPiece;
 use crate::tasks;
-use crate::templates::source::{file_name, most};
+use crate::templates::source::file_name;
 
 /// Bytes read at a time.
 const PIECE: usize = 64 * 1024;
@@ -48,7 +48,7 @@ pub(super) fn is_sql(path: &Path) -> bool {
 /// [`StepError::Fail`] with the server's words.
 pub(super) async fn run(
     w: &StepContext,
-    path: &Path,
+    (path, most): (&Path, u64),
     (id, plan): (&str, &ServerSpec<'_>),
     password: &SecretString,
 ) -> Result<(), StepError> {
@@ -57,8 +57,8 @@ pub(super) async fn run(
     let exec = engine_backup(kind)?.script(plan, password);
     let exec = exec.ok_or_else(|| StepError::Fail(format!("{name} is no script for {}.", kind.label())))?;
     let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(16);
-    let (file, limit) = (path.to_owned(), most(w));
-    let reading = tasks::blocking(move || send(&file, limit, &out));
+    let file = path.to_owned();
+    let reading = tasks::blocking(move || send(&file, most, &out));
     let input = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|p| (p, pieces)) });
     let input = input.map(|piece| piece.map_err(StreamError::refused)).boxed();
     let mut said = app.runtime.exec_stream(id, &exec, Some(input)).await?;

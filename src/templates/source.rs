@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::admin_db::templates::versions::SourceFacts;
+use crate::config::Tier;
 use crate::domain::quantity::ByteSize;
 use crate::import::content::open;
 use crate::import::encoding::decoded;
@@ -142,10 +143,9 @@ async fn sha256_of(path: PathBuf) -> Result<String, StepError> {
     sum.map_err(|e| StepError::Fail(format!("Reading a file was interrupted: {e}.")))?.map_err(StepError::Fail)
 }
 
-/// Maximum decompressed bytes: what is free on the tier limits them earlier.
-pub(super) fn most(w: &StepContext) -> u64 {
-    let tier = w.app.config.storage.first().map(|tier| tier.path.clone()).unwrap_or_default();
-    most_unpacked(ByteSize(i64::MAX), &tier)
+/// Maximum decompressed bytes of a dump that is loaded on this tier.
+pub(super) fn most(tier: &Tier) -> u64 {
+    most_unpacked(ByteSize(i64::MAX), &tier.path)
 }
 
 /// The name of a file, for messages.

@@ -29,10 +29,11 @@ struct Filters {
     /// Databases whose time to live is over
     #[arg(long)]
     expired: bool,
-    /// Databases with a time to live that should be running, but whose container has exited
+    /// Databases with a time to live, or from a template and not backed up, that should be running, but whose container
+    /// has exited
     #[arg(long)]
     dead: bool,
-    /// Databases with a time to live whose server does not respond
+    /// Databases with a time to live, or from a template and not backed up, whose server does not respond
     #[arg(long)]
     unhealthy: bool,
 }

@@ -34,7 +34,7 @@ pub(crate) const TEMPLATES: &[Setting] = &[
         "templates.hook_minutes",
         ValueKind::Number,
         "30",
-        "Minutes that the script NAME.post.sql of a template may take.",
+        "Minutes that the script of a template (NAME.post.sql, .post.js or .post.cypher) may take.",
     ),
     s(
         "templates.import_minutes",
@@ -77,7 +77,8 @@ pub(crate) const TEMPLATES: &[Setting] = &[
         "myaas.ttl_seconds",
         ValueKind::Number,
         "86400",
-        "Seconds after which a database requested there without a time to live is deleted. 0: never.",
+        "The time to live of new templates, in seconds: databases made from them without another one are deleted after that. \
+         0: never. Existing templates keep theirs.",
     ),
     s("myaas.prefix", ValueKind::Text, "", "Prefix of the names that databases made there have on the pages."),
     Setting {

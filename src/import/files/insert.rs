@@ -11,8 +11,7 @@ use crate::backup::engine_backup;
 use crate::engine::ServerSpec;
 use crate::engine::backup::{LoadForm, LoadPlan};
 use crate::engine::documents::Documents;
-use crate::import::dump_file::{DumpFile, tell};
-use crate::import::read_meter::BytesRead;
+use crate::import::dump_file::{DumpFile, LoadMeter, tell};
 use crate::import::selection::LoadTarget;
 use crate::manifest::dump::{Format, LoadFailure, LoadReport};
 use crate::queue::context::StepContext;
@@ -41,8 +40,8 @@ pub(crate) async fn insert(
     let load = LoadPlan { form, password, lock: "", source: None, database: &target.database };
     let exec = engine_backup(plan.image.engine)?.load_documents(plan, &load, documents.clone());
     let exec = exec.ok_or_else(|| StepError::Fail(format!("{} stores no documents.", plan.image.engine.label())))?;
-    let (passed, most, path, name) = (BytesRead::default(), file.most, file.path.clone(), file.name.clone());
-    let counted = passed.clone();
+    let (meter, most, path, name) = (LoadMeter::default(), file.most, file.path.clone(), file.name.clone());
+    let counted = meter.passed.clone();
     let reading = tasks::blocking(move || {
         let done = match &files {
             Some(files) => collections::send_all(files, most, &counted, &out),
@@ -74,7 +73,7 @@ pub(crate) async fn insert(
     };
     let ended: Result<(i64, Vec<u8>), StepError> = tokio::select! {
         ended = loading => ended,
-        never = tell(w, &passed) => match never {},
+        never = tell(w, &meter) => match never {},
     };
     // Ends the reader, if the server ended the conversation.
     documents.close().await;

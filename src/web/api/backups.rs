@@ -31,7 +31,7 @@ use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::pages::shared::{cursor, parse_cursor};
 
-/// A backup. Its field names are a contract (DESIGN.md §7).
+/// A backup. Its field names are a contract (docs/API.md).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Backup)]
 pub struct BackupJson<'a> {

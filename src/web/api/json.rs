@@ -1,4 +1,4 @@
-//! Containers and jobs as JSON. Field names are a contract (DESIGN.md §7), because scripts rely on them.
+//! Containers and jobs as JSON. Field names are a contract (docs/API.md), because scripts rely on them.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -105,7 +105,7 @@ pub(crate) struct VersionJson<'a> {
     made_at: Option<DateTime<Utc>>,
     /// Duration of the import.
     seconds: Option<i64>,
-    /// Why it failed (administrators only).
+    /// Why it failed (for those who manage the template).
     error: Option<&'a str>,
     /// What was loaded.
     #[schema(value_type = Option<Object>)]
@@ -344,7 +344,11 @@ async fn import(ctx: &Context, t: &Template, params: &Params, done: StatusCode) 
         Ok(requested) => requested,
         Err(e) => return Err(ctx.refused("template.refresh", None, e).await),
     };
+    // The import proceeds even if the client has reached its limit of waiting calls.
+    let held = if patience.is_some() { ctx.portal.waits.take(ctx)? } else { None };
+    let patience = patience.filter(|_| held.is_some());
     let job = until_final(ctx, job, patience.unwrap_or_default()).await?;
+    drop(held);
     if patience.is_some() && job.status.is_final() {
         let mut db = ctx.app().db.acquire().await?;
         let t = templates::by_id(&mut db, t.id).await?.ok_or(AppError::NotFound)?;

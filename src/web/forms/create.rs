@@ -56,7 +56,7 @@ impl FormReader {
     }
 }
 
-/// Reads the fields of DESIGN.md §7 and returns all errors at once, each for its field.
+/// Reads the fields of the form or the call and returns all errors at once, each for its field.
 ///
 /// # Errors
 /// [`CreateFault::Fields`] with all errors.

@@ -1,6 +1,7 @@
 //! `/docs/{page}`: user help, written in Markdown under `docs/user/`.
 
 use axum::extract::Path;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
@@ -59,9 +60,11 @@ fn with_reference(text: &str) -> String {
 }
 
 /// The values of the placeholders (`@NAME@`) in the pages, taken from the configuration of this portal.
-fn values(config: &Config) -> [(&'static str, String); 10] {
+fn values(config: &Config, portal: &str) -> [(&'static str, String); 12] {
     let limits = &config.limits;
     [
+        ("@PORTAL@", portal.to_owned()),
+        ("@API@", api_command(config.mode.makes_own_secrets()).to_owned()),
         ("@HOST@", config.databases.host.clone()),
         ("@TRASH_DAYS@", config.trash_days.to_string()),
         ("@MEMORY_DEFAULT@", limits.memory_default.to_string()),
@@ -73,6 +76,16 @@ fn values(config: &Config) -> [(&'static str, String); 10] {
         ("@USAGE_EVERY@", every_text(config.jobs.usage.as_secs().div_ceil(60))),
         ("@SURVEY_EVERY@", every_text(config.jobs.survey.as_secs().div_ceil(60))),
     ]
+}
+
+/// The shell function of the examples for the API. `own`: the portal's certificate is issued by its own authority, which
+/// clients do not know.
+fn api_command(own: bool) -> &'static str {
+    if own {
+        "curl -fsSk \"$PORTAL/ca.pem\" -o ca.pem\napi() { curl -sS --cacert ca.pem -H \"Authorization: Bearer $TOKEN\" \"$@\"; }"
+    } else {
+        "api() { curl -sS -H \"Authorization: Bearer $TOKEN\" \"$@\"; }"
+    }
 }
 
 fn fill(mut text: String, values: &[(&str, String)]) -> String {
@@ -123,8 +136,15 @@ pub async fn index() -> Response {
 }
 
 /// `GET /docs/{page}`
-pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
-    let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(&ctx.app().config));
+pub async fn show(
+    ctx: Context,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    let config = &ctx.app().config;
+    let portal = urls::portal(config.server.public_url.as_deref(), &uri, &headers);
+    let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(config, &portal));
     let (title_here, body) = render(&markdown);
     let pages = pages().filter_map(|p| Some(Link::new(title(&text(p)?), urls::docs(p)).current(p == name)));
     let frame = Frame { parent: Some(Link::new(&title_here, "")), ..ctx.frame("docs") };
@@ -195,7 +215,7 @@ mod tests {
         let env = [("DB4SCI_MODE".to_owned(), "dev".to_owned())];
         let config = Config::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")), &env).unwrap();
         for page in PAGES {
-            let filled = fill(text(page).unwrap(), &values(&config));
+            let filled = fill(text(page).unwrap(), &values(&config, "https://portal.example.org"));
             let left = filled
                 .split('@')
                 .find(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_'));

@@ -59,8 +59,8 @@ pub struct NewToken {
     pub name: String,
     /// The token.
     pub token: String,
-    /// A command line to try it with.
-    pub example: String,
+    /// Commands to try it with; the first one waits for the token.
+    pub example: [String; 2],
 }
 
 /// A session of the user.

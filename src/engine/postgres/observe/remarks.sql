@@ -14,6 +14,18 @@ SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
          WHERE d.datname = pg_catalog.current_database() AND t.spcname NOT IN ('pg_default', 'pg_global')
          LIMIT 50) f
 HAVING pg_catalog.count(*) > 0;
+-- Only a superuser reads these.
+SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
+         'In %s the options of these user mappings (users and passwords of other servers) are not in the backup, only the mappings: %s. Set them again after a restore.',
+         pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
+  FROM (SELECT pg_catalog.format('%I on %I', usename, srvname) AS what FROM pg_catalog.pg_user_mappings LIMIT 50) f
+HAVING pg_catalog.count(*) > 0;
+SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
+         'In %s these subscriptions are not in the backup: %s. Create them again after a restore.',
+         pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
+  FROM (SELECT pg_catalog.quote_ident(subname) AS what FROM pg_catalog.pg_subscription
+         WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 50) f
+HAVING pg_catalog.count(*) > 0;
 -- pg_dump computes no materialized view that reads, however indirectly, one without data.
 WITH RECURSIVE reading (reader, read) AS (
   SELECT r.ev_class, d.refobjid

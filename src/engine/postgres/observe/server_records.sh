@@ -31,7 +31,7 @@ SELECT jsonb_build_object('database', jsonb_build_object(
                     WHERE x.grantee = 0 OR pg_get_userbyid(x.grantee) NOT IN (:'admin', 'db4sci_observer')) END))
   FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba, to_jsonb(d) AS j
  WHERE d.datconnlimit <> -2 AND d.datname NOT IN ('postgres', 'template0', 'template1')
-   AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
+   AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
  ORDER BY d.datname;
 SELECT jsonb_build_object('setting', jsonb_build_object(
          'database', d.datname, 'role', r.rolname, 'name', split_part(c, '=', 1), 'value', substr(c, strpos(c, '=') + 1)))
@@ -46,7 +46,7 @@ COMMIT;
 SQL
   ask postgres -c "SELECT oid, datallowconn AND datconnlimit = -1 FROM pg_database
      WHERE datconnlimit <> -2 AND datname NOT IN ('postgres', 'template0', 'template1')
-       AND oid NOT IN (SELECT oid FROM db4sci.scratch)
+       AND pg_encoding_to_char(encoding) <> 'MULE_INTERNAL' AND oid NOT IN (SELECT oid FROM db4sci.scratch)
      ORDER BY datname" >"$work/databases" || return 1
   while IFS='|' read -r oid open; do
     [ "$open" = t ] || open_database "$oid" || return 1
@@ -65,6 +65,8 @@ SQL
   done <"$work/databases"
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its removal was cut short, and the server lets nobody read it.', datname))
      FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
+  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its encoding is MULE_INTERNAL, which cannot be converted to UTF-8. Copy its content to a database in another encoding.', datname))
+     FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&2 || return 1
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database postgres is the server''s own, and no backup contains its large objects: %s. Create them in another database.', count(*)))
      FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
   echo '{"end":true}'

@@ -22,16 +22,21 @@ ask postgres -c "
     # The sentinel keeps line breaks at the end of a name. A database that was dropped in between, or whose owner
     # refuses connections, is left out. jsonb, because json_agg puts a line break between rows.
     name=$(ask postgres -c "select datname || '.' from pg_database where oid = $oid" </dev/null) || continue
+    # A relation that somebody locks, or waits to lock, has no size: measuring it would wait for the lock.
     ask "${name%.}" -c "
+      with locked (relation) as (
+        select relation from pg_locks where locktype = 'relation' and mode = 'AccessExclusiveLock' and pid <> pg_backend_pid()),
+      taken (relation) as (
+        select relation from locked union select i.indrelid from pg_index i join locked l on l.relation = i.indexrelid)
       select json_build_object('database', current_database(), 'objects', coalesce(jsonb_agg(o), '[]'))
         from (select n.nspname || '.' || c.relname as name,
                      case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
                                     when 'p' then 'partitioned table' else 'table' end as kind,
                      case when c.relkind <> 'v' then nullif(c.reltuples, -1)::bigint end as rows,
                      false as exact,
-                     case when c.relkind <> 'v' then pg_total_relation_size(c.oid) end as bytes
+                     case when c.relkind <> 'v' and c.oid not in (select relation from taken) then pg_total_relation_size(c.oid) end as bytes
                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relkind in ('r', 'p', 'v', 'm', 'f')
                  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_t'
-               order by pg_total_relation_size(c.oid) desc, 1 limit 200) o" </dev/null 2>/dev/null || true
+               order by bytes desc nulls last, 1 limit 200) o" </dev/null 2>/dev/null || true
   done

@@ -88,9 +88,9 @@ pub const GROUPS: &[Group] = &[
             GET "/api/v1/containers" "Lists your databases, newest first; all databases for administrators."
                 &["limit", "cursor", "q", "state", "owner"], Body::Empty, &[(200, Containers)];
             POST "/api/v1/containers" "Creates a database."
-                WAIT, Body::Object(&["engine", "name"], &[CREATE]), MADE;
+                WAIT, Body::Object(&["name"], &[&["engine"], CREATE]), MADE;
             POST "/api/v1/containers/from-dump" "Creates a database from a dump."
-                WAIT, Body::Form(&["engine", "name", "dump"], &[&["source", "upload"], CREATE]), MADE;
+                WAIT, Body::Form(&["name", "dump"], &[&["engine", "source", "upload"], CREATE]), MADE;
             GET "/api/v1/containers/{name}" "Shows a database." &[], Body::Empty, CONTAINER;
             PATCH "/api/v1/containers/{name}" "Changes a database. Fields that are not sent are not changed."
                 WAIT, Body::Optional(&["contact", "department", "description", "owner", "backup_freq", "memory", "cpus", "cpuset", "ttl"]), SLOW;

@@ -66,8 +66,12 @@ fn example(operation: &Operation) -> String {
         Body::Optional(_) if !confirm.is_empty() => String::new(),
         Body::Optional(_) | Body::Object(..) => {
             let first = optional.iter().take(usize::from(required.is_empty()));
-            let pairs: Vec<String> =
+            let mut pairs: Vec<String> =
                 required.iter().chain(first).map(|name| format!("\"{name}\": \"{}\"", value(name))).collect();
+            if (operation.method, operation.path) == ("POST", "/api/v1/templates") {
+                // One of several sources is required.
+                pairs.push("\"source\": {\"database\": \"genome-1\"}".to_owned());
+            }
             format!(" \\\n  -H 'Content-Type: application/json' -d '{{{}}}'", pairs.join(", "))
         }
     };

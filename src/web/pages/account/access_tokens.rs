@@ -68,16 +68,20 @@ pub async fn create_token(ctx: Context, uri: Uri, headers: HeaderMap, fields: Fi
     let entry = LogEntry { action: "token.create", container: None, outcome: Outcome::Ok, detail: &name };
     log::append(&mut tx, &ctx.actor(), &entry, now).await?;
     tx.commit().await?;
-    let made = NewToken {
-        name,
-        token: secret.expose_secret().to_owned(),
-        // In a variable, because a token typed into a command stays in the shell's history.
-        example: format!(
-            "read -rs DB4SCI_TOKEN    # paste the token, press Enter\ncurl --header \"Authorization: Bearer $DB4SCI_TOKEN\" {}/api/v1/containers",
-            urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers)
-        ),
-    };
+    let config = &ctx.app().config;
+    let portal = urls::portal(config.server.public_url.as_deref(), &uri, &headers);
+    let example = example(&portal, config.mode.makes_own_secrets());
+    let made = NewToken { name, token: secret.expose_secret().to_owned(), example };
     render(&ctx, StatusCode::OK, FormState { made: Some(made), ..FormState::default() }).await
+}
+
+/// Commands that use a token: the first reads it into a variable, because a token typed into a command stays in the shell's
+/// history. `own`: the portal's certificate is issued by its own authority, which clients do not know.
+fn example(portal: &str, own: bool) -> [String; 2] {
+    let (fetch, option) =
+        if own { (format!("curl -fsSk {portal}/ca.pem -o ca.pem\n"), " --cacert ca.pem") } else { (String::new(), "") };
+    let call = format!("curl{option} --header \"Authorization: Bearer $DB4SCI_TOKEN\" {portal}/api/v1/containers");
+    ["read -rs DB4SCI_TOKEN".to_owned(), format!("{fetch}{call}")]
 }
 
 /// `POST /account/tokens/{id}/revoke`

@@ -10,9 +10,10 @@ use crate::admin_db::templates::versions::{TemplateVersion, VersionStatus};
 use crate::admin_db::templates::{Template, instances, versions};
 use crate::admin_db::{containers, jobs};
 use crate::domain::quantity::ByteSize;
-use crate::domain::user::User;
+use crate::domain::ttl::Ttl;
+use crate::provision::lifetime::limits;
 use crate::queue::refusal::RequestError;
-use crate::templates::instance::Instance;
+use crate::templates::instance::{Instance, usual_ttl};
 use crate::templates::{instance, request};
 use crate::web::api::templates::{managed, requested, visible};
 use crate::web::context::{Context, page, page_with, to};
@@ -51,10 +52,10 @@ async fn template_page(
         name => name.to_owned(),
     };
     let user = ctx.user()?;
-    let (is_admin, is_managed) = (user.is_admin(), t.is_managed_by(user.username.as_str(), user.is_admin()));
+    let is_managed = t.is_managed_by(user.username.as_str(), user.is_admin());
     let first = latest.first();
     let import = first.filter(|v| v.status() == VersionStatus::Importing);
-    let job = match import.and_then(|v| v.job_id).filter(|_| is_admin) {
+    let job = match import.and_then(|v| v.job_id).filter(|_| is_managed) {
         Some(id) => jobs::by_id(&mut db, id).await?,
         None => None,
     };
@@ -90,7 +91,7 @@ async fn template_page(
             .unavailable(import.is_some().then(|| "An import is running.".to_owned())),
         ActionButton::link("Delete template", urls::template_delete(&t.name)).danger(),
     ];
-    let mut fields = if t.current_version.is_some() { create_fields(t, &suggested, typed, faults) } else { Vec::new() };
+    let mut fields = if t.current_version.is_some() { create_fields(ctx, t, (&suggested, typed, faults))? } else { Vec::new() };
     let mut edited = if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() };
     // The forms are far apart, and one of them is at the end of the page.
     if let Some(wrong) = fields.iter_mut().chain(&mut edited).find(|field| field.error.is_some()) {
@@ -125,13 +126,25 @@ async fn suggestion(db: &mut PgConnection, t: &Template) -> Result<String, sqlx:
     Ok(names.into_iter().find(|name| !taken.contains(name)).unwrap_or(base))
 }
 
-fn create_fields(t: &Template, suggested: &str, typed: &Fields, faults: &Faults) -> Vec<Field> {
-    let ttl = if typed.has("ttl") { typed.text("ttl").to_owned() } else { ttl_text(t) };
+fn create_fields(
+    ctx: &Context,
+    t: &Template,
+    (suggested, typed, faults): (&str, &Fields, &Faults),
+) -> Result<Vec<Field>, AppError> {
+    let (app, user) = (ctx.app(), ctx.user()?);
+    let ttl = match typed.has("ttl") {
+        true => typed.text("ttl").to_owned(),
+        false => ttl_text(&usual_ttl(app, user, t)),
+    };
+    let most = match limits(app, user.role, t.engine).longest {
+        Some(longest) => format!("At most {longest} from now."),
+        None => "Leave empty to keep it.".to_owned(),
+    };
     let memory = match typed.text("memory") {
         "" => ByteSize(t.memory_bytes).exact(),
         text => text.to_owned(),
     };
-    vec![
+    Ok(vec![
         Field::code("name", "Name of the database")
             .help("Lower-case letters, digits, “-” and “_”.")
             .value(suggested)
@@ -139,17 +152,17 @@ fn create_fields(t: &Template, suggested: &str, typed: &Fields, faults: &Faults)
             .required()
             .max_length(40),
         Field::text("ttl", "Time to live")
-            .help("For example 8h, 7d or a date. The database is deleted after that. Leave empty to keep it.")
+            .help(format!("For example 8h, 7d or a date. The database is deleted after that. {most}"))
             .value(ttl)
             .error(error_of(faults, "ttl")),
         Field::text("memory", "Memory").help("For example 512m or 2g.").value(memory).error(error_of(faults, "memory")),
-    ]
+    ])
 }
 
-/// The time to live of databases from a template, as it is typed.
-fn ttl_text(t: &Template) -> String {
-    match t.ttl() {
-        crate::domain::ttl::Ttl::Lasting(lifetime) => lifetime.exact(),
+/// A time to live as it is typed.
+fn ttl_text(ttl: &Ttl) -> String {
+    match ttl {
+        Ttl::Lasting(lifetime) => lifetime.exact(),
         _ => String::new(),
     }
 }
@@ -176,7 +189,7 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
             .error(error_of(faults, "memory")),
         Field::text("ttl", "Time to live of its databases")
             .help("For example 8h or 7d. Leave empty to keep them.")
-            .value(value("ttl", ttl_text(t)))
+            .value(value("ttl", ttl_text(&t.ttl())))
             .error(error_of(faults, "ttl")),
         Field::text("users", "Who may use it")
             .help("User names, separated by commas. Leave empty for everyone.")
@@ -201,7 +214,7 @@ fn version_row(ctx: &Context, t: &Template, v: &TemplateVersion) -> VersionRow {
         took: took(v.begun_at, v.made_at),
         content: if v.failed_at.is_none() || manages { content(v) } else { String::new() },
         size: size_of(v.bytes).filter(|_| v.removed_at.is_none()),
-        job: v.job_id.filter(|_| ctx.user().is_ok_and(User::is_admin)).map(urls::job),
+        job: v.job_id.filter(|_| manages).map(urls::job),
     }
 }
 
