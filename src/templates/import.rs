@@ -191,9 +191,10 @@ async fn import_dump(
         }
     };
     w.progress("Examining the dump").await;
-    let tier = app.config.tier(&v.storage).ok_or_else(|| {
-        StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage))
-    })?;
+    let tier = app
+        .config
+        .tier(&v.storage)
+        .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage)))?;
     let most = most(tier);
     let dump = match script::engine_of(&path) {
         Some(engine) if engine == t.engine => None,

@@ -136,12 +136,7 @@ pub async fn index() -> Response {
 }
 
 /// `GET /docs/{page}`
-pub async fn show(
-    ctx: Context,
-    Path(name): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, AppError> {
+pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Result<Response, AppError> {
     let config = &ctx.app().config;
     let portal = urls::portal(config.server.public_url.as_deref(), &uri, &headers);
     let markdown = fill(text(&name).ok_or(AppError::NotFound)?, &values(config, &portal));

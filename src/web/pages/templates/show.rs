@@ -91,7 +91,8 @@ async fn template_page(
             .unavailable(import.is_some().then(|| "An import is running.".to_owned())),
         ActionButton::link("Delete template", urls::template_delete(&t.name)).danger(),
     ];
-    let mut fields = if t.current_version.is_some() { create_fields(ctx, t, (&suggested, typed, faults))? } else { Vec::new() };
+    let mut fields =
+        if t.current_version.is_some() { create_fields(ctx, t, (&suggested, typed, faults))? } else { Vec::new() };
     let mut edited = if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() };
     // The forms are far apart, and one of them is at the end of the page.
     if let Some(wrong) = fields.iter_mut().chain(&mut edited).find(|field| field.error.is_some()) {
