@@ -85,21 +85,7 @@ pub(crate) async fn pour(
     let load = LoadPlan { form, password, lock: &lock, source, database: &target.database };
     let exec = engine.load(plan, &load);
     let (progress, mut meter) = (Arc::new(LoadProgress::default()), LoadMeter::default());
-    let content = match files {
-        Some(files) if form == LoadForm::Directory => {
-            meter.total = files.members.iter().map(|(_, bytes)| bytes).sum();
-            meter.read = meter.passed.clone();
-            DumpSource::Directory(files)
-        }
-        Some(files) => {
-            let script = Script::new(&files, &target.source, most, meter.passed.clone()).map_err(StepError::Fail)?;
-            DumpSource::Script(Box::new(script))
-        }
-        None => {
-            meter.total = tokio::fs::metadata(&path).await.map_or(0, |about| about.len());
-            DumpSource::File(path)
-        }
-    };
+    let content = dump_source(files, form, (path, &target.source, most), &mut meter).await?;
     let lines = if let DumpSource::Script(script) = &content { Some(script.places()) } else { None };
     let reading = DumpReader { most, content, meter: meter.clone() };
     let rules = (spoken == Format::MariaSql).then(|| RewriteRules {
@@ -164,6 +150,30 @@ pub(crate) async fn pour(
     let first = report.failures.first().map(LoadFailure::sentence).unwrap_or_default();
     let said = [first.as_str(), words.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     Err(StepError::Fail(format!("The dump could not be loaded completely: {said}")))
+}
+
+/// The content of a dump, which `meter` measures.
+async fn dump_source(
+    files: Option<DumpFiles>,
+    form: LoadForm,
+    (path, database, most): (PathBuf, &str, u64),
+    meter: &mut LoadMeter,
+) -> Result<DumpSource, StepError> {
+    Ok(match files {
+        Some(files) if form == LoadForm::Directory => {
+            meter.total = files.members.iter().map(|(_, bytes)| bytes).sum();
+            meter.read = meter.passed.clone();
+            DumpSource::Directory(files)
+        }
+        Some(files) => {
+            let script = Script::new(&files, database, most, meter.passed.clone()).map_err(StepError::Fail)?;
+            DumpSource::Script(Box::new(script))
+        }
+        None => {
+            meter.total = tokio::fs::metadata(&path).await.map_or(0, |about| about.len());
+            DumpSource::File(path)
+        }
+    })
 }
 
 /// Reads a dump's file and sends its content.

@@ -43,7 +43,7 @@ pub(super) fn refuse_link_out(path: &str, link: &[u8], volume: &str) -> Result<(
 /// Refuses a file in which InnoDB notes that the rows of a table lie elsewhere.
 pub(super) fn refuse_table_elsewhere(path: &str) -> Result<(), StorageError> {
     // Dots in the names of tables are escaped, so no table has such a file.
-    if !path.ends_with(".isl") {
+    if std::path::Path::new(path).extension().is_none_or(|ending| ending != "isl") {
         return Ok(());
     }
     Err(refused(&format!("“{path}” refers to a table whose rows are outside, by its option DATA DIRECTORY")))

@@ -82,12 +82,12 @@ found=$(find . -type l -exec sh -c '
 "#;
 
 /// After the check, copies to a temporary directory and renames it when complete.
-const COPY: &str = r#"find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
+const COPY: &str = r"find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
 mkdir /work/copy
 cp -a --reflink=auto --sparse=auto -- /from/data /work/copy/data
 mv -T -- /work/copy/data /work/data
 rmdir /work/copy
-"#;
+";
 
 /// A helper container for directories that the portal has no access to.
 pub(super) struct FileHelper<'a> {

@@ -20,7 +20,6 @@ use crate::import::format::{LOOK, of_head};
 use crate::import::read_meter::{BytesRead, most_unpacked};
 use crate::import::scan::{ReadLimits, recognise};
 use crate::manifest::dump::{Dump, Packing};
-use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::tasks;
 use crate::templates::directory;

@@ -102,7 +102,9 @@ const MARIADB: [(&str, &str, &str); 9] = [
 
 /// Clones `lab` with all of these in it, which the error must name, and once without any.
 async fn refused(portal: &TestPortal, api: &Client, gained: &[(&str, &str, &str)], run: impl Fn(&str)) {
-    gained.iter().for_each(|(gain, ..)| run(gain));
+    for (gain, ..) in gained {
+        run(gain);
+    }
     let copy = json!({ "name": "gained" });
     api.json(Method::POST, "/api/v1/containers/lab/clone", &copy).await.expect(202);
     let (status, error) = portal.ended("clone").await;
