@@ -1,5 +1,5 @@
 // Suggests the names of database and user, filters long lists of choices, updates the button's label when another image
-// is selected, and prevents a form from being sent twice.
+// is selected, and prevents a form from being sent twice. Shows the extensions that the selected image has.
 "use strict";
 
 (() => {
@@ -9,7 +9,25 @@
     image.addEventListener("change", () => {
       const title = image.selectedOptions[0]?.dataset.title;
       if (title) button.textContent = `Create ${title} database`;
+      offered(image.value);
     });
+  }
+
+  // Replaces the list of extensions by that of another image, and keeps those chosen that it has too.
+  async function offered(image) {
+    const engine = document.querySelector("input[name=engine]");
+    if (!engine) return;
+    const query = new URLSearchParams({ engine: engine.value, image });
+    const reply = await fetch(`/containers/new?${query}`, { cache: "no-store" }).catch(() => null);
+    if (!reply?.ok || document.querySelector("select[name=image]")?.value !== image) return;
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const [before, after] = [document, page].map((root) => root.getElementById("extensions"));
+    const chosen = new Set([...(before?.querySelectorAll("input:checked") || [])].map((input) => input.value));
+    for (const input of after?.querySelectorAll("input[name=extensions]") || []) input.checked = chosen.has(input.value);
+    if (before && after) before.replaceWith(after);
+    else if (before) before.remove();
+    else if (after) document.querySelector("details.fold .form")?.append(after);
+    if (after) filterable(after);
   }
 
   // The same names as the portal derives from an empty field, as long as nobody typed others.
@@ -32,7 +50,11 @@
     });
   }
 
-  for (const filter of document.querySelectorAll("input[data-filter]")) {
+  filterable(document);
+  function filterable(root) {
+    for (const filter of root.querySelectorAll("input[data-filter]")) filtered(filter);
+  }
+  function filtered(filter) {
     const choices = filter.parentElement.querySelectorAll(".choice");
     filter.hidden = false;
     filter.addEventListener("input", () => {

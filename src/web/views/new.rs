@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
+use crate::web::views::Link;
 use crate::web::views::elements::field::{Field, with_errors};
 use crate::web::views::elements::parts::EngineCard;
 
@@ -18,6 +19,8 @@ pub struct NewPage {
     pub engine: String,
     /// The image: a select named `image`.
     pub image: Field,
+    /// The form for each image, where the extensions depend on it and nothing is scripted.
+    pub versions: Vec<Link>,
     /// `name`, `dbname`, `dbuser`, `dbuserpass`.
     pub main: Vec<Field>,
     /// All other fields, under "More settings".

@@ -32,14 +32,17 @@ use crate::web::pages::shared::{NOT_AVAILABLE, engine_cards};
 use crate::web::urls;
 use crate::web::views::elements::format::seconds_text;
 use crate::web::views::new::NewPage;
-use crate::web::views::{Choice, Field};
+use crate::web::views::{Choice, Field, Link};
 
-/// The engine whose form to show.
+/// The engine whose form to show, and the image.
 #[derive(Debug, Default, Deserialize)]
 pub struct NewQuery {
     /// Name of the engine.
     #[serde(default)]
     pub engine: String,
+    /// The image, on which the extensions depend; the usual one if empty.
+    #[serde(default)]
+    pub image: String,
 }
 
 /// `GET /containers/new`
@@ -57,8 +60,12 @@ pub async fn dump_form(ctx: Context, Query(query): Query<NewQuery>) -> Result<Re
 /// The suggested values of a new form.
 fn suggested(ctx: &Context, query: NewQuery) -> Result<Fields, AppError> {
     let user = ctx.user()?;
-    let suggested =
-        [("engine", query.engine), ("contact", user.email.clone()), ("department", user.department.clone())];
+    let suggested = [
+        ("engine", query.engine),
+        ("image", query.image),
+        ("contact", user.email.clone()),
+        ("department", user.department.clone()),
+    ];
     Ok(suggested.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }
 
@@ -191,8 +198,18 @@ async fn render(
             card.href = card.href.replace("/containers/new?", "/containers/new/from-dump?");
         }
     }
+    let own = if dump { "/containers/new/from-dump" } else { "/containers/new" };
+    let has_extensions = images.len() > 1 && !engine.engine().extensions().is_empty();
+    let versions = images.iter().filter(|_| has_extensions).map(|i| {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("engine", engine.as_str())
+            .append_pair("image", &i.image)
+            .finish();
+        Link::new(&i.label, format!("{own}?{query}")).current(chosen.is_some_and(|c| c.image == i.image))
+    });
     let view = NewPage {
         frame: ctx.frame("new"),
+        versions: versions.collect(),
         engines,
         engine: engine.to_string(),
         upload: (dump && kept.is_none()).then(|| {

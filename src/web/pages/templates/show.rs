@@ -94,6 +94,9 @@ async fn template_page(
     let mut fields =
         if t.current_version.is_some() { create_fields(ctx, t, (&suggested, typed, faults))? } else { Vec::new() };
     let mut edited = if is_managed { settings_fields(ctx, t, settings) } else { Vec::new() };
+    for field in &mut edited {
+        "settings-".clone_into(&mut field.prefix);
+    }
     // The forms are far apart, and one of them is at the end of the page.
     if let Some(wrong) = fields.iter_mut().chain(&mut edited).find(|field| field.error.is_some()) {
         wrong.focus = true;

@@ -5,8 +5,10 @@ use crate::domain::names::NameRules;
 /// One field of a form.
 #[derive(Clone, Debug, Default)]
 pub struct Field {
-    /// Name in the form; also its id.
+    /// Name in the form; also its id, after `prefix`.
     pub name: String,
+    /// Distinguishes its id from that of a field of the same name in another form on the page.
+    pub prefix: String,
     /// Label above the field.
     pub label: String,
     /// Help text below the field.
@@ -253,12 +255,18 @@ impl Field {
     pub fn described_by(&self) -> String {
         let mut ids = Vec::new();
         if self.error.is_some() {
-            ids.push(format!("{}-error", self.name));
+            ids.push(format!("{}-error", self.id()));
         }
         if !self.help.is_empty() {
-            ids.push(format!("{}-help", self.name));
+            ids.push(format!("{}-help", self.id()));
         }
         ids.join(" ")
+    }
+
+    /// Its id on the page.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}{}", self.prefix, self.name)
     }
 
     /// Whether any choice has details, to be listed below the field.
