@@ -342,8 +342,8 @@ pub async fn see(
 /// Number of unresolved notices by kind.
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
-        r#"SELECT n.kind, count(*) AS "notices!" FROM notice n JOIN state s ON s.container_id = n.container_id
-          WHERE n.ended_at IS NULL AND s.state NOT IN ('deleting', 'trashed') GROUP BY n.kind"#
+        r#"SELECT n.kind, count(*) AS "notices!" FROM notice n LEFT JOIN state s ON s.container_id = n.container_id
+          WHERE n.ended_at IS NULL AND (n.template_id IS NOT NULL OR s.state NOT IN ('deleting', 'trashed')) GROUP BY n.kind"#
     )
     .map(|r| (r.kind, r.notices))
     .fetch_all(db)

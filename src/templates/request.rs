@@ -124,8 +124,8 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
     for dump in &listing.dumps {
         let name = dump.template.to_string();
         match update_one(app, dir, dump, actor).await {
-            Ok(true) => done.importing.push(name),
-            Ok(false) => done.unchanged.push(name),
+            Ok((name, true)) => done.importing.push(name),
+            Ok((name, false)) => done.unchanged.push(name),
             Err(RequestError::Busy) => done.problems.push((name, "It is being imported.".to_owned())),
             Err(e) => done.problems.push((name, e.to_string())),
         }
@@ -139,8 +139,9 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
     Ok(done)
 }
 
-/// Imports a dump if it is new or has changed since the last import. Returns whether it is imported.
-async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<bool, RequestError> {
+/// Imports a dump if it is new or has changed since the last import. Returns the name of its template, and whether it is
+/// imported.
+async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<(String, bool), RequestError> {
     let mut db = app.db.acquire().await?;
     // A template keeps its dump when it gets another name.
     let known = match templates::by_file(&mut db, &dump.file).await? {
@@ -150,7 +151,7 @@ async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Re
     let Some(t) = known else {
         drop(db);
         let t = create(app, dump, None, actor).await?;
-        return refresh(app, &t, actor).await.map(|_| true);
+        return refresh(app, &t, actor).await.map(|_| (t.name, true));
     };
     if !t.is_from_file() {
         let what = if t.origin.object().is_some() { "object" } else { "the" };
@@ -162,15 +163,16 @@ async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Re
         // The dump was replaced by one with another ending.
         templates::set_file(&mut db, t.id, &dump.file).await?;
         drop(db);
-        return refresh(app, &Template { source: dump.file.clone(), ..t }, actor).await.map(|_| true);
+        let t = Template { source: dump.file.clone(), ..t };
+        return refresh(app, &t, actor).await.map(|_| (t.name, true));
     }
     drop(db);
     if let Some(last) = last.first()
         && !has_changed(dir, last).await.map_err(RequestError::Template)?
     {
-        return Ok(false);
+        return Ok((t.name, false));
     }
-    refresh(app, &t, actor).await.map(|_| true)
+    refresh(app, &t, actor).await.map(|_| (t.name, true))
 }
 
 /// Whether the dump or the script of a version has changed since its import, which may have failed.

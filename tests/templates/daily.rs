@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DurationRound, TimeDelta, Timelike, Utc};
+use reqwest::Method;
 use serde_json::json;
 
 use super::{dumps, portal_with, settled, sql, update, write};
@@ -67,4 +68,25 @@ async fn a_dump_that_is_still_being_written_is_left_alone_until_it_is_complete()
     let (_portal, api) = asked.await.expect("the import ends");
     let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
     assert_eq!((&shop["version"], &shop["versions"][0]["report"]["rows"]), (&json!(1), &json!(written)), "{shop}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_keeps_its_dump_under_another_name_and_with_another_ending() {
+    let portal = portal_with(|_| {}).await;
+    let api = portal.token(&portal.admin().await).await;
+    write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
+    update(&portal, &api).await;
+    api.json(Method::PATCH, "/api/v1/templates/shop", &json!({ "name": "market" })).await.expect(200);
+    let done = update(&portal, &api).await;
+    assert_eq!((&done["importing"], &done["unchanged"], &done["problems"]), (&json!([]), &json!(["market"]), &json!([])));
+    write(&portal, "shop.sql", sql("create table mice (id int primary key, name text);\n"));
+    assert_eq!(update(&portal, &api).await["importing"], json!(["market"]));
+    // The same dump, compressed: its template follows it.
+    let packed = std::process::Command::new("gzip").arg(dumps(&portal).join("shop.sql")).status();
+    assert!(packed.expect("gzip").success());
+    api.json(Method::PATCH, "/api/v1/templates/market", &json!({ "name": "shop" })).await.expect(200);
+    assert_eq!(update(&portal, &api).await["importing"], json!(["shop"]));
+    let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
+    assert_eq!((&shop["version"], &shop["source"]), (&json!(3), &json!("shop.sql.gz")), "{shop}");
+    assert_eq!(portal.sql("select count(*) from template"), "1");
 }

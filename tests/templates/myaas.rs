@@ -1,6 +1,7 @@
 //! The interface on port 5001, used as the clients of the predecessor use it.
 
 use mydb::domain::engine::EngineKind;
+use mydb::runtime::fault::{Fault, FaultTiming};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -94,7 +95,8 @@ async fn what_cannot_be_made_is_refused() {
     // Its first import fails, so there is no version to copy.
     write(&portal, "broken.sql", sql("create table t (i int);\ninsert into nowhere values (1);\n"));
     update(&portal, &api).await;
-    scripts.call(Method::POST, "/db/broken/ci", &[], 423).await;
+    let said = scripts.call(Method::POST, "/db/broken/ci", &[], 409).await;
+    assert_eq!(said, json!({ "status": "Template broken has no data: its import failed." }));
     write(&portal, "shop.sql", sql(SHOP));
     update(&portal, &api).await;
     for ttl in ["-1", "1e3", "1000000000000000000", "soon", "1.5", "2020-01-01"] {
@@ -171,6 +173,43 @@ async fn two_requests_at_once_make_one_database() {
     portal.sql("update schedule set next_run = now() where name = 'reaper'");
     portal.until("select purged_at is not null from container where instance_name = 'ci-2'", |said| said == "t").await;
     ada.call(Method::GET, "/db/shop/ci-2", &[], 404).await;
+}
+
+/// Jobs that make databases from templates wait.
+const LATER: &str = "create function later() returns trigger language plpgsql as $$ begin
+      new.run_at = now() + interval '4 minutes'; return new; end $$;
+    create trigger later before insert on job for each row when (new.kind = 'from-template') execute function later()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_made_can_be_removed_and_what_could_not_be_made_is_tried_again() {
+    let portal = portal().await;
+    let api = portal.token(&portal.admin().await).await;
+    write(&portal, "shop.sql", sql(SHOP));
+    update(&portal, &api).await;
+    let scripts = Scripts::of(&portal, None);
+    portal.sql(LATER);
+    let waiting = Scripts::of(&portal, None);
+    let making = tokio::spawn(async move { waiting.send(Method::POST, "/db/shop/ci", &[]).await.status() });
+    portal.until("select count(*) from container", |said| said == "1").await;
+    assert_eq!(scripts.send(Method::DELETE, "/db/shop/ci", &[]).await.status(), 204);
+    assert_eq!(making.await.expect("the request ends"), 500);
+    assert_eq!(portal.sql("select count(*) from container where purged_at is null"), "0");
+    portal.sql("drop trigger later on job");
+
+    let fault = Fault { operation: "create", strike: FaultTiming::Before, times: 1, transient: false };
+    portal.faults.inject(fault);
+    let said = scripts.call(Method::POST, "/db/shop/ci", &[], 500).await;
+    assert!(said["status"].as_str().is_some_and(|why| why.contains("injected fault")), "{said}");
+    assert_eq!(scripts.get("/db/shop/ci").await["running"], json!(false));
+    let made = scripts.call(Method::POST, "/db/shop/ci", &[], 201).await;
+    assert_eq!(word(EngineKind::Postgres, &made, "word").await.as_deref(), Some("from the dump"));
+
+    // One that is in the trash keeps its name, and nothing changes by waiting.
+    let keep = api.json(Method::PATCH, "/api/v1/containers/shop-ci", &json!({ "backup_freq": "Daily" })).await;
+    keep.expect(200);
+    assert_eq!(scripts.send(Method::DELETE, "/db/shop/ci", &[]).await.status(), 204);
+    let said = scripts.call(Method::POST, "/db/shop/ci", &[], 409).await;
+    assert!(said["status"].as_str().is_some_and(|why| why.contains("is in the trash")), "{said}");
 }
 
 /// A token of this user.

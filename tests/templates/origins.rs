@@ -96,6 +96,10 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     assert_eq!((mine.get("secret").await, mine.get("later").await), (Ok(Some("a name".to_owned())), Ok(None)));
     mine.put("own", "written").await.expect("its owner writes");
     bob_api.get("/api/v1/templates/course").await.expect(404);
+    // Its owner follows its import; nobody else does.
+    let import = format!("/api/v1/jobs/{}", portal.sql("select job_id from template_version"));
+    assert_eq!(api.get(&import).await.expect(200).json()["status"], json!("succeeded"));
+    bob_api.get(&import).await.expect(404);
 
     // The template counts like a database: two databases and one template are all that ada may have.
     let said = ada.submit_create("fourth", &[]).await.expect(409).text();

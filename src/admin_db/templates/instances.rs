@@ -48,6 +48,25 @@ pub async fn by_name(
     .await
 }
 
+/// The same by the name of the template, which may have been deleted since: an existing one counts first.
+pub async fn by_names(
+    db: &mut PgConnection,
+    account: Uuid,
+    template: &str,
+    name: &str,
+) -> Result<Option<Container>, sqlx::Error> {
+    select!(
+        "JOIN template t ON t.id = c.template_id
+         WHERE c.account_id = $1 AND t.name = $2 AND c.instance_name = $3 AND c.purged_at IS NULL
+         ORDER BY t.deleted_at DESC NULLS FIRST LIMIT 1",
+        account,
+        template,
+        name
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// The existing databases from templates that belong to this account, by the time of their creation.
 pub async fn of_account(db: &mut PgConnection, account: Uuid) -> Result<Vec<Container>, sqlx::Error> {
     select!(

@@ -125,6 +125,11 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Template>, sqlx::Error> {
     select!("true ORDER BY name").fetch_all(db).await
 }
 
+/// The ids and names of all templates, also of deleted ones.
+pub async fn names(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    sqlx::query!("SELECT id, name FROM template").map(|row| (row.id, row.name)).fetch_all(db).await
+}
+
 /// The existing template of this name.
 pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Template>, sqlx::Error> {
     select!("name = $1", name).fetch_optional(db).await

@@ -321,15 +321,19 @@ pub async fn unneeded(db: &mut PgConnection, keep: i64) -> Result<Vec<Uuid>, sql
 
 /// Locks a version for its removal. `false`: it is the current one of a template, or was removed.
 pub async fn lock_for_removal(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    let locked = sqlx::query!(
-        "SELECT v.id FROM template_version v JOIN template t ON t.id = v.template_id
-          WHERE v.id = $1 AND v.removed_at IS NULL AND t.current_version IS DISTINCT FROM v.id
-            AND NOT EXISTS (SELECT FROM container c JOIN job j ON j.container_id = c.id
-                             WHERE c.template_version = v.id AND j.status IN ('queued', 'running'))
-            FOR UPDATE OF v",
+    // Locked in a statement of its own: the next one then sees the database of whoever held the version until now.
+    let locked = sqlx::query!("SELECT id FROM template_version WHERE id = $1 AND removed_at IS NULL FOR UPDATE", id);
+    if locked.fetch_optional(&mut *db).await?.is_none() {
+        return Ok(false);
+    }
+    sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM template WHERE current_version = $1)
+              AND NOT EXISTS (SELECT FROM container c JOIN job j ON j.container_id = c.id
+                               WHERE c.template_version = $1 AND j.status IN ('queued', 'running')) AS "free!""#,
         id
-    );
-    Ok(locked.fetch_optional(db).await?.is_some())
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// Records that the directory of a version was removed.

@@ -296,11 +296,11 @@ async fn of_name(ctx: &Context, name: &str) -> Result<Option<Template>, AppError
 async fn rows(ctx: &Context) -> Result<Vec<(String, Container)>, AppError> {
     let user = ctx.user()?;
     let mut db = ctx.app().db.acquire().await?;
-    let templates = table::all(&mut db).await?;
+    let templates = table::names(&mut db).await?;
     let rows = instances::of_account(&mut db, user.id).await?;
     let named = rows.into_iter().filter(exists).filter_map(|c| {
-        let template = templates.iter().find(|t| Some(t.id) == c.template_id)?;
-        Some((template.name.clone(), c))
+        let (_, template) = templates.iter().find(|(id, _)| Some(*id) == c.template_id)?;
+        Some((template.clone(), c))
     });
     Ok(named.collect())
 }
@@ -309,8 +309,7 @@ async fn rows(ctx: &Context) -> Result<Vec<(String, Container)>, AppError> {
 async fn by_name(ctx: &Context, template: &str, name: &str) -> Result<Option<Container>, AppError> {
     let user = ctx.user()?;
     let mut db = ctx.app().db.acquire().await?;
-    let Some(t) = table::by_name(&mut db, template).await? else { return Ok(None) };
-    Ok(instances::by_name(&mut db, user.id, t.id, name).await?)
+    Ok(instances::by_names(&mut db, user.id, template, name).await?)
 }
 
 /// The time to live in a form or a JSON object; `None` if there is none.
