@@ -123,7 +123,7 @@ pub(super) async fn complete(
         let done = tokio::time::timeout(app.config.templates.hook, done).await;
         let minutes = app.config.templates.hook.as_secs() / 60;
         done.map_err(|_| {
-            StepError::Fail(format!("The script {} took longer than {minutes} minutes.", file_name(hook)))
+            StepError::Fail(format!("The script {} took longer than {minutes} min.", file_name(hook)))
         })??;
     }
     w.progress("Counting and checking").await;

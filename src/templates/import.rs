@@ -145,7 +145,7 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
     let filling = Box::pin(filled(w, &v));
     let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
         let minutes = longest.as_secs() / 60;
-        StepError::Fail(format!("The import took longer than {minutes} minutes (templates.import_minutes)."))
+        StepError::Fail(format!("The import took longer than {minutes} min (templates.import_minutes)."))
     })??;
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;

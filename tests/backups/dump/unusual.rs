@@ -185,6 +185,44 @@ async fn a_value_of_a_tenth_of_the_memory_is_dumped_and_counted_without_ending_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes_no_rights() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("backup_freq", "Never")]).await;
+    let as_admin = |name: &str, database: &str, statement: &str| {
+        let run = "exec psql -U \"$POSTGRES_USER\" -d \"$0\" -XAtqc \"$1\"";
+        docker::docker_ok(&["exec", &portal.container(name), "sh", "-c", run, database, statement]).trim().to_owned()
+    };
+    for statement in [
+        "create database mule owner ada encoding 'MULE_INTERNAL' locale 'C' template template0",
+        "grant connect on database trial to public",
+        "create extension postgres_fdw",
+        "create server away foreign data wrapper postgres_fdw options (host '127.0.0.1')",
+        "create user mapping for ada server away options (user 'x', password 'y')",
+        "create subscription sub connection 'host=127.0.0.1 dbname=x' publication p with (connect = false)",
+    ] {
+        as_admin("lab", "trial", statement);
+    }
+    let id = back_up(&portal, &ada, "lab").await;
+    let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
+    for told in ["user mappings", "ada on away", "these subscriptions are not in the backup: sub", "mule was left out"] {
+        assert!(notes.contains(told), "{told}: {notes}");
+    }
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
+    portal.ended("restore").await;
+    ada.wait_for("copy", "running").await;
+    let granted = "select exists (select from pg_database, aclexplode(datacl) where datname = 'trial' and grantee = 0)";
+    assert_eq!(as_admin("copy", "postgres", granted), "t", "the restore revoked what the owner granted");
+
+    // A new password neither revokes it nor makes a database again that its owner has renamed.
+    as_admin("copy", "postgres", "alter database trial rename to other");
+    ada.post("/containers/copy/rotate-password", &[]).await.expect(303);
+    assert_eq!(portal.ended("rotate-password").await.0, "succeeded");
+    assert_eq!(as_admin("copy", "postgres", "select count(*) from pg_database where datname = 'trial'"), "0");
+    assert_eq!(as_admin("copy", "postgres", &granted.replace("trial", "other")), "t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn empty_databases_are_backed_up_too() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

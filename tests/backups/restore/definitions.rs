@@ -203,6 +203,25 @@ async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_sa
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("night shift"), "{page}");
 
+    // The same if the session only reads, and keeps another one waiting that would lock everybody out.
+    db.batch_execute("rollback; begin; select from busy").await.expect("reads");
+    let other = portal.connect("lab", "correct-horse").await.expect("signs in");
+    let waiting = tokio::spawn(async move { other.batch_execute("alter table busy add column late int").await });
+    let queued = "select count(*) from pg_locks where not granted";
+    while db.query_one(queued, &[]).await.map_or(0, |row| row.get::<_, i64>(0)) == 0 {
+        assert!(begin.elapsed() < PATIENCE, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ada.post("/containers/lab/backup", &[]).await.expect(303);
+    let (status, error) = portal.ended("backup").await;
+    assert_eq!(status, "failed");
+    for word in ["ada waits to lock the table public.busy", "night shift", "idle in transaction", "3 s"] {
+        assert!(error.contains(word), "{word}: {error}");
+    }
+    db.batch_execute("rollback").await.expect("lets go");
+    waiting.await.expect("the other session ends").expect("changes the table");
+    db.batch_execute("begin; lock table busy in access exclusive mode").await.expect("locks");
+
     // While the backup waits for the lock, any other operation on the database cancels it and runs.
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let waits = "select count(*) from pg_locks where not granted";

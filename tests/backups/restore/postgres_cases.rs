@@ -5,6 +5,7 @@ use crate::support::{Client, POSTGRES_15, POSTGRES_17, TestPortal, docker};
 
 /// PostgreSQL 17 and later cannot create this view: while it is computed, only names with a schema are found.
 const VIEW: &str = include_str!("../../cases/matview-function/setup.sql");
+const INVALID_INDEX: &str = include_str!("../../cases/invalid-index/setup.sql");
 const CASES: &[&str] = &[
     include_str!("../../cases/cast-as-admin/setup.sql"),
     include_str!("../../cases/cast-that-fails/setup.sql"),
@@ -31,6 +32,12 @@ async fn filled(portal: &TestPortal, ada: &Client, image: &str) {
         db.batch_execute(case).await.unwrap_or_else(|e| panic!("{case}: {e:?}"));
     }
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
+    db.batch_execute("set search_path = public").await.expect("sets");
+    // One of these fails on purpose. No statement can be sent together with it.
+    for statement in INVALID_INDEX.split_inclusive(';').filter(|text| text.contains(';')) {
+        let done = db.batch_execute(statement).await;
+        assert_eq!(done.is_err(), statement.contains("CONCURRENTLY"), "{statement}: {done:?}");
+    }
     for statement in [
         "create database closed",
         "alter database closed connection limit 3",
