@@ -122,9 +122,7 @@ pub(super) async fn complete(
         let done = run_hook(w, (hook, most(&sealed.blueprint.tier)), (id, &plan), (password, &targets));
         let done = tokio::time::timeout(app.config.templates.hook, done).await;
         let minutes = app.config.templates.hook.as_secs() / 60;
-        done.map_err(|_| {
-            StepError::Fail(format!("The script {} took longer than {minutes} min.", file_name(hook)))
-        })??;
+        done.map_err(|_| StepError::Fail(format!("The script {} took longer than {minutes} min.", file_name(hook))))??;
     }
     w.progress("Counting and checking").await;
     let mut databases: Vec<String> = targets.into_iter().map(|target| target.database).collect();

@@ -77,7 +77,8 @@ async fn the_form_begins_with_the_e_mail_address_and_the_department_of_the_accou
 async fn the_form_shows_what_the_chosen_version_offers() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
-    let form = ada.get("/containers/new?engine=postgres&image=docker.io%2Flibrary%2Fpostgres%3A15").await.expect(200).body;
+    let form =
+        ada.get("/containers/new?engine=postgres&image=docker.io%2Flibrary%2Fpostgres%3A15").await.expect(200).body;
     assert!(form.contains("Create PostgreSQL 15 database"), "{form}");
     // Without scripting, links lead to the form of each version.
     let link = "/containers/new?engine=postgres&#38;image=docker.io%2Flibrary%2Fpostgres%3A17";

@@ -78,7 +78,10 @@ async fn a_template_keeps_its_dump_under_another_name_and_with_another_ending() 
     update(&portal, &api).await;
     api.json(Method::PATCH, "/api/v1/templates/shop", &json!({ "name": "market" })).await.expect(200);
     let done = update(&portal, &api).await;
-    assert_eq!((&done["importing"], &done["unchanged"], &done["problems"]), (&json!([]), &json!(["market"]), &json!([])));
+    assert_eq!(
+        (&done["importing"], &done["unchanged"], &done["problems"]),
+        (&json!([]), &json!(["market"]), &json!([]))
+    );
     write(&portal, "shop.sql", sql("create table mice (id int primary key, name text);\n"));
     assert_eq!(update(&portal, &api).await["importing"], json!(["market"]));
     // The same dump, compressed: its template follows it.

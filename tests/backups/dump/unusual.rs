@@ -205,7 +205,8 @@ async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes
     }
     let id = back_up(&portal, &ada, "lab").await;
     let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
-    for told in ["user mappings", "ada on away", "these subscriptions are not in the backup: sub", "mule was left out"] {
+    for told in ["user mappings", "ada on away", "these subscriptions are not in the backup: sub", "mule was left out"]
+    {
         assert!(notes.contains(told), "{told}: {notes}");
     }
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
