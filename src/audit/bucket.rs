@@ -271,6 +271,7 @@ mod tests {
             location: None,
             copy: None,
             sha256: None,
+            script_sha256: None,
             objects: sqlx::types::Json(Vec::new()),
         };
         assert!(matches!(state(&row(S::Running, None, None), "one", begun), State::Passing));

@@ -1,6 +1,7 @@
 //! Checks that the manifests in a target are unchanged since they were stored, and signed.
 
 use futures::StreamExt;
+use sha2::{Digest, Sha256};
 
 use crate::admin_db::backups::audit_facts::StoredBackup;
 use crate::backup::restore::source::altered;
@@ -8,7 +9,7 @@ use crate::backup::sign;
 use crate::backup::sign::{AcceptedSigners, Provenance};
 use crate::domain::audit::{Finding, FindingKind};
 use crate::domain::object_keys;
-use crate::manifest::{FILE, LONGEST};
+use crate::manifest::{BY_HAND, FILE, LONGEST};
 use crate::objects::{ObjectError, Store};
 use crate::secrets::Signer;
 
@@ -69,9 +70,29 @@ async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str
     if let Some(why) = altered(&text, row.sha256.as_deref()) {
         return CheckOutcome::Bad(FindingKind::Altered, format!("{FILE} {why}"));
     }
+    if let Some(outcome) = look_at_script(store, row, location).await {
+        return outcome;
+    }
     match sign::look(store, location, &text, &[AcceptedSigners::Sealing(signer)]).await {
         Ok(who) => CheckOutcome::Good(who),
         Err(e) => CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),
+    }
+}
+
+/// The script for a restore by hand, which people run: `None` if it is as it was stored.
+async fn look_at_script(store: &Store, row: &StoredBackup, location: &str) -> Option<CheckOutcome> {
+    let stored = row.script_sha256.as_deref()?;
+    match store.read(&object_keys::file(location, BY_HAND), LONGEST).await {
+        Ok(text) if Sha256::digest(&text).as_slice() == stored => None,
+        Ok(_) => Some(CheckOutcome::Bad(
+            FindingKind::Altered,
+            format!("{BY_HAND} is not what was stored. Do not run it. A download of the backup contains a correct one."),
+        )),
+        Err(ObjectError::NotFound { .. }) => Some(CheckOutcome::Bad(
+            FindingKind::Missing,
+            format!("{BY_HAND} is missing. A download of the backup contains one."),
+        )),
+        Err(e) => Some(CheckOutcome::Bad(FindingKind::TargetAway, e.to_string())),
     }
 }
 

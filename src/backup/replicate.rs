@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use chrono::Duration;
 use futures::StreamExt;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -88,9 +89,9 @@ async fn copy(w: &StepContext) -> Result<(), StepError> {
         }
         tx.commit().await?;
         match one(w, &copy, made, &mut apart).await {
-            Ok(()) => {
+            Ok(script) => {
                 let mut db = app.db.acquire().await?;
-                replicas::stored(&mut db, &copy, app.clock.now()).await?;
+                replicas::stored(&mut db, &copy, script.as_ref(), app.clock.now()).await?;
                 made += 1;
             }
             Err(e) => {
@@ -127,12 +128,13 @@ pub(crate) async fn elsewhere(instance: &InstanceId, from: &Store, to: &Store) -
     )))
 }
 
+/// Makes a copy. Returns the SHA-256 of its restore script; `None` if an earlier run has made it.
 async fn one(
     w: &StepContext,
     copy: &Replica,
     made: usize,
     apart: &mut BTreeSet<(String, String)>,
-) -> Result<(), StepError> {
+) -> Result<Option<[u8; 32]>, StepError> {
     let app = &w.app;
     let to = app
         .stores
@@ -149,7 +151,7 @@ async fn one(
     w.progress(&format!("{made} copied; now copying {name} of {at} to “{}”", copy.target)).await;
     // An earlier run may have finished without recording it.
     match to.read(&source.key(FILE), LONGEST).await {
-        Ok(there) if there == source.text => return Ok(()),
+        Ok(there) if there == source.text => return Ok(None),
         Ok(_) | Err(ObjectError::NotFound { .. }) => {}
         Err(e) => return Err(e.into()),
     }
@@ -161,11 +163,13 @@ async fn one(
         let content = source.store.read(&receipt.key, RECEIPT).await?;
         to.put(&receipt.key, Bytes::from(content), "application/json").await?;
     }
-    to.put(&source.key(BY_HAND), by_hand(manifest, to, &source), "text/plain; charset=utf-8").await?;
+    let script = by_hand(manifest, to, &source);
+    let script_sha256: [u8; 32] = Sha256::digest(&script).into();
+    to.put(&source.key(BY_HAND), script, "text/plain; charset=utf-8").await?;
     let recovery = recovery_key::signer(&app.config);
     sign::put(to, &source.location, &source.text, app.sealer.manifests(), recovery.as_ref()).await?;
     to.put(&source.key(FILE), source.text.clone(), "application/json").await?;
-    Ok(())
+    Ok(Some(script_sha256))
 }
 
 /// The restore script of a copy, which gives the copy's own location.

@@ -98,6 +98,8 @@ pub struct StoredBackup {
     pub copy: Option<String>,
     /// SHA-256 of its manifest.
     pub sha256: Option<Vec<u8>>,
+    /// SHA-256 of the script for a restore by hand in the audited target, if this version wrote it.
+    pub script_sha256: Option<Vec<u8>>,
     /// Its objects and their sizes, according to its manifest.
     pub objects: Json<Vec<(String, u64)>>,
 }
@@ -109,6 +111,7 @@ macro_rules! stored {
             r#"SELECT b.id AS "id!", c.name AS "container!", b.started_at AS "started_at!", b.finished_at AS "finished_at?"
                   , b.status AS "status!: _", b.removing_at AS "removing_at?", b.removed_at AS "removed_at?", b.target AS "target?"
                   , b.location AS "location?", b.sha256 AS "sha256?", k.status AS "copy?"
+                  , CASE WHEN b.target = $1 THEN b.script_sha256 ELSE k.script_sha256 END AS "script_sha256?"
                   , coalesce((SELECT jsonb_agg(jsonb_build_array(o -> 'file', o -> 'stored' -> 'bytes'))
                                 FROM jsonb_array_elements(b.manifest -> 'objects') o), '[]') AS "objects!: _"
                FROM backup_log b JOIN container c ON c.id = b.container_id

@@ -236,6 +236,8 @@ pub struct BackupOutcome<'a> {
     pub manifest: &'a Manifest,
     /// SHA-256 of the stored manifest.
     pub sha256: [u8; 32],
+    /// SHA-256 of the stored script for a restore by hand.
+    pub script_sha256: [u8; 32],
     /// Prefix of its keys.
     pub location: &'a str,
     /// Verification level reached.
@@ -253,7 +255,7 @@ pub async fn succeed(
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let changed = sqlx::query!(
         "UPDATE backup_log SET status = 'succeeded', finished_at = $2, manifest = $3, sha256 = $4, location = $5, level = $6
-              , bytes = $7, raw_bytes = $8, fingerprints = $9, definitions = nullif($10, 0)
+              , bytes = $7, raw_bytes = $8, fingerprints = $9, definitions = nullif($10, 0), script_sha256 = $11
           WHERE id = $1 AND status = 'running'",
         id,
         now,
@@ -264,7 +266,8 @@ pub async fn succeed(
         signed(done.manifest.bytes()),
         signed(raw),
         done.manifest.fingerprints,
-        i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX)
+        i32::try_from(done.manifest.definitions.len()).unwrap_or(i32::MAX),
+        done.script_sha256.as_slice()
     )
     .execute(db)
     .await?;

@@ -99,13 +99,19 @@ pub async fn begin(db: &mut PgConnection, copy: &Replica, job: Uuid, now: DateTi
     Ok(done.rows_affected() == 1)
 }
 
-/// Records that the copy is complete.
-pub async fn stored(db: &mut PgConnection, copy: &Replica, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+/// Records that the copy is complete, with the SHA-256 of its restore script if that was written now.
+pub async fn stored(
+    db: &mut PgConnection,
+    copy: &Replica,
+    script: Option<&[u8; 32]>,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE backup_copy SET status = 'stored', stored_at = $3 WHERE backup_id = $1 AND target = $2",
+        "UPDATE backup_copy SET status = 'stored', stored_at = $3, script_sha256 = $4 WHERE backup_id = $1 AND target = $2",
         copy.backup_id,
         &copy.target,
-        now
+        now,
+        script.map(<[u8; 32]>::as_slice)
     )
     .execute(db)
     .await?;

@@ -175,6 +175,7 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
         .map_err(|e| StepError::Fail(format!("Cannot write the manifest: {e}.")))?;
     let sha256: [u8; 32] = Sha256::digest(&text).into();
     let lines = restore_script::lines(&manifest, store, &location, row.engine.engine().backup());
+    let script_sha256: [u8; 32] = Sha256::digest(&lines).into();
     store
         .put(&object_keys::file(&location, manifest::BY_HAND), Bytes::from(lines), "text/plain; charset=utf-8")
         .await?;
@@ -183,7 +184,7 @@ pub(crate) async fn finish(w: &StepContext) -> Result<(), StepError> {
     store.put(&object_keys::file(&location, manifest::FILE), Bytes::from(text), "application/json").await?;
     // An upload whose start was not confirmed was started again, so the first one is recorded nowhere.
     cleanup::give_up(store, &format!("{location}/"), &[]).await?;
-    let done = backups::BackupOutcome { manifest: &manifest, sha256, location: &location, level: 2 };
+    let done = backups::BackupOutcome { manifest: &manifest, sha256, script_sha256, location: &location, level: 2 };
     let mut tx = w.app.db.begin().await?;
     if cancel::lock(&mut tx, w.job.id).await?.is_some() {
         drop(tx);

