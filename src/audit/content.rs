@@ -86,7 +86,9 @@ async fn look_at_script(store: &Store, row: &StoredBackup, location: &str) -> Op
         Ok(text) if Sha256::digest(&text).as_slice() == stored => None,
         Ok(_) => Some(CheckOutcome::Bad(
             FindingKind::Altered,
-            format!("{BY_HAND} is not what was stored. Do not run it. A download of the backup contains a correct one."),
+            format!(
+                "{BY_HAND} is not what was stored. Do not run it. A download of the backup contains a correct one."
+            ),
         )),
         Err(ObjectError::NotFound { .. }) => Some(CheckOutcome::Bad(
             FindingKind::Missing,

@@ -23,11 +23,13 @@ pub struct Mysql {
     delimiter: Vec<u8>,
     /// Whether `sql_mode` contains `NO_BACKSLASH_ESCAPES`.
     plain_backslash: bool,
+    /// The bytes that begin a character whose second byte may be a backslash or a quote.
+    leads: fn(u8) -> bool,
 }
 
 impl Default for Mysql {
     fn default() -> Self {
-        Self { within: false, state: State::Plain, delimiter: b";".to_vec(), plain_backslash: false }
+        Self { within: false, state: State::Plain, delimiter: b";".to_vec(), plain_backslash: false, leads: |_| false }
     }
 }
 
@@ -134,10 +136,20 @@ impl Mysql {
             && sets(statement)
             && let Ok(text) = std::str::from_utf8(statement)
             && let text = text.to_ascii_uppercase()
-            && text.contains("SQL_MODE")
         {
-            self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
+            if text.contains("SQL_MODE") {
+                self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
+            }
+            let named = ["CHARACTER_SET_CLIENT", "NAMES"].iter().find_map(|word| text.split_once(word));
+            if let Some((_, rest)) = named {
+                self.leads = leads(rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@'));
+            }
         }
+    }
+
+    /// The length of the character at `at`, as far as it matters here.
+    fn width(&self, b: u8) -> usize {
+        if (self.leads)(b) { 2 } else { 1 }
     }
 
     /// Scans up to the delimiter or the limit.
@@ -153,13 +165,13 @@ impl Mysql {
                         at += 1;
                     }
                     b'\\' if !self.plain_backslash => at += 2,
-                    _ => at = self.opens_comment(ready, at, false).unwrap_or(at + 1),
+                    _ => at = self.opens_comment(ready, at, false).unwrap_or(at + self.width(b)),
                 },
                 State::Quotes(quote) => {
                     if b == quote {
                         self.state = State::Plain;
                     }
-                    at += if b == b'\\' && quote != b'`' && !self.plain_backslash { 2 } else { 1 };
+                    at += if b == b'\\' && quote != b'`' && !self.plain_backslash { 2 } else { self.width(b) };
                 }
                 State::LineComment | State::Comment => at = self.comment(ready, at),
             }
@@ -168,8 +180,59 @@ impl Mysql {
     }
 }
 
+/// Whether a byte begins a character of two bytes in the character set named at the beginning of `text`, if the second
+/// byte of such characters can be a backslash or a quote.
+fn leads(text: &str) -> fn(u8) -> bool {
+    match text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default() {
+        "SJIS" | "CP932" => |b| matches!(b, 0x81..=0x9f | 0xe0..=0xfc),
+        "GBK" | "BIG5" => |b| matches!(b, 0x81..=0xfe),
+        _ => |_| false,
+    }
+}
+
 /// Whether a comment is executable. The first line of mariadb-dump, which is meant for the client, is not.
 fn executed(ready: &[u8], at: usize) -> bool {
     let rest = ready.get(at + 2..).unwrap_or_default();
     rest.starts_with(b"!") || (rest.starts_with(b"M!") && !rest.starts_with(b"M!999999"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::Dialect;
+    use crate::sql::splitter::Splitter;
+
+    /// The statements of a dump.
+    fn statements(dump: &[u8]) -> Vec<Vec<u8>> {
+        let (mut splitter, mut found) = (Splitter::new(dump, Dialect::Mysql), Vec::new());
+        while let Some(piece) = splitter.next_piece().unwrap() {
+            if piece.first && piece.last {
+                found.push(piece.text.trim_ascii().to_vec());
+            }
+        }
+        found.retain(|text| !text.is_empty());
+        found
+    }
+
+    #[test]
+    fn a_second_byte_is_no_backslash_and_no_quote() {
+        for (set, character) in
+            [("sjis", b"\x95\x5c"), ("cp932", b"\x81\x60"), ("gbk", b"\xd5\x5c"), ("big5", b"\xa5\x5c")]
+        {
+            let name = format!("/*!50003 SET character_set_client  = {set} */ ;");
+            let body = [b"SELECT '".as_slice(), character, b"'"].concat();
+            let back = b"/*!50003 SET character_set_client  = @saved_cs_client */ ;".as_slice();
+            let dump = [name.as_bytes(), b"\n", &body, b";\n", back, b"\nSELECT 'it\\'s; one';\nSELECT 2;\n"].concat();
+            let found = statements(&dump);
+            assert_eq!(
+                found.len(),
+                5,
+                "{set}: {:?}",
+                found.iter().map(|f| String::from_utf8_lossy(f)).collect::<Vec<_>>()
+            );
+            assert_eq!(found[1], body, "{set}");
+        }
+        // Katakana of one byte.
+        assert_eq!(statements(b"SET NAMES sjis;\nSELECT '\xb1\\'';\nSELECT 2;\n").len(), 3);
+        assert_eq!(statements(b"SET NAMES utf8mb4;\nSELECT '\xc3\xa9';\nSELECT 2;\n").len(), 3);
+    }
 }
