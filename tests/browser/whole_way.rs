@@ -40,7 +40,20 @@ async fn create(browser: &Browser, version: &str, image: &str, name: &str, passw
     browser.open("/").await;
     let first = browser.has("a.engine").await;
     browser.click(if first { "a.engine" } else { ".head a.primary" }).await;
+    let other = !browser.has(&format!("select#image option[value='{image}'][selected]")).await;
+    let mark = "const list = document.getElementById('extensions'); list.dataset.old = ''; list.querySelector('input').checked = true;";
+    browser.script(mark).await;
     browser.click(&format!("select#image option[value='{image}']")).await;
+    if other {
+        // The extensions of the other version, with the choice that was made.
+        const NEW: &str = "#extensions:not([data-old])";
+        browser.until("the list of extensions is replaced", JOB, async |b| b.has(NEW).await).await;
+    }
+    let chosen = "const chosen = [...document.querySelectorAll('#extensions input:checked')];
+        const filter = document.querySelector('#extensions [data-filter]');
+        for (const input of chosen) input.checked = false;
+        return [chosen.length, filter ? filter.hidden : false];";
+    assert_eq!(browser.script(chosen).await, serde_json::json!([1, false]));
     for (id, text) in [("name", name), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", password)] {
         browser.fill_in(id, text).await;
     }
