@@ -24,7 +24,7 @@ pub(super) enum TokenCommand {
         /// Name of the token
         name: String,
         /// Days until it expires; never if omitted
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36500))]
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=3650))]
         days: Option<i64>,
     },
     /// List valid tokens
@@ -83,7 +83,7 @@ async fn list(mut s: CommandSession, user: Option<&str>) -> anyhow::Result<()> {
             vec![t.id.to_string(), t.username, t.name, moment(Some(t.created_at)), ends, moment(t.last_used_at)]
         })
         .collect();
-    say(&table(&["id", "user", "name", "created", "ends", "last used"], &rows));
+    say(&table(&["id", "user", "name", "created", "expires", "last used"], &rows));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::encryption::Identities;
 use crate::storage;
 
 /// Remaining validity in days below which a certificate should be renewed.
-const RENEW_DAYS: i64 = 21;
+const RENEW_DAYS: i64 = 30;
 
 pub(super) fn examine(report: &mut DoctorReport, config: &Config, now: DateTime<Utc>) {
     for (i, tier) in config.storage.iter().enumerate() {

@@ -55,7 +55,7 @@ pub(crate) async fn run(command: DbCommand, at: &Surroundings) -> anyhow::Result
     match command {
         DbCommand::Ls => {
             let rows: Vec<_> = remote.list().await?.iter().map(|row| listed(row, now)).collect();
-            say(&table(&["template", "name", "status", "created", "ends"], &rows));
+            say(&table(&["template", "name", "status", "created", "expires"], &rows));
         }
         DbCommand::Templates => {
             for name in remote.templates().await? {
@@ -113,7 +113,7 @@ async fn info(remote: &Remote, (template, name): (&str, &str), now: DateTime<Utc
         ("password", d.password.clone().unwrap_or_default()),
         ("status", if d.running { "running".to_owned() } else { d.status.clone() }),
         ("created", ago(&d.created, now)),
-        ("ends", ends.map_or_else(|| "never".to_owned(), |at| distance(at - now))),
+        ("expires", ends.map_or_else(|| "never".to_owned(), |at| distance(at - now))),
     ];
     let lines: Vec<_> = facts.iter().map(|(title, value)| format!("{title:<9} {value}\n")).collect();
     say(&lines.concat());
