@@ -118,7 +118,7 @@ async fn a_program_in_a_ci_job_finds_a_server_next_to_it() {
     let info = run(&["db", "new", "shop", "by-hand", "--ttl", "2h"], &env).await;
     assert!(info.contains(&format!("password  {PASSWORD}\n")), "{info}");
     // Up to a second after the create it is still two hours.
-    assert!(["in 2 h", "in 119 min"].iter().any(|left| info.contains(&format!("ends      {left}"))), "{info}");
+    assert!(["in 2 h", "in 119 min"].iter().any(|left| info.contains(&format!("expires   {left}"))), "{info}");
     let list = run(&["db", "ls"], &env).await;
     assert!(list.lines().nth(1).is_some_and(|row| row.starts_with("shop      by-hand  running")), "{list}");
     let shell = run(&["db", "shell", "shop", "by-hand"], &env).await;
