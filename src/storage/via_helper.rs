@@ -81,10 +81,12 @@ found=$(find . -type l -exec sh -c '
 [ -z "$found" ] || odd "$found"
 "#;
 
-/// After the check, copies to a temporary directory and renames it when complete.
+/// After the check, copies to a temporary directory, without the bits that let a program run as another user, and renames
+/// it when complete.
 const COPY: &str = r"find /work -mindepth 1 -maxdepth 1 \( -name data -o -name 'copy*' -o -name 'gone*' \) -exec rm -rf -- {} +
 mkdir /work/copy
 cp -a --reflink=auto --sparse=auto -- /from/data /work/copy/data
+find /work/copy/data \( -type f -o -type d \) -perm /6000 -exec chmod a-s -- {} +
 mv -T -- /work/copy/data /work/data
 rmdir /work/copy
 ";
