@@ -151,12 +151,12 @@ pub(crate) async fn replace_passwords(
     let (plan, kind) = (sealed.blueprint.plan(), sealed.blueprint.image.engine);
     match engine_backup(kind)?.adopt(&plan, own) {
         Some(adopt) => {
-            run_all(app, id, &kind.engine().accounts(&plan, user)).await?;
+            run_all(app, id, &kind.engine().accounts(&plan, user, false)).await?;
             run_all(app, id, &[adopt]).await
         }
         None => {
             let copied = ServerSpec { admin_password: own, seed_password: Some(there), ..plan };
-            run_all(app, id, &kind.engine().accounts(&copied, user)).await
+            run_all(app, id, &kind.engine().accounts(&copied, user, false)).await
         }
     }
 }

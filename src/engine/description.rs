@@ -53,9 +53,9 @@ pub trait Engine: Sync {
     fn regain(&self, _plan: &ServerSpec<'_>) -> Option<AdminRecovery> {
         None
     }
-    /// Commands that create the user's database and role, or set the password if they exist. If the administrator still
-    /// has the password of a seed, they set its own.
-    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec>;
+    /// Commands that create the user's role, or set its password if it exists. In a new server (`is_new`), they create the
+    /// database too. If the administrator still has the password of a seed, they set its own.
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, is_new: bool) -> Vec<ExecSpec>;
     /// Commands that do beforehand what takes long when the accounts are set up. A server started in advance runs them
     /// before it is paused.
     fn warm_up(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {

@@ -157,10 +157,10 @@ impl Engine for Mariadb {
         exec
     }
 
-    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, is_new: bool) -> Vec<ExecSpec> {
         let mut input = format!(
-            "SET @fresh = {};\n{}{}{}{ACCOUNTS}",
-            i32::from(plan.fresh),
+            "SET @is_new = {};\n{}{}{}{ACCOUNTS}",
+            i32::from(is_new),
             text("name", plan.dbuser.as_str()),
             text("database", plan.dbname.as_str()),
             secret("password", password)

@@ -133,7 +133,7 @@ impl Engine for Mongodb {
         administer(plan, Ready { member: None })
     }
 
-    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, _is_new: bool) -> Vec<ExecSpec> {
         let own_password = plan.seed_password.is_some().then(|| plan.admin_password.clone());
         let accounts = Accounts { password: password.clone(), own_password };
         vec![administer_with(plan, accounts, plan.admin_password)]

@@ -199,7 +199,7 @@ impl Engine for Neo4j {
         })
     }
 
-    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, _is_new: bool) -> Vec<ExecSpec> {
         let admin = created(ADMIN, plan.admin_password);
         let steps = if plan.fresh {
             vec![admin, replaced(OWNER, password)]

@@ -174,7 +174,7 @@ impl Engine for Postgres {
         ExecSpec { argv, env, stdin: Stdin::Closed, user: Some(plan.owner()) }
     }
 
-    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString) -> Vec<ExecSpec> {
+    fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, is_new: bool) -> Vec<ExecSpec> {
         let text = ACCOUNTS.replace("@OBSERVER@", OBSERVER);
         let mut exec = script(plan, &text, &[]);
         exec.env.extend([
@@ -182,7 +182,7 @@ impl Engine for Postgres {
             ("DB4SCI_USER_PASSWORD".to_owned(), password.clone()),
             ("DB4SCI_USER_VERIFIER".to_owned(), verifier(plan, password)),
             ("DB4SCI_EXTENSIONS".to_owned(), SecretString::from(plan.extensions.join(" "))),
-            ("DB4SCI_FRESH".to_owned(), SecretString::from(if plan.fresh { "1" } else { "" })),
+            ("DB4SCI_NEW".to_owned(), SecretString::from(if is_new { "1" } else { "" })),
         ]);
         if plan.seed_password.is_some() {
             exec.env.push(("DB4SCI_OWN_PASSWORD".to_owned(), plan.admin_password.clone()));

@@ -56,7 +56,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + 
     (
         texts,
         engine.probe(plan),
-        engine.accounts(plan, &SecretString::from("user-secret")),
+        engine.accounts(plan, &SecretString::from("user-secret"), true),
         engine.sessions(plan),
         engine.version_file(plan.image),
         recipe,
@@ -65,7 +65,7 @@ pub(super) fn whole(engine: &dyn Engine, plan: &ServerSpec<'_>) -> impl Debug + 
 
 /// Checks that no command contains a password in its arguments or in its debug output.
 pub(super) fn no_secret_shows(engine: &dyn Engine, plan: &ServerSpec<'_>) {
-    let accounts = engine.accounts(plan, &SecretString::from("user-secret"));
+    let accounts = engine.accounts(plan, &SecretString::from("user-secret"), true);
     let (probe, survey, copy) = (engine.probe(plan), engine.survey(plan), engine.copy_online(plan));
     let (listed, ended) = (engine.to_cut_off(plan), engine.cut_off(plan));
     let printed = format!("{probe:?} {accounts:?} {survey:?} {copy:?} {listed:?} {ended:?}");

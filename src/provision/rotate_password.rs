@@ -78,7 +78,7 @@ async fn set_up_access(w: &StepContext) -> Result<(), StepError> {
 /// Sets the encrypted password in the server. The statements are those that created the role; they also work if it
 /// exists.
 pub(crate) async fn set(w: &StepContext) -> Result<(), StepError> {
-    // A role that its owner has removed since must not reappear with a new password.
+    // What its owner has removed since must not reappear with a new password.
     set_up(w, w.job.kind() != Some(ROTATE.kind)).await
 }
 
@@ -87,16 +87,17 @@ pub(crate) async fn set_password(w: &StepContext) -> Result<(), StepError> {
     set_up(w, false).await
 }
 
-async fn set_up(w: &StepContext, extensions: bool) -> Result<(), StepError> {
+/// `is_new`: the database and its extensions may not exist yet.
+async fn set_up(w: &StepContext, is_new: bool) -> Result<(), StepError> {
     let c = w.container().await?;
     let mut b = (*w.blueprint().await?).clone();
-    if !extensions {
+    if !is_new {
         b.extensions.clear();
     }
     let password = user_password(w, &c).await?;
     let found = container::find(&w.app, &c).await?;
     let id = found.ok_or_else(|| StepError::Retry("The container no longer exists.".to_owned()))?.id;
-    run_at_once(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password)).await?;
+    run_at_once(&w.app, &id, &c.engine.engine().accounts(&b.plan(), &password, is_new)).await?;
     if c.origin.is_some() || c.template_version.is_some() {
         // A reset gives the owner of a clone the current password, and the interface on port 5001 shows it.
         let sealed = seed::seal(&w.app, &password, &CredentialKind::Clone.context(c.id))?;

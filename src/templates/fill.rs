@@ -87,7 +87,7 @@ pub(super) async fn fill(
         sealed.blueprint.set_tools(tools);
     }
     let plan = sealed.blueprint.plan();
-    run_all(app, &id, &kind.engine().accounts(&plan, &password)).await?;
+    run_all(app, &id, &kind.engine().accounts(&plan, &password, true)).await?;
     let targets = match source.dump {
         Some(dump) => wanted(dump, plan.dbname.as_str()),
         None => vec![whole_database(plan.dbname.as_str())],

@@ -10,7 +10,7 @@ SET log_min_duration_statement = -1;
 \getenv dbuser DB4SCI_USER
 \getenv dbname DB4SCI_DATABASE
 \getenv password DB4SCI_USER_VERIFIER
-\getenv fresh DB4SCI_FRESH
+\getenv new DB4SCI_NEW
 \getenv own DB4SCI_OWN_VERIFIER
 \if :{?own}
 -- The administrator still has the password of the seed that this server started from.
@@ -30,7 +30,7 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'dbname', :'dbuser')
 \endif
 -- A database that its owner has dropped or renamed since must not reappear with a new password.
 SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
- WHERE :'fresh' = '1' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
+ WHERE :'new' = '1' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
 -- Only as long as nobody has granted or revoked anything: later, these are the owner's decisions.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') FROM pg_database WHERE datname = :'dbname' AND datacl IS NULL \gexec
 @OBSERVER@SQL
