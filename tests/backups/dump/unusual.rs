@@ -177,7 +177,7 @@ async fn a_value_of_a_tenth_of_the_memory_is_dumped_and_counted_without_ending_t
     ada.create("lab", &[("backup_freq", "Never"), ("memory", "512m")]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     let fill = "create table big (id int, body bytea storage external);
-        insert into big values (1, decode(repeat('00ff00aa', 12500000), 'hex'))";
+        insert into big values (1, decode(repeat('00ff00aa', 10000000), 'hex'))";
     db.batch_execute(fill).await.expect("fills");
     proven(&portal, &ada, "lab").await;
     // A server that ran out of memory would have ended this session.
