@@ -2,12 +2,8 @@
 
 use std::process::Command;
 
-use mydb::domain::engine::EngineKind;
-
-use super::mariadb;
 use crate::backups::back_up;
 use crate::backups::import::load::{report, send, token};
-use crate::engines::fields;
 use crate::support::{TestPortal, docker};
 
 /// Runs statements in the server of `name` as its administrator, in this database, with text as it is stored.
@@ -74,30 +70,4 @@ async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_i
         let said: String = db.query_one(read, &[]).await.expect("every row can be read").get(0);
         assert_eq!(said, rows, "{name}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn routines_of_mariadb_in_character_sets_with_backslashes_in_their_characters_come_back() {
-    let portal = TestPortal::with_store().await;
-    let ada = portal.user("ada").await;
-    let more = fields(EngineKind::Mariadb, "docker.io/library/mariadb:11.8");
-    let mut more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    more.push(("backup_freq", "Never"));
-    ada.create("lab", &more).await;
-    for (set, character) in [("sjis", r"\225\134"), ("gbk", r"\325\134")] {
-        let make = format!(
-            "printf \"CREATE PROCEDURE p_{set}() SELECT '{character}' AS it; CREATE PROCEDURE q_{set}() SELECT 2\" |
-             mariadb -h 127.0.0.1 -u ada -pcorrect-horse --skip-ssl --default-character-set={set} trial"
-        );
-        docker::docker_ok(&["exec", &portal.container("lab"), "sh", "-c", &make]);
-    }
-    let id = back_up(&portal, &ada, "lab").await;
-    assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
-    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
-    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
-    assert_eq!(portal.ended("restore").await, ("succeeded".to_owned(), String::new()));
-    let bodies = "select group_concat(name, ' ', hex(body_utf8) order by name) from mysql.proc where db = 'trial'";
-    let said = mariadb::as_admin(&portal, "copy", bodies);
-    assert_eq!(said, mariadb::as_admin(&portal, "lab", bodies));
-    assert!(said.contains("p_sjis") && said.contains("E8A1A8"), "{said}");
 }
