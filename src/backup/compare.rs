@@ -39,7 +39,9 @@ impl Comparison {
     pub fn sentence(&self) -> String {
         let counts = match self.exact {
             true => format!("{} counts match the backup", self.counts),
-            false => "The rows could not be compared, because the database changed while it was dumped".to_owned(),
+            false => {
+                "The rows could not be compared, because they were not counted at the moment of the dump".to_owned()
+            }
         };
         match self.definitions {
             None => format!("{counts}; no schema definitions were recorded to compare"),

@@ -25,11 +25,20 @@ pub struct Mysql {
     plain_backslash: bool,
     /// The bytes that begin a character whose second byte may be a backslash or a quote.
     leads: fn(u8) -> bool,
+    /// The same after `SET NAMES`.
+    usual_leads: fn(u8) -> bool,
 }
 
 impl Default for Mysql {
     fn default() -> Self {
-        Self { within: false, state: State::Plain, delimiter: b";".to_vec(), plain_backslash: false, leads: |_| false }
+        Self {
+            within: false,
+            state: State::Plain,
+            delimiter: b";".to_vec(),
+            plain_backslash: false,
+            leads: |_| false,
+            usual_leads: |_| false,
+        }
     }
 }
 
@@ -140,9 +149,13 @@ impl Mysql {
             if text.contains("SQL_MODE") {
                 self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
             }
-            let named = ["CHARACTER_SET_CLIENT", "NAMES"].iter().find_map(|word| text.split_once(word));
-            if let Some((_, rest)) = named {
-                self.leads = leads(rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@'));
+            if let Some(name) = value(&text, "NAMES") {
+                self.usual_leads = leads(name);
+                self.leads = self.usual_leads;
+            }
+            if let Some(name) = value(&text, "CHARACTER_SET_CLIENT") {
+                // A variable has what was set before.
+                self.leads = if name.starts_with('@') { self.usual_leads } else { leads(name) };
             }
         }
     }
@@ -178,6 +191,15 @@ impl Mysql {
         }
         (at, false)
     }
+}
+
+/// The beginning of the value that a statement in capital letters gives to a setting; `None` if it does not set it.
+fn value<'a>(text: &'a str, setting: &str) -> Option<&'a str> {
+    let set =
+        |at: usize| text.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_whitespace() || c == ','));
+    let (at, _) = text.match_indices(setting).find(|(at, _)| set(*at))?;
+    let rest = text.get(at + setting.len()..)?;
+    Some(rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@'))
 }
 
 /// Whether a byte begins a character of two bytes in the character set named at the beginning of `text`, if the second
@@ -233,6 +255,10 @@ mod tests {
         }
         // Katakana of one byte.
         assert_eq!(statements(b"SET NAMES sjis;\nSELECT '\xb1\\'';\nSELECT 2;\n").len(), 3);
+        // What is read from a variable is what the dump has by itself.
+        let table = b"SET NAMES gbk;\nSET @saved = @@character_set_client;\nSET character_set_client = utf8mb4;\n\
+            SET character_set_client = @saved;\nINSERT INTO t VALUES ('\xd5\x5c');\nSELECT 2;\n";
+        assert_eq!(statements(table).len(), 6);
         assert_eq!(statements(b"SET NAMES utf8mb4;\nSELECT '\xc3\xa9';\nSELECT 2;\n").len(), 3);
     }
 }

@@ -35,6 +35,18 @@ pub struct Update {
     pub problems: Vec<(String, String)>,
 }
 
+impl Update {
+    /// Adds what was done for a template or a dump of this name.
+    fn note(&mut self, name: String, told: Result<bool, RequestError>) {
+        match told {
+            Ok(true) => self.importing.push(name),
+            Ok(false) => self.unchanged.push(name),
+            Err(RequestError::Busy) => self.problems.push((name, "It is being imported.".to_owned())),
+            Err(e) => self.problems.push((name, e.to_string())),
+        }
+    }
+}
+
 /// Creates a template from a dump in the directory. Without `engine`, the dump says which it is.
 ///
 /// # Errors
@@ -122,12 +134,14 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
     let mut done = Update::default();
     done.problems.extend(listing.unusable.into_iter().map(|u| (u.file, u.why)));
     for dump in &listing.dumps {
-        let name = dump.template.to_string();
-        match update_one(app, dir, dump, actor).await {
-            Ok((name, true)) => done.importing.push(name),
-            Ok((name, false)) => done.unchanged.push(name),
-            Err(RequestError::Busy) => done.problems.push((name, "It is being imported.".to_owned())),
-            Err(e) => done.problems.push((name, e.to_string())),
+        match of_dump(app, dir, dump, actor).await {
+            Ok(made_from_it) => {
+                for t in made_from_it {
+                    let told = update_one(app, dir, &t, actor).await;
+                    done.note(t.name, told);
+                }
+            }
+            Err(e) => done.note(dump.template.to_string(), Err(e)),
         }
     }
     let mut db = app.db.acquire().await?;
@@ -139,46 +153,52 @@ pub async fn update(app: &App, actor: &Actor) -> Result<Update, RequestError> {
     Ok(done)
 }
 
-/// Imports a dump if it is new or has changed since the last import. Returns the name of its template, and whether it is
-/// imported.
-async fn update_one(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<(String, bool), RequestError> {
+/// The templates that are made from a dump, usually one: a template keeps its dump when it gets another name. For a new
+/// dump, one is created.
+async fn of_dump(app: &App, dir: &Path, dump: &DumpFile, actor: &Actor) -> Result<Vec<Template>, RequestError> {
     let mut db = app.db.acquire().await?;
-    // A template keeps its dump when it gets another name.
-    let known = match templates::by_file(&mut db, &dump.file).await? {
-        Some(t) => Some(t),
-        None => templates::by_name(&mut db, dump.template.as_str()).await?,
-    };
-    let Some(t) = known else {
-        drop(db);
-        let t = create(app, dump, None, actor).await?;
-        return refresh(app, &t, actor).await.map(|_| (t.name, true));
-    };
-    if !t.is_from_file() {
-        let what = if t.origin.object().is_some() { "object" } else { "the" };
-        let why = format!("The template “{}” is made from {what} {}.", t.name, t.source);
-        return Err(RequestError::Template(why));
+    let known = templates::of_file(&mut db, &dump.file).await?;
+    if !known.is_empty() {
+        return Ok(known);
     }
+    let Some(t) = templates::by_name(&mut db, dump.template.as_str()).await? else {
+        drop(db);
+        return create(app, dump, None, actor).await.map(|t| vec![t]);
+    };
+    let what = match (t.is_from_file(), t.origin.object()) {
+        (true, _) if !tokio::fs::try_exists(dir.join(&t.source)).await.unwrap_or(true) => {
+            // The dump was replaced by one with another ending.
+            templates::set_file(&mut db, t.id, &dump.file).await?;
+            return Ok(vec![Template { source: dump.file.clone(), ..t }]);
+        }
+        (true, _) => "",
+        (false, Some(_)) => "object ",
+        (false, None) => "the ",
+    };
+    let why = format!("The template “{}” is made from {what}{}. Give {} another name.", t.name, t.source, dump.file);
+    Err(RequestError::Template(why))
+}
+
+/// Imports the dump of a template if it is new or has changed since the last import. Returns whether it is imported.
+async fn update_one(app: &App, dir: &Path, t: &Template, actor: &Actor) -> Result<bool, RequestError> {
+    let mut db = app.db.acquire().await?;
     let last = versions::latest(&mut db, t.id, 1).await?;
-    if t.source != dump.file {
-        // The dump was replaced by one with another ending.
-        templates::set_file(&mut db, t.id, &dump.file).await?;
-        drop(db);
-        let t = Template { source: dump.file.clone(), ..t };
-        return refresh(app, &t, actor).await.map(|_| (t.name, true));
-    }
     drop(db);
     if let Some(last) = last.first()
-        && !has_changed(dir, last).await.map_err(RequestError::Template)?
+        && !has_changed(dir, t, last).await.map_err(RequestError::Template)?
     {
-        return Ok((t.name, false));
+        return Ok(false);
     }
-    refresh(app, &t, actor).await.map(|_| (t.name, true))
+    refresh(app, t, actor).await.map(|_| true)
 }
 
 /// Whether the dump or the script of a version has changed since its import, which may have failed.
-async fn has_changed(dir: &Path, last: &TemplateVersion) -> Result<bool, String> {
+async fn has_changed(dir: &Path, t: &Template, last: &TemplateVersion) -> Result<bool, String> {
     if last.made_at.is_none() && last.failed_at.is_none() {
         return Ok(false);
+    }
+    if last.source != t.source {
+        return Ok(true);
     }
     let seen = stamp(&dir.join(&last.source)).await?;
     if i64::try_from(seen.bytes).ok() != Some(last.source_bytes) || Some(seen.mtime) != last.source_mtime {

@@ -84,6 +84,13 @@ async fn a_template_keeps_its_dump_under_another_name_and_with_another_ending() 
     );
     write(&portal, "shop.sql", sql("create table mice (id int primary key, name text);\n"));
     assert_eq!(update(&portal, &api).await["importing"], json!(["market"]));
+    // Another dump of its new name does not become its data.
+    write(&portal, "market.sql", sql("create table stalls (id int primary key);\n"));
+    let done = update(&portal, &api).await;
+    let problem = done["problems"].to_string();
+    assert!(problem.contains("“market” is made from shop.sql. Give market.sql another name."), "{done}");
+    assert_eq!((&done["importing"], &done["unchanged"]), (&json!([]), &json!(["market"])));
+    std::fs::remove_file(dumps(&portal).join("market.sql")).expect("removed");
     // The same dump, compressed: its template follows it.
     let packed = std::process::Command::new("gzip").arg(dumps(&portal).join("shop.sql")).status();
     assert!(packed.expect("gzip").success());

@@ -98,7 +98,7 @@ pub struct StoredBackup {
     pub copy: Option<String>,
     /// SHA-256 of its manifest.
     pub sha256: Option<Vec<u8>>,
-    /// SHA-256 of the script for a restore by hand in the audited target, if this version wrote it.
+    /// SHA-256 of the script for a restore by hand in the audited target, if it was recorded.
     pub script_sha256: Option<Vec<u8>>,
     /// Its objects and their sizes, according to its manifest.
     pub objects: Json<Vec<(String, u64)>>,

@@ -135,10 +135,10 @@ pub async fn by_name(db: &mut PgConnection, name: &str) -> Result<Option<Templat
     select!("name = $1", name).fetch_optional(db).await
 }
 
-/// The existing template that is made from this file in the directory of dumps.
-pub async fn by_file(db: &mut PgConnection, file: &str) -> Result<Option<Template>, sqlx::Error> {
-    let found = select!("source = $1 ORDER BY created_at", file).fetch_all(db).await?;
-    Ok(found.into_iter().find(Template::is_from_file))
+/// The existing templates that are made from this file in the directory of dumps.
+pub async fn of_file(db: &mut PgConnection, file: &str) -> Result<Vec<Template>, sqlx::Error> {
+    let found = select!("source = $1 ORDER BY name", file).fetch_all(db).await?;
+    Ok(found.into_iter().filter(Template::is_from_file).collect())
 }
 
 /// Changes the file in the directory of dumps that a template is made from.

@@ -21,6 +21,7 @@ const ROLES: &str = include_str!("observe/server_records.sh");
 const RECORDS: &str = include_str!("rebuild/restore_server_records.sh");
 const SETTLE: &str = include_str!("rebuild/settle_roles.sql");
 const SETTLED: &str = include_str!("rebuild/check_rights.sql");
+const LARGEST: &str = include_str!("observe/largest_values.sql");
 const GAINED: &str = concat!(include_str!("administer/each_database.sh"), include_str!("administer/rights_gained.sh"));
 /// Ends a restore that gave somebody rights.
 const NOBODY_GAINED: &str = r#"found=$(gained)
@@ -149,6 +150,7 @@ impl EngineBackup for Postgres {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_MEMORY", &plan.memory.0.to_string()),
+                    ("DB4SCI_LARGEST", LARGEST),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_REMARKS", REMARKS),
                     ("DB4SCI_MORE", definitions::MORE),

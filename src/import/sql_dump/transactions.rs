@@ -17,6 +17,8 @@ pub struct Transaction {
     pub lines: (u64, u64),
     /// Number of statements between its beginning and its end.
     pub statements: u64,
+    /// Whether it returns to a savepoint, which makes up for statements that failed.
+    pub returns: bool,
 }
 
 /// Follows the transactions of a dump.
@@ -34,7 +36,9 @@ impl TransactionFollower {
         // ROLLBACK TO a savepoint ends nothing.
         let to_savepoint = found.iter().take(4).any(|t| t.is("TO"));
         match &mut self.open {
-            None if first(&["BEGIN", "START"]) => self.open = Some(Transaction { lines: (line, line), statements: 0 }),
+            None if first(&["BEGIN", "START"]) => {
+                self.open = Some(Transaction { lines: (line, line), statements: 0, returns: false })
+            }
             None => {}
             // What the dump undoes itself is not lost.
             Some(_) if first(&["ROLLBACK", "ABORT"]) && !to_savepoint => self.open = None,
@@ -48,6 +52,7 @@ impl TransactionFollower {
             Some(open) => {
                 open.lines.1 = line;
                 open.statements += 1;
+                open.returns |= first(&["ROLLBACK"]);
             }
         }
     }
@@ -63,11 +68,14 @@ impl TransactionFollower {
     }
 }
 
-/// Sentences about the transactions that the server has undone, because a statement in them failed.
+/// Sentences about the transactions that the server has undone, because a statement in them failed. Where a transaction
+/// returns to a savepoint, it is not known whether that was after the failure.
 pub fn undone(transactions: &[Transaction], failures: &[LoadFailure]) -> Vec<String> {
     let failed: Vec<u64> = failures.iter().filter_map(|failure| failure.line).collect();
-    let undone: Vec<&Transaction> =
-        transactions.iter().filter(|t| failed.iter().any(|line| (t.lines.0..=t.lines.1).contains(line))).collect();
+    let undone: Vec<&Transaction> = transactions
+        .iter()
+        .filter(|t| !t.returns && failed.iter().any(|line| (t.lines.0..=t.lines.1).contains(line)))
+        .collect();
     let mut told: Vec<String> = undone
         .iter()
         .take(NAMED)

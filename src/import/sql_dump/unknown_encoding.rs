@@ -6,11 +6,15 @@ use std::io::{self, Cursor, Read};
 
 use crate::sql::Dialect;
 use crate::sql::classify::{Meaning, means};
+use crate::sql::tokens::tokens;
 
 /// The statement that replaces the choice of SQL_ASCII.
 pub const AS_UTF8: &[u8] = b"SET client_encoding = 'UTF8'";
 /// The same choice in an archive of `pg_dump`, and a replacement of the same length, because lengths are stored.
 const IN_ARCHIVE: [&[u8]; 2] = [b"SET client_encoding = 'SQL_ASCII';", b"SET client_encoding = 'UTF8'     ;"];
+/// The name of the entry with the choice, and how far apart the two can be.
+const ENTRY: &[u8] = b"ENCODING";
+const NEAR: usize = 64;
 /// Bytes of an archive that contain the choice: it is the first entry of the table of contents.
 const HEAD: u64 = 64 * 1024;
 /// What is told about an archive.
@@ -26,8 +30,11 @@ pub fn leaves_open(statement: &[u8]) -> Option<bool> {
         return None;
     }
     let text = String::from_utf8_lossy(statement).to_lowercase();
-    let chooses = text.contains("client_encoding") || text.contains("names");
-    chooses.then(|| text.contains("sql_ascii"))
+    let found = tokens(statement, Dialect::Postgres);
+    let what = found.iter().skip(1).find(|token| !["SESSION", "LOCAL"].iter().any(|word| token.is(word)));
+    let by_set = what.is_some_and(|token| token.is("NAMES") || token.is("client_encoding"));
+    let by_call = found.first().is_some_and(|token| token.is("SELECT")) && text.contains("'client_encoding'");
+    (by_set || by_call).then(|| text.contains("sql_ascii"))
 }
 
 /// An archive in which UTF-8 is chosen instead of SQL_ASCII, and whether it was changed.
@@ -40,7 +47,12 @@ pub fn archive(mut from: impl Read) -> io::Result<(bool, impl Read)> {
 
 fn replace_in_archive(head: &mut [u8]) -> bool {
     let [open, utf8] = IN_ARCHIVE;
-    let Some(at) = head.windows(open.len()).position(|part| part == open) else { return false };
+    let find = |from: usize, what: &[u8]| {
+        head.get(from..)?.windows(what.len()).position(|part| part == what).map(|at| from + at)
+    };
+    // The entry's name and kind come shortly before the choice. Elsewhere the same text may be in a function.
+    let entry = find(0, ENTRY);
+    let Some(at) = entry.and_then(|entry| find(entry, open).filter(|at| at - entry < NEAR)) else { return false };
     let part = head.get_mut(at..at + utf8.len());
     part.is_some_and(|part| {
         part.copy_from_slice(utf8);
@@ -105,7 +117,8 @@ mod tests {
             ("set names 'sql_ascii'", Some(true)),
             ("SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)", Some(true)),
             ("SET client_encoding TO 'LATIN1'", Some(false)),
-            ("SET search_path = ''", None),
+            ("SET search_path = hostnames, pg_catalog", None),
+            ("SET SESSION client_encoding = sql_ascii", Some(true)),
             ("INSERT INTO t VALUES ('SET client_encoding = SQL_ASCII')", None),
         ] {
             assert_eq!(leaves_open(text.as_bytes()), open, "{text}");
@@ -114,6 +127,10 @@ mod tests {
         let length = head.len();
         assert!(replace_in_archive(&mut head) && head.len() == length && !replace_in_archive(&mut head));
         assert!(head.windows(AS_UTF8.len()).any(|part| part == AS_UTF8));
+        let mut function = b"PGDMP\x01ENCODING\x20SET client_encoding = 'UTF8';\n".to_vec();
+        function.extend([b' '; 64]);
+        function.extend(b"SET client_encoding = 'SQL_ASCII';");
+        assert!(!replace_in_archive(&mut function));
         let mut whole = Vec::new();
         archive(head.as_slice()).unwrap().1.read_to_end(&mut whole).unwrap();
         assert_eq!(whole, head);

@@ -44,7 +44,7 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
             let subject = Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: None };
             can(user, Action::View, &subject) == Permission::Allowed
         }
-        None => user.is_admin() || manages_import(&mut db, user, job.id).await?,
+        None => may_see_unowned(&mut db, user, job.id).await?,
     };
     if allowed {
         return Ok((job, container));
@@ -55,8 +55,12 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
     Err(AppError::NotFound)
 }
 
-/// Whether a job imports a version of a template that this user manages.
-async fn manages_import(db: &mut PgConnection, user: &User, job: Uuid) -> Result<bool, sqlx::Error> {
+/// Whether this user may see a job without a container: administrators see all, others those that import a version of a
+/// template they manage.
+pub(super) async fn may_see_unowned(db: &mut PgConnection, user: &User, job: Uuid) -> Result<bool, sqlx::Error> {
+    if user.is_admin() {
+        return Ok(true);
+    }
     let Some(version) = versions::of_job(db, job).await? else { return Ok(false) };
     let template = templates::by_id(db, version.template_id).await?;
     Ok(template.is_some_and(|t| t.is_managed_by(user.username.as_str(), user.is_admin())))

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::admin_db::{containers, jobs};
 use crate::domain::user::{Action, Permission, Subject, can};
 use crate::web::access::identity;
+use crate::web::access::job_access::may_see_unowned;
 use crate::web::context::Context;
 
 /// Time between two permission checks.
@@ -50,6 +51,7 @@ async fn may(ctx: &Context, about: StreamSubject) -> Result<bool, sqlx::Error> {
     let (container, action) = match about {
         StreamSubject::Container(id, action) => (Some(id), action),
         StreamSubject::Job(id) => match jobs::by_id(&mut db, id).await? {
+            Some(job) if job.container_id.is_none() => return may_see_unowned(&mut db, &user, job.id).await,
             Some(job) => (job.container_id, Action::View),
             None => return Ok(false),
         },

@@ -122,14 +122,14 @@ pub(super) async fn make(
             Ok(Instance::There(c)) if !exists(&c) && tokio::time::Instant::now() < until => {
                 tokio::time::sleep(AGAIN).await;
             }
-            Ok(Instance::There(c)) if never_made(&c) => match act(app, &c, &FROM_TEMPLATE, &ctx.actor()).await {
+            Ok(Instance::There(c)) if never_made(&c) => match again(&ctx, &c).await? {
                 Ok(job) => return finished(&ctx, (c.id, job), until, StatusCode::CREATED).await,
                 // Another request tries the same.
                 Err(RequestError::Busy) if tokio::time::Instant::now() < until => tokio::time::sleep(AGAIN).await,
                 Err(e) => return Err(ctx.refused("container.create", Some(&c), e).await),
             },
             Ok(Instance::There(c)) => {
-                return match c.active_job_id.filter(|_| c.active_kind() == Some(JobKind::FromTemplate)) {
+                return match c.active_job_id.filter(|_| c.active_kind().is_some_and(|kind| STARTS.contains(&kind))) {
                     Some(job) => finished(&ctx, (c.id, job), until, StatusCode::NOT_MODIFIED).await,
                     None => described(&ctx, &c, StatusCode::NOT_MODIFIED).await,
                 };
@@ -140,8 +140,16 @@ pub(super) async fn make(
     }
 }
 
+/// Jobs after which the server of a database accepts its login. Others do not keep anybody waiting.
+const STARTS: [JobKind; 3] = [JobKind::FromTemplate, JobKind::Start, JobKind::Restart];
 /// Time between two looks at a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// Requests once more what could not be made.
+async fn again(ctx: &Context, c: &Container) -> Result<Result<Uuid, RequestError>, AppError> {
+    ctx.permit(c, Action::Edit).await?;
+    Ok(act(ctx.app(), c, &FROM_TEMPLATE, &ctx.actor()).await)
+}
 
 /// Whether a database could not be made, so that another request tries again.
 fn never_made(c: &Container) -> bool {
@@ -154,8 +162,11 @@ async fn without_version(ctx: &Context, t: &Template) -> Result<Response, AppErr
     let mut db = ctx.app().db.acquire().await?;
     let last = versions::latest(&mut db, t.id, 1).await?;
     Ok(match last.first().map(TemplateVersion::status) {
-        Some(VersionStatus::Importing) => said(StatusCode::LOCKED, &format!("Template {} is being imported.", t.name)),
-        Some(_) => said(StatusCode::CONFLICT, &format!("Template {} has no data: its import failed.", t.name)),
+        Some(VersionStatus::Failed) => {
+            said(StatusCode::CONFLICT, &format!("Template {} has no data: its import failed.", t.name))
+        }
+        // One may have ended at this moment.
+        Some(_) => said(StatusCode::LOCKED, &format!("Template {} is being imported.", t.name)),
         None => said(StatusCode::CONFLICT, &format!("Template {} has not been imported.", t.name)),
     })
 }
@@ -215,7 +226,8 @@ async fn finished(
 ) -> Result<Response, AppError> {
     let patience = until.saturating_duration_since(tokio::time::Instant::now());
     let job = until_final(ctx, job, patience).await?;
-    if matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+    let is_failed = matches!(job.status, JobStatus::Failed | JobStatus::Cancelled);
+    if is_failed && job.kind() == Some(JobKind::FromTemplate) {
         return Ok(failed(job.error.as_deref()));
     }
     let mut db = ctx.app().db.acquire().await?;

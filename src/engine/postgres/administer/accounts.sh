@@ -31,7 +31,7 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'dbname', :'dbuser')
 -- A database that its owner has dropped or renamed since must not reappear with a new password.
 SELECT format('CREATE DATABASE %I OWNER %I', :'dbname', :'dbuser')
  WHERE :'new' = '1' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec
--- Only as long as nobody has granted or revoked anything: later, these are the owner's decisions.
+-- Only before the first GRANT or REVOKE: after that, the owner decides who may connect.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'dbname') FROM pg_database WHERE datname = :'dbname' AND datacl IS NULL \gexec
 @OBSERVER@SQL
 }

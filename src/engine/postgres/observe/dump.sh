@@ -18,7 +18,7 @@ SQL
 }
 : >"$work/words"
 printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
-printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' "SELECT pg_export_snapshot(), (SELECT coalesce(max(pg_relation_size(oid)), 0) FROM pg_class WHERE relkind = 't');" >&3
+printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' "SELECT pg_export_snapshot(), ($DB4SCI_LARGEST);" >&3
 until [ -s "$work/out" ]; do
   kill -0 "$holder" 2>/dev/null || failed
   sleep 0.02
@@ -30,7 +30,7 @@ PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_
   >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted during the dump: what one of the two has read is cached for the other. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_REMARKS" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
-# A value that takes a twentieth of the memory is too large for both at once: each has several copies of it.
+# A value that takes a twentieth of the memory would be too large for both at once: each makes several copies of it.
 if [ "$large" -gt $((DB4SCI_MEMORY / 20)) ]; then
   printf '\\! : >"%s/counted"\n' "$work" >&3
   until [ -e "$work/counted" ]; do

@@ -18,24 +18,29 @@ SELECT 'db4sci: ' || json_build_object('definition', json_build_object('kind', k
       FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
            unnest(s.setconfig) AS c
      WHERE coalesce(r.rolname, '') !~ '^db4sci_' AND coalesce(d.datname, '') !~ '^template[01]$'
-       AND coalesce(d.oid, 0) NOT IN (SELECT oid FROM db4sci.scratch)
+       AND coalesce(d.oid, 0) NOT IN (SELECT oid FROM db4sci.scratch) AND coalesce(pg_encoding_to_char(d.encoding), '') <> 'MULE_INTERNAL'
     UNION ALL
     SELECT 'database', d.datname,
            json_build_array(CASE WHEN d.datdba = 10 OR pg_get_userbyid(d.datdba) ~ '^db4sci_' THEN '' ELSE pg_get_userbyid(d.datdba) END,
                             pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate, d.datallowconn, d.datconnlimit,
                             to_jsonb(d) -> 'datlocprovider', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''),
                             coalesce(to_jsonb(d) ->> 'daticurules', ''))::text
-      FROM pg_database d WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
+      FROM pg_database d
+     WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
+       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL'
     UNION ALL
     SELECT 'list of grants', 'on database ' || d.datname,
            string_agg(format('%s %s %s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END, x.privilege_type, x.is_grantable),
                       chr(10) ORDER BY x.grantee = 0, pg_get_userbyid(x.grantee)::text COLLATE "C", x.privilege_type COLLATE "C")
       FROM pg_database d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
-     WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch) AND pg_get_userbyid(x.grantee) !~ '^db4sci_' GROUP BY d.datname
+     WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
+       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL' AND pg_get_userbyid(x.grantee) !~ '^db4sci_' GROUP BY d.datname
     UNION ALL
     SELECT 'comment', 'on ' || what || ' ' || name, description
       FROM (SELECT 'database' AS what, datname AS name, shobj_description(oid, 'pg_database') AS description
-              FROM pg_database WHERE datname !~ '^(template[01]|postgres)$' AND oid NOT IN (SELECT oid FROM db4sci.scratch)
+              FROM pg_database
+             WHERE datname !~ '^(template[01]|postgres)$' AND oid NOT IN (SELECT oid FROM db4sci.scratch)
+               AND pg_encoding_to_char(encoding) <> 'MULE_INTERNAL'
             UNION ALL
             SELECT 'role', rolname, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname !~ '^(pg_|db4sci_)') o
      WHERE description IS NOT NULL

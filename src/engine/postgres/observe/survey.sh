@@ -22,7 +22,7 @@ ask postgres -c "
     # The sentinel keeps line breaks at the end of a name. A database that was dropped in between, or whose owner
     # refuses connections, is left out. jsonb, because json_agg puts a line break between rows.
     name=$(ask postgres -c "select datname || '.' from pg_database where oid = $oid" </dev/null) || continue
-    # A relation that somebody locks, or waits to lock, has no size: measuring it would wait for the lock.
+    # A relation that somebody locks, or waits to lock, is not measured: that would wait for the lock.
     ask "${name%.}" -c "
       with locked (relation) as (
         select relation from pg_locks where locktype = 'relation' and mode = 'AccessExclusiveLock' and pid <> pg_backend_pid()),

@@ -40,7 +40,7 @@ const BODY: &[(&str, &str)] = &[
     ("department", "Department."),
     ("description", "Description."),
     ("dump", "The dump, as a file. It may be compressed."),
-    ("engine", "`postgres` (the default), `mariadb`, `mongodb` or `neo4j`."),
+    ("engine", "`postgres`, `mariadb`, `mongodb` or `neo4j`; default: the first engine in the catalog."),
     ("extensions", "Extensions to install (PostgreSQL)."),
     ("file", "Name of the dump."),
     ("image", "Image from the catalog, or its version; default: the default of the engine."),
