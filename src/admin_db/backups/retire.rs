@@ -31,8 +31,8 @@ pub async fn retire(
     now: DateTime<Utc>,
 ) -> Result<RetiredTarget, sqlx::Error> {
     let moved = sqlx::query!(
-        "UPDATE backup_log b SET target = k.target
-           FROM (SELECT DISTINCT ON (backup_id) backup_id, target FROM backup_copy
+        "UPDATE backup_log b SET target = k.target, script_sha256 = k.script_sha256
+           FROM (SELECT DISTINCT ON (backup_id) backup_id, target, script_sha256 FROM backup_copy
                   WHERE status = 'stored' AND removed_at IS NULL AND target = ANY($2)
                   ORDER BY backup_id, stored_at) k
           WHERE k.backup_id = b.id AND b.target = $1 AND b.kind = 'backup' AND b.status = 'succeeded' AND b.removed_at IS NULL",
