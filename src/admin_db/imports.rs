@@ -94,7 +94,7 @@ pub async fn backup(db: &mut PgConnection, new: &NewImport<'_>) -> Result<bool, 
               , bytes = excluded.bytes, raw_bytes = excluded.raw_bytes, sha256 = excluded.sha256
               , manifest = excluded.manifest, level = excluded.level, locked_until = excluded.locked_until
               , fingerprints = excluded.fingerprints, definitions = excluded.definitions, error = NULL
-              , removing_at = NULL, removed_at = NULL, retired_at = NULL
+              , removing_at = NULL, removed_at = NULL, retired_at = NULL, script_sha256 = NULL
           WHERE (b.status = 'failed' AND b.error = $12 OR b.retired_at IS NOT NULL)
             AND b.container_id = excluded.container_id",
         m.backup,
