@@ -18,6 +18,8 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::Observed;
 
+/// What the engine says of a command whose program the image does not have. These images do not even have a shell.
+const NO_PROGRAM: &str = "executable file not found";
 /// Prints those of its arguments that the image contains: programs, and control files of extensions where Debian and the
 /// official images have them.
 const PRESENT: &str = r#"for t; do case $t in
@@ -47,8 +49,11 @@ pub async fn tools_in(app: &App, kind: EngineKind, digest: &str, id: &str) -> Re
             image_tools::set(&mut db, digest, &asked, &tools, app.clock.now()).await?;
             Ok(Some(tools))
         }
-        // The container ended during the command, or the image does not even have a shell.
-        Ok(_) => Ok(app.runtime.inspect(id).await?.filter(|found| found.running).map(|_| Tools::default())),
+        Ok(said) if [&said.stdout, &said.stderr].iter().any(|text| text.contains(NO_PROGRAM)) => {
+            Ok(Some(Tools::default()))
+        }
+        // The container ended during the command, which the engine may notice only later.
+        Ok(_) => Ok(None),
         Err(e) if e.is_container_down() => Ok(None),
         Err(e) => Err(e.into()),
     }

@@ -41,7 +41,7 @@ async fn create(browser: &Browser, version: &str, image: &str, name: &str, passw
     let first = browser.has("a.engine").await;
     browser.click(if first { "a.engine" } else { ".head a.primary" }).await;
     let other = !browser.has(&format!("select#image option[value='{image}'][selected]")).await;
-    let mark = "const list = document.getElementById('extensions'); list.dataset.old = ''; list.querySelector('input').checked = true;";
+    let mark = "const list = document.getElementById('extensions'); list.dataset.old = ''; list.querySelector('input[name=extensions]').checked = true;";
     browser.script(mark).await;
     browser.click(&format!("select#image option[value='{image}']")).await;
     if other {
