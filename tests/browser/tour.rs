@@ -202,7 +202,10 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
         stop("admin-templates", who, "/templates"),
         stop("admin-template", who, "/templates/statistics-course-2026"),
         Stop {
-            way: Way::Submit(&[("name", "../x"), ("users", "Nobody At All"), ("ttl", "soon")], "Save"),
+            way: Way::Submit(
+                &[("settings-name", "../x"), ("settings-users", "Nobody At All"), ("settings-ttl", "soon")],
+                "Save",
+            ),
             ..wrong("admin-template-wrong", who, "/templates/statistics-course-2026")
         },
         stop("admin-states-failed", who, "/admin/states?state=failed"),
