@@ -37,7 +37,7 @@ impl TransactionFollower {
         let to_savepoint = found.iter().take(4).any(|t| t.is("TO"));
         match &mut self.open {
             None if first(&["BEGIN", "START"]) => {
-                self.open = Some(Transaction { lines: (line, line), statements: 0, returns: false })
+                self.open = Some(Transaction { lines: (line, line), statements: 0, returns: false });
             }
             None => {}
             // What the dump undoes itself is not lost.
