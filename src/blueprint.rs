@@ -11,6 +11,7 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
+use crate::configured::NotConfigured;
 use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{ByteSize, GIB, MilliCpus};
@@ -31,6 +32,12 @@ pub enum BlueprintError {
     /// An error from mydb_admin.
     #[error(transparent)]
     Db(#[from] sqlx::Error),
+}
+
+impl From<NotConfigured> for BlueprintError {
+    fn from(e: NotConfigured) -> Self {
+        Self::Missing(e.to_string())
+    }
 }
 
 /// Where files as large as the data are in a container (`engine/backup/scratch.sh`).
@@ -72,15 +79,7 @@ impl Blueprint {
     /// # Errors
     /// [`BlueprintError::Missing`] if the catalog or the configuration no longer contains what the container needs.
     pub async fn read(app: &App, c: &Container) -> Result<Self, BlueprintError> {
-        let image = app.catalog.find(&c.image).ok_or_else(|| {
-            BlueprintError::Missing(format!(
-                "{} is no longer in the catalog. An administrator can add it again.",
-                c.image
-            ))
-        })?;
-        let tier = app.config.tier(&c.storage).ok_or_else(|| {
-            BlueprintError::Missing(format!("The storage tier “{}” is no longer configured.", c.storage))
-        })?;
+        let (image, tier) = (app.image(&c.image)?, app.tier(&c.storage)?);
         if let Some(reason) = unavailable_reason(tier) {
             return Err(BlueprintError::Missing(format!("The storage tier “{}” is unavailable: {reason}.", tier.name)));
         }
@@ -129,13 +128,12 @@ impl Blueprint {
         tools: Tools,
         fresh: bool,
     ) -> Result<Self, BlueprintError> {
-        let gone = |what: String| BlueprintError::Missing(format!("{what} An administrator can add it again."));
-        let image =
-            app.catalog.find(&of.image).ok_or_else(|| gone(format!("{} is no longer in the catalog.", of.image)))?;
+        let image = app.image(&of.image)?;
         // Fall back to any tier whose disk is available.
         let usable = |t: &&Tier| unavailable_reason(t).is_none();
         let tier = app.config.tier(&of.storage).filter(usable).or_else(|| app.config.storage.iter().find(usable));
-        let tier = tier.ok_or_else(|| gone("No storage tier is available.".to_owned()))?;
+        let tier = tier
+            .ok_or_else(|| BlueprintError::Missing("No storage tier is available. Ask an administrator.".to_owned()))?;
         let engine = of.engine.engine();
         let names =
             (DbName::parse(&of.dbname, &engine.database_rules()), DbUser::parse(&of.dbuser, &engine.user_rules()));

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod clones;
 pub mod config;
+pub mod configured;
 pub mod data_dir_lock;
 pub mod domain;
 pub mod encryption;

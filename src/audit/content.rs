@@ -16,14 +16,11 @@ use crate::secrets::Signer;
 /// Number of manifests read at the same time.
 const AT_ONCE: usize = 8;
 
-/// The result for one manifest.
-enum CheckOutcome {
-    /// Unchanged since it was stored.
-    Good(Provenance),
-    /// Changed or unreadable, with the reason.
-    Bad(FindingKind, String),
-    /// Removed in the meantime. If that is wrong, the next audit reports it.
-    Gone,
+/// What is wrong with one backup.
+#[derive(Default)]
+struct Looked {
+    faults: Vec<(FindingKind, String)>,
+    is_unsigned: bool,
 }
 
 /// Reads the manifests of these backups at their locations. Returns the findings and the number of unsigned manifests.
@@ -39,62 +36,59 @@ pub(super) async fn compare(
     let mut looked = futures::stream::iter(looks).buffered(AT_ONCE);
     let (mut found, mut unsigned) = (Vec::new(), 0);
     while let Some((row, location, looked)) = looked.next().await {
-        let (kind, why) = match looked {
-            CheckOutcome::Good(Provenance::Ours) | CheckOutcome::Gone => continue,
-            CheckOutcome::Good(Provenance::Not) => {
-                unsigned += 1;
-                continue;
-            }
-            CheckOutcome::Good(Provenance::Otherwise) => (
-                FindingKind::Altered,
-                format!(
-                    "{} does not match its manifest, which is unchanged since it was \
-                                                stored.",
-                    sign::FILE
-                ),
-            ),
-            CheckOutcome::Bad(kind, why) => (kind, why),
-        };
-        let text = format!("{}: {why} Location: {}.", named(row, store.name()), store.url(location));
-        found.push(Finding { kind, container: Some(row.container.clone()), backup: Some(row.id), text });
+        unsigned += usize::from(looked.is_unsigned);
+        for (kind, why) in looked.faults {
+            let text = format!("{}: {why} Location: {}.", named(row, store.name()), store.url(location));
+            found.push(Finding { kind, container: Some(row.container.clone()), backup: Some(row.id), text });
+        }
     }
     (found, unsigned)
 }
 
-async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str) -> CheckOutcome {
+async fn look(store: &Store, signer: &Signer, row: &StoredBackup, location: &str) -> Looked {
+    let mut looked = Looked::default();
     let text = match store.read(&object_keys::file(location, FILE), LONGEST).await {
         Ok(text) => text,
-        Err(ObjectError::NotFound { .. }) => return CheckOutcome::Gone,
-        Err(e) => return CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),
+        // Removed in the meantime. If that is wrong, the next audit reports it.
+        Err(ObjectError::NotFound { .. }) => return looked,
+        Err(e) => {
+            looked.faults.push((FindingKind::TargetAway, e.to_string()));
+            return looked;
+        }
     };
+    looked.faults.extend(look_at_script(store, row, location).await);
+    // The signature of a manifest that was changed says nothing.
     if let Some(why) = altered(&text, row.sha256.as_deref()) {
-        return CheckOutcome::Bad(FindingKind::Altered, format!("{FILE} {why}"));
-    }
-    if let Some(outcome) = look_at_script(store, row, location).await {
-        return outcome;
+        looked.faults.push((FindingKind::Altered, format!("{FILE} {why}")));
+        return looked;
     }
     match sign::look(store, location, &text, &[AcceptedSigners::Sealing(signer)]).await {
-        Ok(who) => CheckOutcome::Good(who),
-        Err(e) => CheckOutcome::Bad(FindingKind::TargetAway, e.to_string()),
+        Ok(Provenance::Ours) => {}
+        Ok(Provenance::Not) => looked.is_unsigned = true,
+        Ok(Provenance::Otherwise) => {
+            let why = format!("{} does not match its manifest, which is unchanged since it was stored.", sign::FILE);
+            looked.faults.push((FindingKind::Altered, why));
+        }
+        Err(e) => looked.faults.push((FindingKind::TargetAway, e.to_string())),
     }
+    looked
 }
 
-/// The script for a restore by hand, which people run: `None` if it is as it was stored.
-async fn look_at_script(store: &Store, row: &StoredBackup, location: &str) -> Option<CheckOutcome> {
+/// The script for a restore by hand, which people run: what is wrong with it.
+async fn look_at_script(store: &Store, row: &StoredBackup, location: &str) -> Option<(FindingKind, String)> {
     let stored = row.script_sha256.as_deref()?;
     match store.read(&object_keys::file(location, BY_HAND), LONGEST).await {
         Ok(text) if Sha256::digest(&text).as_slice() == stored => None,
-        Ok(_) => Some(CheckOutcome::Bad(
+        Ok(_) => Some((
             FindingKind::Altered,
             format!(
                 "{BY_HAND} is not what was stored. Do not run it. A download of the backup contains a correct one."
             ),
         )),
-        Err(ObjectError::NotFound { .. }) => Some(CheckOutcome::Bad(
-            FindingKind::Missing,
-            format!("{BY_HAND} is missing. A download of the backup contains one."),
-        )),
-        Err(e) => Some(CheckOutcome::Bad(FindingKind::TargetAway, e.to_string())),
+        Err(ObjectError::NotFound { .. }) => {
+            Some((FindingKind::Missing, format!("{BY_HAND} is missing. A download of the backup contains one.")))
+        }
+        Err(e) => Some((FindingKind::TargetAway, e.to_string())),
     }
 }
 

@@ -136,10 +136,7 @@ async fn one(
     apart: &mut BTreeSet<(String, String)>,
 ) -> Result<Option<[u8; 32]>, StepError> {
     let app = &w.app;
-    let to = app
-        .stores
-        .get(&copy.target)
-        .ok_or_else(|| StepError::Fail("The target is no longer configured.".to_owned()))?;
+    let to = app.store(&copy.target)?;
     let source = BackupSource::first(app, copy.backup_id).await?;
     let pair = (source.store.name().to_owned(), to.name().to_owned());
     if !apart.contains(&pair) {

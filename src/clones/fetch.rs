@@ -80,7 +80,7 @@ async fn copy_as(
     CopyCost { bytes, shared, free: measured(b.tier.path.clone()).await?.free }.check(RESERVE)?;
     w.progress(&format!("Copying {}", ByteSize(bytes))).await;
     app.files.copy(from, to, &b.reference, &b.image.volume).await?;
-    data_directory::note_maker(to, image_of(app, snapshot)?).await
+    data_directory::note_maker(to, app.image(&snapshot.image)?).await
 }
 
 async fn moved_before(to: &DataDir) -> Result<Fetched, StepError> {
@@ -110,11 +110,4 @@ async fn take(
     copies::set_moved(&mut tx, snapshot.id, to.id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(Some(if moved { Fetched::Moved } else { moved_before(to).await? }))
-}
-
-/// The image that wrote a snapshot.
-fn image_of<'a>(app: &'a App, snapshot: &Snapshot) -> Result<&'a CatalogImage, StepError> {
-    app.catalog.find(&snapshot.image).ok_or_else(|| {
-        StepError::Fail(format!("{} is no longer in the catalog. An administrator can add it again.", snapshot.image))
-    })
 }

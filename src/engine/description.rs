@@ -41,6 +41,11 @@ pub trait Engine: Sync {
     fn tools(&self) -> &'static [Tool];
     /// How its container is created. `config` contains the files of `dbconfig/<engine>/` by name.
     fn recipe(&self, plan: &ServerSpec<'_>, config: &[(String, String)], cert: &ServerCert) -> Recipe;
+    /// Arguments for a server in a sealed container, which must not change its data by itself: what is counted there is
+    /// compared with a backup.
+    fn sealed_arguments(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// A command that succeeds once the server accepts its users over its real protocol; prints the server's version.
     /// It also makes settings that are possible only on a running server, such as the host name for its clients.
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec;

@@ -149,6 +149,10 @@ impl Engine for Mariadb {
         }
     }
 
+    fn sealed_arguments(&self) -> &'static [&'static str] {
+        &["--event-scheduler=OFF"]
+    }
+
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         // Over TCP, because the image's temporary server listens only on the socket during initialisation. Without the
         // packager's suffix: "10.11.14", not "10.11.14-MariaDB-0+deb12u1".

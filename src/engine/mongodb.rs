@@ -125,6 +125,11 @@ impl Engine for Mongodb {
         }
     }
 
+    fn sealed_arguments(&self) -> &'static [&'static str] {
+        // Documents whose time to live has passed since a backup are still part of it.
+        &["--setParameter", "ttlMonitorEnabled=false"]
+    }
+
     fn probe(&self, plan: &ServerSpec<'_>) -> ExecSpec {
         administer(plan, Ready { member: Some(format!("{}:{}", plan.host, plan.port("mongodb"))) })
     }

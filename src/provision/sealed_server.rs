@@ -163,6 +163,7 @@ impl SealedServer {
         let b = &self.blueprint;
         let mut recipe = b.recipe(app)?;
         recipe.env.extend(more);
+        recipe.cmd.extend(b.image.engine.engine().sealed_arguments().iter().map(|a| (*a).to_owned()));
         let spec = b.spec(app, &recipe, &self.name, "none".to_owned());
         let id = app.runtime.create(&spec).await?;
         app.runtime.copy_in(&id, &recipe.files).await?;

@@ -1,6 +1,7 @@
 //! The error type of job steps.
 
 use crate::blueprint::BlueprintError;
+use crate::configured::NotConfigured;
 use crate::domain::stream_error::StreamError;
 use crate::runtime::RuntimeError;
 use crate::storage::error::StorageError;
@@ -43,6 +44,12 @@ impl StepError {
 impl From<sqlx::Error> for StepError {
     fn from(e: sqlx::Error) -> Self {
         Self::Retry(format!("Cannot query mydb_admin: {e}"))
+    }
+}
+
+impl From<NotConfigured> for StepError {
+    fn from(e: NotConfigured) -> Self {
+        Self::Fail(e.to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 //! the tool itself. Nothing here searches for words in a dump's data.
 
 pub mod classify;
+pub mod client_charset;
 pub mod connect;
 pub mod contents;
 pub(crate) mod mysql;

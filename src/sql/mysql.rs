@@ -1,7 +1,8 @@
 //! Lexical rules of the MySQL and MariaDB client: strings with backslash escapes, names in backticks, three kinds of
 //! comments, executable comments, and a delimiter that a dump may change.
 
-use crate::sql::{CutPoint, PieceKind, byte, line_end, sets};
+use crate::sql::client_charset::{ClientCharset, setting};
+use crate::sql::{CutPoint, PieceKind, byte, line_end};
 
 /// Maximum length of a delimiter in the client.
 const LONGEST: usize = 15;
@@ -23,10 +24,7 @@ pub struct Mysql {
     delimiter: Vec<u8>,
     /// Whether `sql_mode` contains `NO_BACKSLASH_ESCAPES`.
     plain_backslash: bool,
-    /// The bytes that begin a character whose second byte may be a backslash or a quote.
-    leads: fn(u8) -> bool,
-    /// The same after `SET NAMES`.
-    usual_leads: fn(u8) -> bool,
+    charset: ClientCharset,
 }
 
 impl Default for Mysql {
@@ -36,8 +34,7 @@ impl Default for Mysql {
             state: State::Plain,
             delimiter: b";".to_vec(),
             plain_backslash: false,
-            leads: |_| false,
-            usual_leads: |_| false,
+            charset: ClientCharset::default(),
         }
     }
 }
@@ -141,28 +138,17 @@ impl Mysql {
 
     /// Applies a setting that affects how later statements are parsed.
     fn learn(&mut self, statement: &[u8]) {
-        if statement.len() < 1024
-            && sets(statement)
-            && let Ok(text) = std::str::from_utf8(statement)
-            && let text = text.to_ascii_uppercase()
-        {
+        if let Some(text) = setting(statement) {
             if text.contains("SQL_MODE") {
                 self.plain_backslash = text.contains("NO_BACKSLASH_ESCAPES");
             }
-            if let Some(name) = value(&text, "NAMES") {
-                self.usual_leads = leads(name);
-                self.leads = self.usual_leads;
-            }
-            if let Some(name) = value(&text, "CHARACTER_SET_CLIENT") {
-                // A variable has what was set before.
-                self.leads = if name.starts_with('@') { self.usual_leads } else { leads(name) };
-            }
+            self.charset.learn(&text);
         }
     }
 
     /// The length of the character at `at`, as far as it matters here.
     fn width(&self, b: u8) -> usize {
-        if (self.leads)(b) { 2 } else { 1 }
+        if self.charset.begins_two_bytes(b) { 2 } else { 1 }
     }
 
     /// Scans up to the delimiter or the limit.
@@ -190,25 +176,6 @@ impl Mysql {
             }
         }
         (at, false)
-    }
-}
-
-/// The beginning of the value that a statement in capital letters gives to a setting; `None` if it does not set it.
-fn value<'a>(text: &'a str, setting: &str) -> Option<&'a str> {
-    let set =
-        |at: usize| text.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_whitespace() || c == ','));
-    let (at, _) = text.match_indices(setting).find(|(at, _)| set(*at))?;
-    let rest = text.get(at + setting.len()..)?;
-    Some(rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@'))
-}
-
-/// Whether a byte begins a character of two bytes in the character set named at the beginning of `text`, if the second
-/// byte of such characters can be a backslash or a quote.
-fn leads(text: &str) -> fn(u8) -> bool {
-    match text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default() {
-        "SJIS" | "CP932" => |b| matches!(b, 0x81..=0x9f | 0xe0..=0xfc),
-        "GBK" | "BIG5" => |b| matches!(b, 0x81..=0xfe),
-        _ => |_| false,
     }
 }
 

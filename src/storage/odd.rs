@@ -37,7 +37,12 @@ pub(super) fn refuse_link_out(path: &str, link: &[u8], volume: &str) -> Result<(
     if !leads_out(link, volume) {
         return Ok(());
     }
-    Err(refused(&format!("“{path}” is a symbolic link pointing outside, to “{}”", shown(link))))
+    Err(link_out(path, link))
+}
+
+/// A symbolic link that leads out of the directory.
+pub(super) fn link_out(path: &str, link: &[u8]) -> StorageError {
+    refused(&format!("“{path}” is a symbolic link pointing outside, to “{}”", shown(link)))
 }
 
 /// Refuses a file in which InnoDB notes that the rows of a table lie elsewhere.
@@ -46,7 +51,12 @@ pub(super) fn refuse_table_elsewhere(path: &str) -> Result<(), StorageError> {
     if std::path::Path::new(path).extension().is_none_or(|ending| ending != "isl") {
         return Ok(());
     }
-    Err(refused(&format!("“{path}” refers to a table whose rows are outside, by its option DATA DIRECTORY")))
+    Err(table_elsewhere(path))
+}
+
+/// A file in which InnoDB notes that the rows of a table lie elsewhere.
+pub(super) fn table_elsewhere(path: &str) -> StorageError {
+    refused(&format!("“{path}” refers to a table whose rows are outside, by its option DATA DIRECTORY"))
 }
 
 /// Bytes of the whole file system of a directory.
@@ -59,7 +69,12 @@ pub(super) fn refuse_larger_than(disk: u64, path: &str, size: i64) -> Result<(),
     if u64::try_from(size).unwrap_or(0) <= disk {
         return Ok(());
     }
-    Err(refused(&format!("“{path}” claims to be larger than the whole disk")))
+    Err(larger_than_disk(path))
+}
+
+/// A file that claims to be larger than the whole disk.
+pub(super) fn larger_than_disk(path: &str) -> StorageError {
+    refused(&format!("“{path}” claims to be larger than the whole disk"))
 }
 
 /// Whether a link can lead out of the directory that the server sees as `volume`.

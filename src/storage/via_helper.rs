@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::DataDir;
 use super::no_follow::{SmallFile, shown};
+use super::{DataDir, odd};
 use crate::domain::names::InstanceId;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 use crate::storage::error::StorageError;
@@ -189,12 +189,11 @@ impl FileHelper<'_> {
         };
         match helper::run(self.runtime, &spec, limit).await? {
             (0, said) => Ok(said),
-            (9, said) => Err(StorageError::Refused(odd(&said))),
+            (9, said) => Err(refusal(&said)),
             (124, _) => Err(StorageError::Refused("Scanning the data directory takes too long.".to_owned())),
-            (137, _) => Err(StorageError::Refused(format!(
-                "The helper for “{what}” was killed: there is too much \
-                                                           data."
-            ))),
+            (137, _) => {
+                Err(StorageError::Refused(format!("The helper for “{what}” was killed: there is too much data.")))
+            }
             (code, said) => {
                 let said = shown(said.trim().as_bytes());
                 Err(StorageError::Refused(format!("The helper for “{what}” exited with code {code}: {said}")))
@@ -203,19 +202,16 @@ impl FileHelper<'_> {
     }
 }
 
-/// The message for a file that no server creates, as reported by the copy script.
-fn odd(said: &str) -> String {
+/// The refusal of a file that no server creates, as reported by the script.
+fn refusal(said: &str) -> StorageError {
     let (kind, path) = said.split_at_checked(1).unwrap_or_default();
-    let shown = |path: &str| shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes());
-    let what = match (kind, path.rsplit_once(" -> ")) {
-        ("L", Some((link, to))) => {
-            format!("“data/{}” is a symbolic link pointing outside, to “{}”", shown(link), shown(to))
-        }
-        ("I", _) => {
-            format!("“data/{}” refers to a table whose rows are outside, by its option DATA DIRECTORY", shown(path))
-        }
-        ("S", _) => format!("“data/{}” claims to be larger than the whole disk", shown(path)),
-        _ => format!("“data/{}” is a device", shown(path)),
+    let in_data = |path: &str| {
+        format!("data/{}", shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes()))
     };
-    super::odd::uncopied(&what)
+    match (kind, path.rsplit_once(" -> ")) {
+        ("L", Some((link, to))) => odd::link_out(&in_data(link), to.trim_end_matches('\n').as_bytes()),
+        ("I", _) => odd::table_elsewhere(&in_data(path)),
+        ("S", _) => odd::larger_than_disk(&in_data(path)),
+        _ => odd::device(&in_data(path)),
+    }
 }

@@ -51,7 +51,7 @@ pub(super) async fn fetched(
     object: &SourceObject,
 ) -> Result<(PathBuf, Option<PathBuf>), StepError> {
     let config = &w.app.config;
-    let path = scratch::dir(config, tier(w, v)?, v.id).join(file(&object.key));
+    let path = scratch::dir(config, w.app.tier(&v.storage)?, v.id).join(file(&object.key));
     let there = tokio::fs::metadata(&path).await.is_ok_and(|about| i64::try_from(about.len()) == Ok(v.source_bytes));
     if !there {
         let (_, sha256) = fetch(w, v, object).await?;
@@ -69,22 +69,14 @@ pub(super) async fn discard(app: &App, v: &TemplateVersion) -> Result<(), StepEr
     gone.map_err(|e| StepError::Retry(format!("The downloaded dump cannot be removed: {e}.")))
 }
 
-fn tier<'a>(w: &'a StepContext, v: &TemplateVersion) -> Result<&'a Tier, StepError> {
-    let missing = || StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage));
-    w.app.config.tier(&v.storage).ok_or_else(missing)
-}
-
 fn file(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
 }
 
 /// Downloads the object. Returns its size and checksum.
 async fn fetch(w: &StepContext, v: &TemplateVersion, object: &SourceObject) -> Result<(i64, String), StepError> {
-    let (app, tier) = (&w.app, tier(w, v)?);
-    let store = app
-        .stores
-        .get(&object.target)
-        .ok_or_else(|| StepError::Fail(format!("The backup target “{}” is no longer configured.", object.target)))?;
+    let app = &w.app;
+    let (tier, store) = (app.tier(&v.storage)?, app.store(&object.target)?);
     let dir = scratch::begin(&app.config, tier, v.id).await;
     let dir = dir.map_err(|e| StepError::Fail(format!("The object cannot be stored on the storage tier: {e}.")))?;
     let done = download(w, store, object, (&dir.join(file(&object.key)), tier)).await;

@@ -191,19 +191,13 @@ async fn import_dump(
         }
     };
     w.progress("Examining the dump").await;
-    let tier = app
-        .config
-        .tier(&v.storage)
-        .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage)))?;
-    let most = most(tier);
+    let most = most(app.tier(&v.storage)?);
     let dump = match script::engine_of(&path) {
         Some(engine) if engine == t.engine => None,
         Some(engine) => return Err(StepError::Fail(format!("{} is a script for {}.", v.source, engine.label()))),
         None => Some(recognised(path.clone(), ReadLimits { most, wanted: Some(t.engine) }).await?),
     };
-    let image = app.catalog.find(&v.image).ok_or_else(|| {
-        StepError::Fail(format!("{} is no longer in the catalog. An administrator can add it again.", v.image))
-    })?;
+    let image = app.image(&v.image)?;
     if let Some(dump) = &dump {
         fit(dump, image).map_err(StepError::Fail)?;
     }

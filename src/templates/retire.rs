@@ -40,10 +40,6 @@ async fn remove(app: &App, id: Uuid) -> Result<(), StepError> {
 /// Removes the server that imports a version, and its directory; either may already be gone.
 pub(super) async fn remove_data(app: &App, v: &TemplateVersion) -> Result<(), StepError> {
     app.runtime.remove(&sealed_server::name(app, v.id)).await?;
-    let tier = app
-        .config
-        .tier(&v.storage)
-        .ok_or_else(|| StepError::Fail(format!("The storage tier “{}” is no longer configured.", v.storage)))?;
-    let dir = DataDir::new(tier, &app.config.instance, v.id);
+    let dir = DataDir::new(app.tier(&v.storage)?, &app.config.instance, v.id);
     Ok(app.files.remove(&dir, &app.config.image_reference(&v.image)).await?)
 }

@@ -160,7 +160,7 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_clones_at_once_are_all_right() {
     let (portal, ada, api) = lab(&[("storage", "cow"), ("memory", "128 MB")]).await;
-    let count = if std::env::var_os("DB4SCI_TEST_FULL").is_some() { 40 } else { 8 };
+    let count = if std::env::var_os("DB4SCI_TEST_FULL").is_some() { 100 } else { 8 };
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     db.batch_execute("create table t as select 1 as x").await.expect("writes");
     drop(db);

@@ -11,6 +11,7 @@ use crate::admin_db::containers::Container;
 use crate::app::App;
 use crate::backup::engine_backup;
 use crate::blueprint::Blueprint;
+use crate::configured::NotConfigured;
 use crate::domain::backup_schedule::Policy;
 use crate::domain::object_keys;
 use crate::encryption::{AGE, Recipients};
@@ -41,9 +42,8 @@ pub(crate) async fn row(w: &StepContext) -> Result<Backup, StepError> {
 }
 
 /// The store that contains or will contain a backup.
-pub(crate) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, StepError> {
-    let name = row.target.as_deref().unwrap_or_default();
-    app.stores.get(name).ok_or_else(|| StepError::Fail(format!("The target “{name}” is no longer configured.")))
+pub(crate) fn store<'a>(app: &'a App, row: &Backup) -> Result<&'a Arc<Store>, NotConfigured> {
+    app.store(row.target.as_deref().unwrap_or_default())
 }
 
 /// Whether this backup may be used for the next test restore of the database.

@@ -40,15 +40,17 @@ impl<'a> ToolInput<'a> {
 
     /// Whether the encoding of the following text is unknown.
     pub fn set_unknown_encoding(&mut self, unknown: bool) {
-        if unknown != self.encoding.is_some() {
-            let before = std::mem::replace(&mut self.encoding, unknown.then(UnknownEncoding::default));
-            self.told.extend(before.and_then(|before| before.sentence()));
+        if unknown == self.encoding.is_some() {
+            return;
+        }
+        if let Some(mut before) = std::mem::replace(&mut self.encoding, unknown.then(UnknownEncoding::default)) {
+            self.buffer.extend(before.end());
+            self.told.extend(before.sentence());
         }
     }
 
     /// Sentences about what was converted.
     pub fn told(&mut self) -> Vec<String> {
-        self.set_unknown_encoding(false);
         std::mem::take(&mut self.told)
     }
 
@@ -71,6 +73,12 @@ impl<'a> ToolInput<'a> {
             None => self.buffer.extend_from_slice(text),
         }
         if self.buffer.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
+    /// Sends the rest.
+    pub fn end(&mut self) -> Result<(), EarlyEnd> {
+        self.set_unknown_encoding(false);
+        self.flush()
     }
 
     /// Sends what was collected.

@@ -3,27 +3,23 @@
 
 use std::borrow::Cow;
 use std::io::Read;
-use std::time::Duration;
 
+use crate::import::sql_dump::copy_rows::CopyRows;
 use crate::import::sql_dump::output::{EarlyEnd, Out, ToolInput};
 use crate::import::sql_dump::sent_statements::{LoadProgress, SentStatement, beginning};
 use crate::import::sql_dump::transactions::{Transaction, TransactionFollower};
 use crate::import::sql_dump::unknown_encoding::{AS_UTF8, leaves_open};
 use crate::manifest::dump::LoadFailure;
 use crate::sql::classify::Meaning;
+use crate::sql::client_charset::ClientCharset;
 use crate::sql::connect::{Command, command};
 use crate::sql::contents::DatabaseFollower;
 use crate::sql::splitter::Splitter;
 use crate::sql::to_mariadb::{ChangeCounts, HistoryRows, RewriteRules, renamed, rewrite};
-use crate::sql::{Dialect, DumpPiece, PieceKind, lines};
+use crate::sql::{Dialect, DumpPiece, PieceKind};
 
-/// Interval at which a wait for a response checks whether the tool still runs.
-const LOOK: Duration = Duration::from_millis(500);
 /// Maximum number of server-wide statements to quote.
 const QUOTED: usize = 5;
-/// Causes a response in any state of the server: a message, or an error that it cannot produce one in its current
-/// state.
-const PROBE: &str = "DO $db4sci$ BEGIN RAISE INFO 'db4sci'; END $db4sci$;\n";
 
 /// What is sent, and how.
 #[derive(Debug, Clone)]
@@ -60,10 +56,10 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
         follower: DatabaseFollower::new(what.dialect),
         begun: None,
         passes: false,
-        rows: RowFate::Sent,
-        row_end: b"\n",
+        rows: CopyRows::default(),
         left_out: LeftOut::default(),
         transactions: TransactionFollower::default(),
+        charset: ClientCharset::default(),
         told: ChangeCounts::default(),
         history: HistoryRows::new(what.rules.as_ref().and_then(|rules| rules.last_moment)),
     };
@@ -77,16 +73,6 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
     }
 }
 
-/// How the following rows are treated.
-#[derive(Debug, Clone, Copy)]
-enum RowFate {
-    Sent,
-    /// They belong to a database that is not selected.
-    Skipped,
-    /// Their statement was rejected: its line, and the number of rows.
-    Refused(u64, u64),
-}
-
 struct Sending<'a> {
     what: &'a SendOptions,
     progress: &'a LoadProgress,
@@ -96,11 +82,11 @@ struct Sending<'a> {
     begun: Option<SentStatement>,
     /// Whether the current statement is sent.
     passes: bool,
-    rows: RowFate,
-    /// Line ending of the rows. The server accepts no other one in the line after the last row.
-    row_end: &'static [u8],
+    rows: CopyRows,
     left_out: LeftOut,
     transactions: TransactionFollower,
+    /// The character set that the client uses.
+    charset: ClientCharset,
     /// Changes to statements.
     told: ChangeCounts,
     history: HistoryRows,
@@ -133,7 +119,7 @@ impl Sending<'_> {
                 PieceKind::Space => {}
                 PieceKind::Statement => self.statement(&piece)?,
                 PieceKind::Command => self.command(&piece),
-                PieceKind::Rows => self.copied(&piece)?,
+                PieceKind::Rows => self.rows.piece(&piece, &mut self.begun, &mut self.input, self.progress)?,
             }
         }
         // The server would take the rows that are left for all of them.
@@ -152,7 +138,7 @@ impl Sending<'_> {
             self.input.put(b"COMMIT")?;
             self.end(true)?;
         }
-        self.input.flush()
+        self.input.end()
     }
 
     /// The delimiter of statements. The client accepts at most 15 characters.
@@ -197,7 +183,7 @@ impl Sending<'_> {
         }
         if !self.passes {
             if piece.rows {
-                self.rows = RowFate::Skipped;
+                self.rows.skip();
             }
             return Ok(());
         }
@@ -208,10 +194,13 @@ impl Sending<'_> {
                 text: beginning(piece.text),
             });
         }
-        if piece.rows && piece.first && !self.tried(piece)? {
+        if piece.rows
+            && piece.first
+            && let Some(begun) = &mut self.begun
+            && !self.rows.begin(piece, begun, &mut self.input, self.progress)?
+        {
             return Ok(());
         }
-        self.rows = RowFate::Sent;
         let what = self.what;
         if what.dialect == Dialect::Postgres
             && piece.first
@@ -236,6 +225,14 @@ impl Sending<'_> {
             },
         };
         let text = self.history.piece(&text, piece.last);
+        // The client has to know it as well, to find the end of a string. Its command also sets what `SET NAMES` does,
+        // so it comes before the dump's own statement.
+        if what.dialect == Dialect::Mysql
+            && piece.first
+            && let Some(charset) = self.charset.follow(&text)
+        {
+            self.input.put(format!("charset {charset}\n").as_bytes())?;
+        }
         self.input.put(&text)?;
         if !piece.last {
             return Ok(());
@@ -262,33 +259,6 @@ impl Sending<'_> {
         }
     }
 
-    /// Tries a statement with rows by sending it without any: if it failed, psql would take its rows for statements.
-    fn tried(&mut self, piece: &DumpPiece<'_>) -> Result<bool, EarlyEnd> {
-        self.input.put(piece.text)?;
-        let last = self.input.line;
-        let lines = (self.begun.as_ref().map_or(last, |sent| sent.lines.0), last);
-        if let Some(sent) = &self.begun {
-            self.progress.note(SentStatement { lines, ..sent.clone() });
-        }
-        self.progress.ask(lines, last + 2);
-        self.input.put(b";\n\\.\n")?;
-        self.input.put(PROBE.as_bytes())?;
-        self.input.flush()?;
-        let taken = loop {
-            if let Some(taken) = self.progress.answer(LOOK) {
-                break taken;
-            }
-            if self.input.is_closed() {
-                return Err(EarlyEnd::Gone);
-            }
-        };
-        self.rows = if taken { RowFate::Sent } else { RowFate::Refused(piece.line, 0) };
-        if let Some(sent) = &mut self.begun {
-            sent.lines = (self.input.line, self.input.line);
-        }
-        Ok(taken)
-    }
-
     fn command(&mut self, piece: &DumpPiece<'_>) {
         if self.is_wanted() && command(piece.text) == Command::Other {
             let text = "psql meta-commands in dumps are not executed.".to_owned();
@@ -296,39 +266,12 @@ impl Sending<'_> {
             self.progress.keep_back(LoadFailure { line: Some(piece.line), text, statement, ..LoadFailure::default() });
         }
     }
-
-    fn copied(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
-        match &mut self.rows {
-            RowFate::Skipped => {}
-            RowFate::Refused(line, rows) => {
-                *rows += lines(piece.text);
-                if piece.last {
-                    self.progress.leave(*line, *rows);
-                }
-            }
-            RowFate::Sent => {
-                self.input.put(piece.text)?;
-                if piece.text.ends_with(b"\n") {
-                    self.row_end = if piece.text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
-                }
-                if piece.last && piece.ended {
-                    if let Some(mut sent) = self.begun.take() {
-                        sent.lines.1 = self.input.line;
-                        self.progress.note(sent);
-                    }
-                    self.input.put(b"\\.")?;
-                    let end = std::mem::replace(&mut self.row_end, b"\n");
-                    self.input.put(end)?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::import::sql_dump::send::*;
+    use std::time::Duration;
     use tokio::sync::mpsc;
 
     /// The text received for the database `source` of `text`, and the skipped statements.

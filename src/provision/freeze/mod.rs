@@ -17,6 +17,7 @@ use crate::admin_db::spares;
 use crate::app::App;
 use crate::blueprint::Blueprint;
 use crate::domain::quantity::{ByteSize, MIB};
+use crate::provision::freeze::online::OnlineCopy;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::RuntimeError;
@@ -95,10 +96,10 @@ pub async fn copy(
     cost.check(RESERVE)?;
     if !cost.shared
         && let Some(id) = running
-        && online::is_possible(from)
+        && let Some(copy) = OnlineCopy::of(from)
     {
         app.files.check(&from.dir, &from.reference, &from.image.volume).await?;
-        if let Some(at) = online::attempt(w, from, to, id).await? {
+        if let Some(at) = copy.attempt(w, to, id).await? {
             return Ok(FrozenCopy { at, paused_ms: Some(0), bytes: cost.bytes });
         }
     }

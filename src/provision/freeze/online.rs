@@ -24,40 +24,45 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Memory for the tool, in bytes. MariaDB's needs most, to apply what changed meanwhile.
 const MEMORY: i64 = 512 * MIB;
 
-/// Whether the engine has a tool for it.
-pub(super) fn is_possible(from: &Blueprint) -> bool {
-    !from.image.engine.engine().copy_online(&from.plan()).is_empty()
+/// A copy by the engine's own tool.
+pub(super) struct OnlineCopy<'a> {
+    from: &'a Blueprint,
+    commands: Vec<ExecSpec>,
 }
 
-/// Copies the data of `from`, whose server runs in the container `server`, to `to`. Returns the moment of the copy; `None`
-/// if the engine has no tool for it, or the tool fails: then `to` is empty.
-///
-/// # Errors
-/// If the container engine or the file system fails.
-pub(super) async fn attempt(
-    w: &StepContext,
-    from: &Blueprint,
-    to: &DataDir,
-    server: &str,
-) -> Result<Option<DateTime<Utc>>, StepError> {
-    let app = &w.app;
-    let commands = from.image.engine.engine().copy_online(&from.plan());
-    if commands.is_empty() {
-        return Ok(None);
+impl<'a> OnlineCopy<'a> {
+    /// The copy of this server's data; `None` if its engine has no tool for it.
+    pub fn of(from: &'a Blueprint) -> Option<Self> {
+        let commands = from.image.engine.engine().copy_online(&from.plan());
+        (!commands.is_empty()).then_some(Self { from, commands })
     }
-    w.progress("Copying the data while the database keeps working").await;
-    end(app, to.id).await?;
-    app.files.remove(to, &from.reference).await?;
-    app.files.prepare(to, &from.reference, from.image.uid, from.image.gid).await?;
-    let id = app.runtime.create(&spec(app, from, to, server)).await?;
-    let copied = run(app, &id, &commands).await;
-    app.runtime.remove(&id).await?;
-    match copied? {
-        Ok(at) => Ok(Some(at)),
-        Err(why) => {
-            tracing::warn!("The data could not be copied while the server was working, so it is paused: {why}");
-            app.files.remove(to, &from.reference).await?;
-            Ok(None)
+
+    /// Copies the data to `to`, while the server runs in the container `server`. Returns the moment of the copy; `None` if
+    /// the tool fails: then `to` is empty.
+    ///
+    /// # Errors
+    /// If the container engine or the file system fails.
+    pub async fn attempt(
+        &self,
+        w: &StepContext,
+        to: &DataDir,
+        server: &str,
+    ) -> Result<Option<DateTime<Utc>>, StepError> {
+        let (app, from) = (&w.app, self.from);
+        w.progress("Copying the data while the database keeps working").await;
+        end(app, to.id).await?;
+        app.files.remove(to, &from.reference).await?;
+        app.files.prepare(to, &from.reference, from.image.uid, from.image.gid).await?;
+        let id = app.runtime.create(&spec(app, from, to, server)).await?;
+        let copied = run(app, &id, &self.commands).await;
+        app.runtime.remove(&id).await?;
+        match copied? {
+            Ok(at) => Ok(Some(at)),
+            Err(why) => {
+                tracing::warn!("The data could not be copied while the server was working, so it is paused: {why}");
+                app.files.remove(to, &from.reference).await?;
+                Ok(None)
+            }
         }
     }
 }

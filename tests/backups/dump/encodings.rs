@@ -1,9 +1,10 @@
-//! PostgreSQL databases whose encoding is not UTF-8, and dumps of them.
+//! Databases of PostgreSQL and routines of MariaDB whose encoding is not UTF-8, and dumps of them.
 
 use std::process::Command;
 
 use crate::backups::back_up;
-use crate::backups::import::load::{report, send, token};
+use crate::backups::import::load::{named, report, send, token};
+use crate::backups::import::sql::MARIADB;
 use crate::support::{TestPortal, docker};
 
 /// Runs statements in the server of `name` as its administrator, in this database, with text as it is stored.
@@ -70,4 +71,62 @@ async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_i
         let said: String = db.query_one(read, &[]).await.expect("every row can be read").get(0);
         assert_eq!(said, rows, "{name}");
     }
+}
+
+/// Character sets in which the second byte of a character can be a backslash: a text with such a character, in `printf`'s
+/// octal digits, and in UTF-8 in hexadecimal ones.
+const AMBIGUOUS: &[(&str, &str, &str)] = &[
+    ("sjis", r"\225\134", "E8A1A8"),
+    ("cp932", r"\225\134", "E8A1A8"),
+    ("gbk", r"\325\134", "E8AAA0"),
+    ("big5", r"\245\134", "E58A9F"),
+];
+
+/// Runs a client of MariaDB as the administrator.
+const SIGNED_IN: &str = "export MYSQL_PWD=$(cat /etc/db4sci/admin_password)
+client() { c=$1; shift; \"$c\" --no-defaults -h127.0.0.1 --skip-ssl -uroot \"$@\"; }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routines_whose_characters_contain_a_backslash_are_backed_up_restored_and_loaded() {
+    let portal = TestPortal::with_store().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[("engine", "mariadb"), ("image", "docker.io/library/mariadb:11.8"), ("backup_freq", "Never")])
+        .await;
+    let client = |server: &str, script: &str| {
+        let run = format!("{SIGNED_IN}{script}");
+        docker::docker_ok(&["exec", "--user", "mysql", &portal.container(server), "sh", "-c", &run])
+    };
+    for (charset, text, _) in AMBIGUOUS {
+        let made = format!(
+            "charset {charset}\\nCREATE DEFINER=ada PROCEDURE p_{charset}() SELECT HEX(CONVERT('{text}' USING utf8mb4)), 'a;b';\\n"
+        );
+        client("lab", &format!("printf \"{made}\" | client mariadb --binary-mode trial"));
+    }
+    let called = |server: &str| {
+        for (charset, _, expected) in AMBIGUOUS {
+            let said =
+                client(server, &format!("client mariadb --batch --skip-column-names -e 'call p_{charset}' trial"));
+            assert_eq!(said.trim(), format!("{expected}\ta;b"), "{server}, {charset}");
+        }
+    };
+    called("lab");
+    let id = back_up(&portal, &ada, "lab").await;
+    assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
+    assert_eq!(portal.ended("restore").await, ("succeeded".to_owned(), String::new()));
+    called("copy");
+
+    let (token, file) = (token(&ada).await, portal.dir.join("routines.sql"));
+    let made = Command::new("docker")
+        .args(["exec", "--user", "mysql", &portal.container("lab"), "sh", "-c"])
+        .arg(format!("{SIGNED_IN}client mariadb-dump --routines trial"))
+        .stdout(std::fs::File::create(&file).expect("created"))
+        .status();
+    assert!(made.expect("docker is installed").success());
+    let (_, status, said) = send(&portal, &token, &named("loaded", &MARIADB), &file, &[]);
+    assert_eq!(status, "201", "{said}");
+    assert_eq!(report(&portal, "loaded", "'failed'"), "0", "{}", report(&portal, "loaded", "'failures'"));
+    called("loaded");
 }

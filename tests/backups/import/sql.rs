@@ -7,7 +7,7 @@ use crate::support::{TestPortal, docker};
 
 const POSTGRES: [(&str, &str); 4] =
     [("engine", "postgres"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
-const MARIADB: [(&str, &str); 4] =
+pub const MARIADB: [(&str, &str); 4] =
     [("engine", "mariadb"), ("dbname", "trial"), ("dbuser", "ada"), ("dbuserpass", "correct-horse")];
 
 /// A `COPY` whose table is refused, with rows that would do harm if they were read as statements.
