@@ -171,7 +171,8 @@ pub async fn measure(table: &mut Table) {
     });
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let admin = portal.admin().await;
-    let (api, token) = (portal.token(&admin).await, portal.token_secret(&admin).await);
+    let token = portal.token_secret(&admin).await;
+    let api = admin.with_token(&token);
     let url = format!("http://127.0.0.1:{}", portal.running().myaas.expect("it listens").port());
     std::fs::create_dir_all(&portal.config.templates.dumps).expect("a directory of dumps");
     let dump = portal.config.templates.dumps.join("shop.sql");

@@ -38,10 +38,7 @@ pub async fn backup(app: &App, c: &Container, reason: &str, actor: &Actor) -> Re
     let now = app.clock.now();
     let id = new_id();
     let mut tx = app.db.begin().await?;
-    match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
-        ContainerState::Running | ContainerState::Stopped => {}
-        state => return Err(RequestError::State(state)),
-    }
+    settled(states::lock(&mut tx, c.id).await?)?;
     let new = NewBackup { id, container: c.id, reason, target: store.name(), drill_of: None };
     backups::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("backup_log_running_key") => RequestError::Busy,

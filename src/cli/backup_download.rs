@@ -54,7 +54,7 @@ async fn fetch(
         "this backup is encrypted and backups.identity_file has no key for it; download it as stored, with --as stored"
     );
     let package = download::whole(&source, form);
-    note(&mut s.db, &s.actor, s.now, "backup.download", &format!("{id} as {}", form.as_str())).await?;
+    note(&mut s.db, &s.actor, s.now, "container.download", &format!("{id} as {}", form.as_str())).await?;
     if output.as_deref() == Some(Path::new("-")) {
         let out = std::io::stdout().as_fd().try_clone_to_owned()?;
         download::write(package, &mut tokio::fs::File::from_std(std::fs::File::from(out))).await?;

@@ -145,7 +145,7 @@ async fn passwd(mut s: CommandSession, name: &str, tokens: TokenPolicy, from_std
     let hash = passwords::hash(&chosen.password).await?;
     let mut tx = s.db.begin().await?;
     let ended = access::set_password(&mut tx, account.id, &hash, (KeptAccess::default(), tokens), s.now).await?;
-    note(&mut tx, &s.actor, s.now, "user.passwd", name).await?;
+    note(&mut tx, &s.actor, s.now, "user.password", name).await?;
     tx.commit().await?;
     println!("Set a new password for {name} and ended all sessions. {}", access::sentence(tokens, ended));
     chosen.show();

@@ -5,10 +5,8 @@
 
 use crate::admin_db::containers::copies;
 use crate::admin_db::containers::snapshots::Snapshot;
-use crate::app::App;
 use crate::backup::restore::swap;
 use crate::blueprint::Blueprint;
-use crate::catalog::CatalogImage;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::provision::data_directory;
 use crate::provision::freeze::CopyCost;

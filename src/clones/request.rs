@@ -75,7 +75,7 @@ async fn take_in(
     (reason, note, until): (&str, &str, Option<DateTime<Utc>>),
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
-    exists(states::lock(&mut *tx, c.id).await?)?;
+    settled(states::lock(&mut *tx, c.id).await?)?;
     let id = new_id();
     let admin = password(app, &mut *tx, c.id, CredentialKind::Admin).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     let admin = admin.ok_or(RequestError::Gone)?;
@@ -84,13 +84,6 @@ async fn take_in(
     let new = NewCopy { id, container: c.id, job, reason, image: &c.image, note, until, sealed: &sealed };
     copies::insert(&mut *tx, &new, app.clock.now()).await?;
     Ok((id, job))
-}
-
-fn exists(state: Option<ContainerState>) -> Result<(), RequestError> {
-    match state.ok_or(RequestError::Gone)? {
-        ContainerState::Running | ContainerState::Stopped => Ok(()),
-        state => Err(RequestError::State(state)),
-    }
 }
 
 /// The snapshot that a clone, a refresh or a template is made from, and the job that it waits for.
@@ -233,7 +226,7 @@ async fn restore_in(
     snapshot: Uuid,
     actor: &Actor,
 ) -> Result<Uuid, RequestError> {
-    exists(states::lock(&mut *tx, c.id).await?)?;
+    settled(states::lock(&mut *tx, c.id).await?)?;
     let of = snapshots::by_id(&mut *tx, snapshot).await?.ok_or(RequestError::NoSuchSnapshot)?;
     if app.catalog.find(&of.image).is_none() {
         return Err(RequestError::NoImage(of.image));

@@ -86,6 +86,8 @@ pub enum ReportLine {
     Inexact(String),
     /// A problem found by a check.
     Fault(String),
+    /// Why the dump cannot be used although a later one can succeed.
+    Again(String),
 }
 
 impl ReportLine {

@@ -23,7 +23,7 @@ use crate::import::run_tool::pour;
 use crate::import::selection::{LoadTarget, places, shown, targets};
 use crate::import::staging;
 use crate::manifest::dump::{Dump, LoadReport};
-use crate::provision::container::find;
+use crate::provision::container::running;
 use crate::provision::{create, rotate_password};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
@@ -154,8 +154,7 @@ async fn fill(w: &StepContext, row: &DumpRow, file: PathBuf) -> Result<LoadRepor
     let app = &w.app;
     let c = w.container().await?;
     let blueprint = w.blueprint().await?;
-    let running = find(app, &c).await?.filter(|f| f.running);
-    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
+    let id = running(app, &c).await?;
     let password = rotate_password::user_password(w, &c).await?;
     let (plan, engine, dump) = (blueprint.plan(), engine_backup(c.engine)?, row.dump());
     let mut report = LoadReport { told: row.told.0.clone(), ..LoadReport::default() };

@@ -14,7 +14,7 @@ use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, uploade
 use crate::import::run_tool::pour;
 use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
-use crate::provision::container::find;
+use crate::provision::container::running;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::provision::{create, rotate_password};
@@ -86,8 +86,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
         return forget(w).await;
     }
     let blueprint = w.blueprint().await?;
-    let running = find(app, &c).await?.filter(|f| f.running);
-    let id = running.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
+    let id = running(app, &c).await?;
     let mut report = LoadReport { format: Some(row.dump().format), told: row.told.0.clone(), ..LoadReport::default() };
     let places = [c.dbname.clone()];
     count(app, (&id, &blueprint.plan()), engine_backup(c.engine)?, &places, &mut report).await?;

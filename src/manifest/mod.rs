@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod dump;
 pub mod sum;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -221,10 +222,7 @@ impl Manifest {
         if read.objects.is_empty() {
             return Err("The manifest lists no objects.".to_owned());
         }
-        let strange = |o: &&Object| o.file.contains('/') || o.file.is_empty();
-        if let Some(object) = read.objects.iter().find(strange) {
-            return Err(format!("The manifest refers to an object elsewhere: {}.", object.file));
-        }
+        values::check(&read)?;
         Ok(read)
     }
 

@@ -35,6 +35,15 @@ pub async fn find(app: &App, c: &Container) -> Result<Option<Observed>, StepErro
     }
 }
 
+/// The engine's id of a database's running container.
+///
+/// # Errors
+/// [`StepError::Retry`] if it is not running.
+pub async fn running(app: &App, c: &Container) -> Result<String, StepError> {
+    let found = find(app, c).await?.filter(|f| f.running);
+    found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))
+}
+
 /// Finds or creates the engine's container, with its files copied in. It is not started, but may already be running.
 pub async fn ensure(work: &StepContext) -> Result<String, StepError> {
     let app = &work.app;

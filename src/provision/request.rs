@@ -300,12 +300,3 @@ fn allowed(kind: JobKind, state: ContainerState) -> Result<(), RequestError> {
     };
     if fine { Ok(()) } else { Err(RequestError::State(state)) }
 }
-
-pub(crate) fn transition(result: Result<ContainerState, TransitionError>) -> Result<(), RequestError> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(TransitionError::Refused(state)) => Err(RequestError::State(state)),
-        Err(TransitionError::Gone) => Err(RequestError::Gone),
-        Err(TransitionError::Db(e)) => Err(e.into()),
-    }
-}

@@ -1,5 +1,6 @@
 //! Reasons for rejecting a request, worded for the person who made it.
 
+use crate::admin_db::containers::states::TransitionError;
 use crate::domain::state::ContainerState;
 
 /// The reason a request was rejected. Variants that carry a string contain the complete sentence.
@@ -112,6 +113,16 @@ pub enum RequestError {
     Seal(#[from] anyhow::Error),
 }
 
+impl From<TransitionError> for RequestError {
+    fn from(e: TransitionError) -> Self {
+        match e {
+            TransitionError::Refused(state) => Self::State(state),
+            TransitionError::Gone => Self::Gone,
+            TransitionError::Db(e) => Self::Db(e),
+        }
+    }
+}
+
 /// A state as part of a sentence.
 fn in_sentence(state: ContainerState) -> &'static str {
     match state {
@@ -120,6 +131,17 @@ fn in_sentence(state: ContainerState) -> &'static str {
         ContainerState::Trashed => "in the trash",
         ContainerState::Purged => "deleted permanently",
         ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => state.as_str(),
+    }
+}
+
+/// Whether a database has settled in a state in which it can be backed up, copied or replaced.
+///
+/// # Errors
+/// [`RequestError::State`], or [`RequestError::Gone`] if it has no state.
+pub fn settled(state: Option<ContainerState>) -> Result<(), RequestError> {
+    match state.ok_or(RequestError::Gone)? {
+        ContainerState::Running | ContainerState::Stopped => Ok(()),
+        state => Err(RequestError::State(state)),
     }
 }
 

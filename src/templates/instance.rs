@@ -190,13 +190,6 @@ fn derived(prefix: &str, template: &str, instance: &str, other: Option<&str>) ->
 /// The longest name of a database on the pages.
 const LONGEST: usize = 40;
 
-/// The version that a database was made from.
-pub async fn version_number(app: &App, version: Option<Uuid>) -> Result<Option<i32>, sqlx::Error> {
-    let Some(id) = version else { return Ok(None) };
-    let mut db = app.db.acquire().await?;
-    Ok(versions::by_id(&mut db, id).await?.map(|v| v.number))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -65,7 +65,7 @@ pub async fn remove(
     if c.active_job.is_some() {
         return Err(RequestError::Busy);
     }
-    request::transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await)?;
+    states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await?;
     let removal = Removal::of(&c);
     let job = enqueue(app, &mut tx, removal.flow(), (c.id, &c.name), actor, reason).await?;
     if removal == Removal::ToTrash && final_backup::none_because(app, &c).is_none() {

@@ -57,7 +57,7 @@ pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Acto
     cancel_backup::end_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
     // A deletion is visible immediately; all other jobs change the state when they finish.
-    request::transition(states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await)?;
+    states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await?;
     // A database that never ran has no data to keep in the trash.
     let flow = if c.started_at.is_none() { &PURGE } else { &DELETE };
     let job = match c.is_disposable() {

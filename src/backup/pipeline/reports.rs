@@ -228,6 +228,7 @@ impl Reports {
                 push(&mut self.notes, &why, NOTES.0);
             }
             ReportLine::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
+            ReportLine::Again(why) => self.again = Some(plain(&why)),
         }
         Ok(())
     }

@@ -168,6 +168,9 @@ pub async fn dump(
         .await
         .map_err(|e| StepError::Retry(format!("The compression was interrupted: {e}")))?
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
+    if let (Some(why), []) = (&reports.again, reports.sums.as_slice()) {
+        return Err(StepError::Retry(why.trim().to_owned()));
+    }
     let [inside] = reports.sums.as_slice() else {
         return Err(StepError::Fail(format!(
             "{}The dump {} without completing. Output: {}",
@@ -177,6 +180,9 @@ pub async fn dump(
         )));
     };
     if inside.code != 0 || code != 0 {
+        if let Some(why) = &reports.again {
+            return Err(StepError::Retry(why.trim().to_owned()));
+        }
         let code = if inside.code == 0 { code } else { inside.code };
         let found = found(&reports);
         return Err(StepError::Fail(format!("{found}The dump {}. Output: {}", ending(code), reports.words())));

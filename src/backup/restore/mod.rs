@@ -35,7 +35,7 @@ use crate::engine::part::DumpMode;
 use crate::engine::partial::{RestoreStage, StageInput};
 use crate::manifest::{Manifest, Object};
 use crate::objects::Store;
-use crate::provision::container::find;
+use crate::provision::container::running;
 use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::{create, data_directory, rotate_password};
@@ -230,7 +230,6 @@ async fn second_attempt(
 pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut SealedServer) -> Result<String, StepError> {
     let (app, engine) = (&w.app, engine_backup(source.manifest.container.engine)?);
     let passed = Arc::new(AtomicU64::new(0));
-    let expected = i64::try_from(source.manifest.bytes()).ok();
     let mode = engine.dump_mode();
     let id = match mode {
         DumpMode::Running => sealed.start(app).await?,
@@ -241,12 +240,7 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
         }
     };
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
-    tokio::select! {
-        done = into(app, source, &server, &passed) => if let Err(e) = done {
-            return Err(explain_full_tier(&sealed.blueprint.tier, e).await);
-        },
-        () = tell(w, &passed, expected) => {}
-    }
+    filled(w, &sealed.blueprint.tier, source, &passed, into(app, source, &server, &passed)).await?;
     match mode {
         DumpMode::Running => Ok(id),
         DumpMode::Stopped => {
@@ -335,16 +329,11 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn running(w: &StepContext, c: &Container) -> Result<String, StepError> {
-    let found = find(&w.app, c).await?.filter(|f| f.running);
-    found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))
-}
-
 /// The server to fill, once it responds, and the backup to fill it from.
 async fn filling(w: &StepContext) -> Result<(BackupSource<'_>, Arc<Blueprint>, String), StepError> {
     let (c, source) = source(w).await?;
     let blueprint = w.blueprint().await?;
-    let id = running(w, &c).await?;
+    let id = running(&w.app, &c).await?;
     Ok((source, blueprint, id))
 }
 
@@ -352,13 +341,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
-    let expected = i64::try_from(source.manifest.bytes()).ok();
-    tokio::select! {
-        done = into(&w.app, &source, &server, &passed) => if let Err(e) = done {
-            return Err(explain_full_tier(&blueprint.tier, e).await);
-        },
-        () = tell(w, &passed, expected) => {}
-    }
+    filled(w, &blueprint.tier, &source, &passed, into(&w.app, &source, &server, &passed)).await?;
     differences::remember(w, &source).await?;
     let done = if source.left_out().is_empty() {
         "Everything restored"

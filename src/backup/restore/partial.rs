@@ -26,7 +26,7 @@ use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::state::ContainerState;
 use crate::engine::EngineBackup;
 use crate::engine::partial::{CopyTarget, RestoreAsCopy, Selection, SmallestPart};
-use crate::provision::container::find;
+use crate::provision::container::running;
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue_with;
 use crate::queue::flow::{Flow, Step};
@@ -139,8 +139,7 @@ impl PartialContext {
         let how = engine_backup(c.engine)?.restore_as_copy();
         let how =
             how.ok_or_else(|| StepError::Fail("This engine cannot restore part of a backup as a copy.".to_owned()))?;
-        let found = find(&w.app, &c).await?.filter(|f| f.running);
-        let id = found.map(|f| f.id).ok_or_else(|| StepError::Retry("The container is not running.".to_owned()))?;
+        let id = running(&w.app, &c).await?;
         let token = format!("Restored from a backup by the job {}", w.job.id.simple());
         Ok(Self { id, blueprint: w.blueprint().await?, how, token })
     }
@@ -173,7 +172,6 @@ async fn put(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
     let passed = Arc::new(AtomicU64::new(0));
-    let expected = i64::try_from(source.manifest.bytes()).ok();
     let putting = async {
         match stages(w, (&order, &site), &source, &passed, false).await {
             Err(StepError::Fail(why)) if !is_resource_failure(&why) => {
@@ -184,10 +182,7 @@ async fn put(w: &StepContext) -> Result<(), StepError> {
             done => done,
         }
     };
-    tokio::select! {
-        done = putting => done?,
-        () = tell(w, &passed, expected) => {}
-    }
+    filled(w, &site.blueprint.tier, &source, &passed, putting).await?;
     differences::remember(w, &source).await?;
     w.progress(&source.describe(&format!("Restored as {}", order.name))).await;
     Ok(())

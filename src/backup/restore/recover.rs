@@ -46,12 +46,7 @@ pub async fn recover(app: &App, c: &Container, backup: &Backup, actor: &Actor) -
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let why = ("recovery", "The data of this database is not on this host.");
-    match states::apply(&mut tx, c.id, Event::Fail, &actor.name, now, Some(why)).await {
-        Ok(_) => {}
-        Err(TransitionError::Db(e)) => return Err(e.into()),
-        Err(TransitionError::Refused(state)) => return Err(RequestError::State(state)),
-        Err(TransitionError::Gone) => return Err(RequestError::Gone),
-    }
+    states::apply(&mut tx, c.id, Event::Fail, &actor.name, now, Some(why)).await?;
     // It counts as never started: until it starts, data left by an interrupted job belongs to nobody.
     containers::record::set_recovering(&mut tx, c.id, backup.id).await?;
     let job = enqueue(app, &mut tx, &RECOVER, (c.id, &c.name), actor, &format!("backup {}", backup.id)).await?;

@@ -25,7 +25,7 @@ use crate::queue::refusal::RequestError;
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
-    if backup.status != BackupStatus::Succeeded || backup.removed_at.is_some() || backup.kind != "backup" {
+    if !backup.is_good() {
         return Err(RequestError::NoSuchBackup);
     }
     openable(app, backup)?;
@@ -40,7 +40,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
     if manifest.container.engine != c.engine || then.is_some_and(|then| newer(then, now)) {
         return Err(RequestError::OtherVersion(format!("{} {}", now.label, now.version)));
     }
-    ready(states::lock(&mut tx, c.id).await?)?;
+    settled(states::lock(&mut tx, c.id).await?)?;
     let detail = format!("backup {}", backup.id);
     let job = enqueue(app, &mut tx, &RESTORE_IN_PLACE, (c.id, &c.name), actor, &detail).await?;
     let new = NewSnapshot {
@@ -76,7 +76,7 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     cancel_backup::end_backup(app, c, actor).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    ready(states::lock(&mut tx, c.id).await?)?;
+    settled(states::lock(&mut tx, c.id).await?)?;
     let backup = new_id();
     let new = NewBackup { id: backup, container: c.id, reason: "upgrade", target: store.name(), drill_of: None };
     backups::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
@@ -99,13 +99,6 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     tx.commit().await?;
     app.wake.notify_one();
     Ok(job)
-}
-
-fn ready(state: Option<ContainerState>) -> Result<(), RequestError> {
-    match state.ok_or(RequestError::Gone)? {
-        ContainerState::Running | ContainerState::Stopped => Ok(()),
-        state => Err(RequestError::State(state)),
-    }
 }
 
 /// Whether a database of the image `from` can be upgraded to `to`: it must be the same engine, a later version, and

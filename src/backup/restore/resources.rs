@@ -1,7 +1,12 @@
 //! Recognises restores that fail because the machine runs out of disk space or memory, not because of their data.
 
+use std::sync::atomic::AtomicU64;
+
+use crate::backup::dump::store_parts::tell;
+use crate::backup::restore::source::BackupSource;
 use crate::config::Tier;
 use crate::domain::quantity::MIB;
+use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 
@@ -27,8 +32,26 @@ pub(super) fn is_resource_failure(why: &str) -> bool {
     WORDS.iter().any(|words| why.contains(words))
 }
 
+/// Fills a server whose data is on `tier` from a backup, and shows the progress: `passed` counts the bytes.
+pub(super) async fn filled(
+    w: &StepContext,
+    tier: &Tier,
+    source: &BackupSource<'_>,
+    passed: &AtomicU64,
+    work: impl Future<Output = Result<(), StepError>>,
+) -> Result<(), StepError> {
+    let expected = i64::try_from(source.manifest.bytes()).ok();
+    tokio::select! {
+        done = work => match done {
+            Ok(()) => Ok(()),
+            Err(e) => Err(explain_full_tier(tier, e).await),
+        },
+        () = tell(w, passed, expected) => Ok(()),
+    }
+}
+
 /// Adds that the tier is full, if it is: servers report a full disk in many different ways.
-pub(super) async fn explain_full_tier(tier: &Tier, e: StepError) -> StepError {
+async fn explain_full_tier(tier: &Tier, e: StepError) -> StepError {
     let StepError::Fail(why) = e else { return e };
     let full = why.contains(NO_ROOM) || measured(tier.path.clone()).await.is_ok_and(|has| has.free < FULL);
     if !full {

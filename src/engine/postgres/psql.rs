@@ -16,7 +16,8 @@ pub(crate) const OWNERS: &str = include_str!("rebuild/owner_sessions.sh");
 /// The script that restores the content of a database from its archive on standard input. The scripts before it
 /// determine the role of its sessions.
 pub(crate) fn content() -> String {
-    format!("{TOLD}{}", CONTENT.replace("@CONTENTS@", CONTENTS).replace("@EXTENSIONS@", MADE))
+    let read = |sql: &str| sql.replace("@TOC@", READ_CONTENTS);
+    format!("{TOLD}{}", CONTENT.replace("@CONTENTS@", &read(CONTENTS)).replace("@EXTENSIONS@", &read(MADE)))
 }
 
 /// What scripts do differently in a second attempt.
@@ -36,6 +37,8 @@ pub(crate) fn flag(fingerprints: bool) -> &'static str {
 pub(crate) const CONTENT: &str = include_str!("rebuild/restore_content.sh");
 
 pub(crate) const CONTENTS: &str = include_str!("rebuild/restore_order.sql");
+
+const READ_CONTENTS: &str = include_str!("rebuild/table_of_contents.sql");
 
 pub(crate) const MADE: &str = include_str!("rebuild/extensions.sql");
 

@@ -65,10 +65,9 @@ pub fn files(members: &[Member]) -> Result<Vec<SqlFile>, String> {
                 "There is a file metadata.partial: mydumper did not finish this dump. Create it again.".to_owned()
             );
         }
-        let about = name.starts_with("metadata") || name.ends_with("-metadata") || name.contains("-checksum");
         // The database is the one that the dump is loaded into.
         let creates = plain(name).ends_with("-schema-create.sql");
-        if about || creates || plain(name).strip_suffix(".dat").is_some() {
+        if is_about(plain(name)) || creates || plain(name).strip_suffix(".dat").is_some() {
             continue;
         }
         let mut found = file(name).ok_or_else(|| {
@@ -88,6 +87,13 @@ pub fn files(members: &[Member]) -> Result<Vec<SqlFile>, String> {
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// Whether a file describes the dump or its files. Files of SQL and rows never do, whatever their table is called.
+fn is_about(name: &str) -> bool {
+    let holds_data = [".sql", ".dat"].iter().any(|ending| name.ends_with(ending));
+    let describes = name == "metadata" || name.starts_with("metadata.") || name.ends_with("-metadata");
+    !holds_data && (describes || name.contains("-checksum"))
 }
 
 /// What a file contains; `None` if it is no file of SQL.

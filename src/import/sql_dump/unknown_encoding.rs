@@ -150,7 +150,7 @@ mod tests {
                 Just(b"\xe9x".to_vec()), Just(b"\xff\xfe ".to_vec()), Just(b"row\n".to_vec())], 0..20),
             cuts in prop::collection::vec(0..80usize, 0..6),
         ) {
-            let mut whole = parts.concat();
+            let whole = parts.concat();
             let mut expected = String::new();
             for part in &parts {
                 match std::str::from_utf8(part) {

@@ -30,6 +30,10 @@ async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_i
         as_admin(&portal, "lab", "postgres", &made);
     }
     as_admin(&portal, "lab", "ascii", &format!("set role ada; {ROWS}"));
+    // A name that is no text in UTF-8.
+    let named = "printf 'set role ada; create table \"gr\\366\\337e\" as select 1 as i' | \
+        PGCLIENTENCODING=SQL_ASCII psql -U \"$POSTGRES_USER\" -d ascii -Xq -v ON_ERROR_STOP=1";
+    docker::docker_ok(&["exec", &portal.container("lab"), "sh", "-c", named]);
     as_admin(
         &portal,
         "lab",
@@ -42,6 +46,8 @@ async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_i
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
     assert_eq!(portal.ended("restore").await, ("succeeded".to_owned(), String::new()));
     assert_eq!(as_admin(&portal, "copy", "ascii", SUM).trim(), STORED);
+    let name = "select encode(relname::text::bytea, 'hex') from pg_class where relname ~ '^gr' and relkind = 'r'";
+    assert_eq!(as_admin(&portal, "copy", "ascii", name).trim(), "6772f6df65");
     let kept = "select encode(convert_to(body, 'UTF8'), 'hex') from l";
     assert_eq!(as_admin(&portal, "copy", "latin", kept).trim(), "636166c3a9");
 

@@ -11,5 +11,6 @@ pub mod mariadb;
 pub mod mariadb_disturbed;
 pub mod mariadb_outside;
 pub mod retention;
+mod rewritten;
 pub mod schedules;
 pub mod unusual;

@@ -199,14 +199,23 @@ async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes
         "create extension postgres_fdw",
         "create server away foreign data wrapper postgres_fdw options (host '127.0.0.1')",
         "create user mapping for ada server away options (user 'x', password 'y')",
+        "create database cut owner ada",
+        "alter database cut set timezone = 'UTC'",
+        "comment on database cut is 'cut'",
+        "update pg_database set datconnlimit = -2 where datname = 'cut'",
         "create subscription sub connection 'host=127.0.0.1 dbname=x' publication p with (connect = false)",
     ] {
         as_admin("lab", "trial", statement);
     }
     let id = back_up(&portal, &ada, "lab").await;
     let notes = portal.sql(&format!("select manifest->>'notes' from backup_log where id = '{id}'"));
-    for told in ["user mappings", "ada on away", "these subscriptions are not in the backup: sub", "mule was left out"]
-    {
+    for told in [
+        "user mappings",
+        "ada on away",
+        "these subscriptions are not in the backup: sub",
+        "mule was left out",
+        "cut was left out",
+    ] {
         assert!(notes.contains(told), "{told}: {notes}");
     }
     // Nothing of what is left out counts as missing.
@@ -216,6 +225,22 @@ async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes
     ada.wait_for("copy", "running").await;
     let granted = "select exists (select from pg_database, aclexplode(datacl) where datname = 'trial' and grantee = 0)";
     assert_eq!(as_admin("copy", "postgres", granted), "t", "the restore revoked what the owner granted");
+
+    // A portal that is killed leaves a database open that it has opened for a dump. The next backup closes it.
+    as_admin("lab", "postgres", "create database shut owner ada");
+    as_admin(
+        "lab",
+        "postgres",
+        "insert into db4sci.opened select oid, false, 3 from pg_database where datname = 'shut'",
+    );
+    let id = back_up(&portal, &ada, "lab").await;
+    let closed = "select datallowconn || ' ' || datconnlimit from pg_database where datname = 'shut'";
+    assert_eq!(as_admin("lab", "postgres", closed), "false 3");
+    let recorded = portal.sql(&format!(
+        "select d->>'text' from backup_log, jsonb_array_elements(manifest->'definitions') d
+          where id = '{id}' and d->>'kind' = 'database' and d->>'name' = 'shut'"
+    ));
+    assert!(recorded.contains("false, 3"), "{recorded}");
 
     // A new password neither revokes it nor makes a database again that its owner has renamed.
     as_admin("copy", "postgres", "alter database trial rename to other");

@@ -4,6 +4,7 @@ pub mod altered_manifests;
 pub mod definitions;
 pub mod definitions_others;
 pub mod in_place;
+mod owner_settings;
 pub mod partial;
 pub mod partial_second_attempt;
 pub mod postgres_cases;

@@ -29,6 +29,14 @@ create table measured (day date, v float8) partition by range (day);
 create table measured_2025 partition of measured for values from ('2025-01-01') to ('2026-01-01');
 insert into measured select '2025-01-01'::date + i, i from generate_series(0, 99) i;
 create index on measured (day);
+create table banned (who name);
+create table audit (id int);
+create table guarded (id int, who name);
+alter table guarded enable row level security;
+create policy some on guarded using (true);
+create policy never on guarded as restrictive using (current_user not in (select who from banned));
+create table ruled (id int);
+create rule also as on insert to ruled do also insert into audit values (new.id);
 "#;
 const ODD: &str = r#""odd ""schema"""."it's a größe""#;
 const SECOND: &str = "a \"second\"; one's";
@@ -142,6 +150,11 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
     beside(&portal, &token, &id, json!({ "database": "trial", "table": "public.computed" })).await;
     let (status, error) = portal.ended("restore-beside").await;
     assert!(status == "failed" && error.contains("computed from others"), "{status} {error}");
+    for table in ["public.guarded", "public.ruled"] {
+        beside(&portal, &token, &id, json!({ "database": "trial", "table": table })).await;
+        let (status, error) = portal.ended("restore-beside").await;
+        assert!(status == "failed" && error.contains("policies or rules of this table depend on others"), "{error}");
+    }
     let (databases, schemas) = put(&portal);
     assert!(databases.is_empty() && schemas.split(',').count() == 2, "{databases} {schemas}");
     ada.wait_for("lab", "running").await;

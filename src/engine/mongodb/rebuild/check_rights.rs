@@ -1,7 +1,7 @@
 //! After a restore or a load, only the portal's administrator may be one, or be able to become one. The server itself says
 //! what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server
 //! and in the server's databases it may read, make backups (the built-in role `backup`), and write to single collections
-//! that hold no accounts. The portal's own accounts are reset first, because no manifest contains them.
+//! of `admin` that hold no accounts. The portal's own accounts are reset first, because no manifest contains them.
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
@@ -106,7 +106,10 @@ fn excess(privilege: &Document) -> Vec<String> {
         (resource.get_str("db").unwrap_or_default(), resource.get_str("collection").unwrap_or_default());
     let is = |name| resource.get_bool(name).unwrap_or(false);
     // Accounts are in the collections admin.system.users and admin.system.roles.
-    let single = !database.is_empty() && !collection.is_empty() && !collection.starts_with("system.");
+    // What is written to the oplog is applied to them when the server recovers. The role `backup` may write to
+    // config.settings.
+    let own = !matches!(database, "" | "local" | "config") || (database == "config" && collection == "settings");
+    let single = own && !collection.is_empty() && !collection.starts_with("system.");
     let place = match database {
         _ if is("cluster") => "the server".to_owned(),
         _ if single => return Vec::new(),
@@ -137,6 +140,13 @@ mod tests {
         assert_eq!(of(accounts.clone(), "update"), ["update in the database admin"]);
         assert!(of(accounts, "find").is_empty());
         assert!(of(doc! { "db": "admin", "collection": "notes" }, "insert").is_empty());
+        assert!(of(doc! { "db": "config", "collection": "settings" }, "insert").is_empty());
+        for (db, collection) in [("local", "oplog.rs"), ("local", "notes"), ("config", "transactions")] {
+            assert_eq!(
+                of(doc! { "db": db, "collection": collection }, "insert"),
+                [format!("insert in the database {db}")]
+            );
+        }
         assert!(of(doc! { "db": "trial", "collection": "" }, "dropDatabase").is_empty());
         assert!(of(doc! { "cluster": true }, "serverStatus").is_empty());
     }

@@ -16,6 +16,7 @@ WITH RECURSIVE place (relation, name, place) AS (
    WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
      AND EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                   WHERE a.attrelid IN (i.inhparent, i.inhrelid) AND NOT c.relispartition)
+     AND a.attgenerated <> 'v'
   UNION ALL
   SELECT i.inhrelid, p.name, ARRAY[0, i.inhseqno] || p.place
     FROM place p JOIN pg_inherits i ON i.inhparent = p.relation JOIN pg_class c ON c.oid = i.inhrelid AND NOT c.relispartition),
@@ -23,6 +24,10 @@ heir (relation, columns) AS (
   SELECT relation, string_agg(format('db4sci_row.%I', name), ', ' ORDER BY first)
     FROM (SELECT relation, name, min(place) AS first FROM place GROUP BY relation, name) p
    WHERE relation IN (SELECT i.inhrelid FROM pg_inherits i) GROUP BY relation),
+-- A virtual column is computed when it is read, which may fail, and its value is in no dump.
+computed (relation, columns) AS (
+  SELECT attrelid, coalesce(string_agg(format('db4sci_row.%I', attname), ', ' ORDER BY attnum) FILTER (WHERE attgenerated <> 'v'), '')
+    FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped GROUP BY attrelid HAVING bool_or(attgenerated = 'v')),
 -- pg_dump distributes the rows of such a table anew, because the hash of an enum differs in another server.
 spread (relation) AS (
   SELECT partrelid FROM pg_partitioned_table
@@ -35,7 +40,8 @@ SELECT format(
          CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, format('%I.%I', n.nspname, c.relname),
          CASE WHEN :'fingerprints' = '1' AND c.relkind <> 'm'
               THEN format(', ''fingerprint'', coalesce(sum(hashtextextended(pg_catalog.textin(pg_catalog.record_out(%s)) COLLATE "C", 0)::numeric), 0)::text',
-                          coalesce((SELECT 'ROW(' || columns || ')' FROM heir WHERE relation = c.oid), 'db4sci_row.*')) ELSE '' END,
+                          coalesce((SELECT 'ROW(' || columns || ')' FROM heir WHERE relation = c.oid),
+                                   (SELECT 'ROW(' || columns || ')' FROM computed WHERE relation = c.oid), 'db4sci_row.*')) ELSE '' END,
          CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY' END, n.nspname, c.relname),
        'ROLLBACK TO SAVEPOINT db4sci'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

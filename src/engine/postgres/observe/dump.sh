@@ -18,34 +18,63 @@ SQL
 }
 : >"$work/words"
 printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
-printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' "SELECT pg_export_snapshot(), ($DB4SCI_LARGEST);" >&3
-until [ -s "$work/out" ]; do
-  kill -0 "$holder" 2>/dev/null || failed
-  sleep 0.02
+# TRUNCATE and most kinds of ALTER TABLE replace the file of a table. To an older snapshot the new file is empty, or
+# lacks rows, so a dump that has waited for such a statement would lose them. This names the tables whose file is no
+# longer the one in the snapshot.
+replaced() {
+  ask "$DB4SCI_DATABASE" -v snapshot="$snapshot" -f - <<'SQL'
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET TRANSACTION SNAPSHOT :'snapshot';
+SELECT 'db4sci: ' || json_build_object('again', format('While the backup began, other sessions emptied or rewrote %s of the tables: %s. ', count(*),
+                                                       left(string_agg(format('%I.%I', n.nspname, c.relname), ', '), 500)))::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.relfilenode <> 0 AND pg_relation_filenode(c.oid) <> c.relfilenode
+HAVING count(*) > 0;
+COMMIT;
+SQL
+}
+attempt=0
+while :; do
+  attempt=$((attempt + 1))
+  printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' "SELECT pg_export_snapshot(), ($DB4SCI_LARGEST);" >&3
+  until [ "$(wc -l <"$work/out")" -ge "$attempt" ]; do
+    kill -0 "$holder" 2>/dev/null || failed
+    sleep 0.02
+  done
+  sed -n "${attempt}p" "$work/out" >"$work/begun"
+  IFS='|' read -r snapshot large <"$work/begun"
+  # Before the dump, not in parallel: each of the two locks every table, and a server has room for a limited number of
+  # locks.
+  PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
+    >"$work/schema" 2>"$work/words" 3>&- || failed
+  again=$(replaced 2>"$work/words" 3>&-) || failed
+  [ -n "$again" ] || break
+  [ "$attempt" -lt 5 ] || { printf '%s\n' "$again" >&2; exit 1; }
+  printf 'ROLLBACK;\n' >&3
 done
-IFS='|' read -r snapshot large <"$work/out"
-# Before the dump, not in parallel: each of the two locks every table, and a server has room for a limited number of
-# locks.
-PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
-  >"$work/schema" 2>"$work/words" 3>&- || failed
 # Counted during the dump: what one of the two has read is cached for the other. The snapshot lasts until both are done.
 printf '%s\n' "$DB4SCI_REMARKS" "$DB4SCI_MORE" "$DB4SCI_COUNTS" >&3
-# A value that takes a twentieth of the memory would be too large for both at once: each makes several copies of it.
-if [ "$large" -gt $((DB4SCI_MEMORY / 20)) ]; then
-  printf '\\! : >"%s/counted"\n' "$work" >&3
+printf '\\! : >"%s/counted"\n' "$work" >&3
+counted() { # INTERVAL: waits until all is counted; fails if the session has ended
   until [ -e "$work/counted" ]; do
-    kill -0 "$holder" 2>/dev/null || failed
-    sleep 0.1
+    kill -0 "$holder" 2>/dev/null || return
+    sleep "$1"
   done
-fi
+}
+# A value that takes a twentieth of the memory would be too large for both at once: each makes several copies of it.
+[ "$large" -le $((DB4SCI_MEMORY / 20)) ] || counted 0.1 || failed
 # Compressed outside the container, with a better method and without using the server's own processor time.
 PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
-# The session may have ended with an error, which it has reported.
+# If the session has ended with an error, it has reported that.
+if counted 0.05; then
+  again=$(replaced 2>"$work/words" 3>&-) || failed
+  [ -z "$again" ] || { printf '%s\n' "$again" >&2; exit 1; }
+fi
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :
 exec 3>&-
 wait "$holder" || { holder=''; failed; }
 holder=''
-sed 1d "$work/out" >&2
+sed "1,${attempt}d" "$work/out" >&2
 LC_ALL=C sed 's/^/db4sci-sql /' "$work/schema" >&2

@@ -26,6 +26,15 @@ SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
   FROM (SELECT pg_catalog.quote_ident(subname) AS what FROM pg_catalog.pg_subscription
          WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 50) f
 HAVING pg_catalog.count(*) > 0;
+-- Only an administrator can insert such rows, for example further coordinate systems, so no role of a backup can restore
+-- them. The extension's own condition says which rows it does not bring itself.
+SELECT pg_catalog.format('SELECT ''db4sci: '' || pg_catalog.json_build_object(''note'', pg_catalog.format(%L, pg_catalog.current_database(), pg_catalog.count(*))) FROM %I.%I %s HAVING pg_catalog.count(*) > 0',
+         pg_catalog.format('In %%s the table %s of the extension %s has rows of its own that a restore leaves out: %%s. Insert them again as the administrator.',
+                           pg_catalog.replace(pg_catalog.format('%I.%I', n.nspname, c.relname), '%', '%%'), pg_catalog.replace(e.extname, '%', '%%')),
+         n.nspname, c.relname, e.extcondition[t.n])
+  FROM pg_catalog.pg_extension e CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig) WITH ORDINALITY AS t (oid, n)
+  JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+ WHERE c.relkind = 'r' AND r.rolsuper \gexec
 -- pg_dump computes no materialized view that reads, however indirectly, one without data.
 WITH RECURSIVE reading (reader, read) AS (
   SELECT r.ev_class, d.refobjid

@@ -19,6 +19,7 @@ SELECT 'db4sci: ' || json_build_object('definition', json_build_object('kind', k
            unnest(s.setconfig) AS c
      WHERE coalesce(r.rolname, '') !~ '^db4sci_' AND coalesce(d.datname, '') !~ '^template[01]$'
        AND coalesce(d.oid, 0) NOT IN (SELECT oid FROM db4sci.scratch) AND coalesce(pg_encoding_to_char(d.encoding), '') <> 'MULE_INTERNAL'
+       AND coalesce(d.datconnlimit, 0) <> -2
     UNION ALL
     SELECT 'database', d.datname,
            json_build_array(CASE WHEN d.datdba = 10 OR pg_get_userbyid(d.datdba) ~ '^db4sci_' THEN '' ELSE pg_get_userbyid(d.datdba) END,
@@ -27,20 +28,21 @@ SELECT 'db4sci: ' || json_build_object('definition', json_build_object('kind', k
                             coalesce(to_jsonb(d) ->> 'daticurules', ''))::text
       FROM pg_database d
      WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
-       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL'
+       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL' AND d.datconnlimit <> -2
     UNION ALL
     SELECT 'list of grants', 'on database ' || d.datname,
            string_agg(format('%s %s %s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END, x.privilege_type, x.is_grantable),
                       chr(10) ORDER BY x.grantee = 0, pg_get_userbyid(x.grantee)::text COLLATE "C", x.privilege_type COLLATE "C")
       FROM pg_database d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
      WHERE d.datname !~ '^(template[01]|postgres)$' AND d.oid NOT IN (SELECT oid FROM db4sci.scratch)
-       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL' AND pg_get_userbyid(x.grantee) !~ '^db4sci_' GROUP BY d.datname
+       AND pg_encoding_to_char(d.encoding) <> 'MULE_INTERNAL' AND d.datconnlimit <> -2
+       AND pg_get_userbyid(x.grantee) !~ '^db4sci_' GROUP BY d.datname
     UNION ALL
     SELECT 'comment', 'on ' || what || ' ' || name, description
       FROM (SELECT 'database' AS what, datname AS name, shobj_description(oid, 'pg_database') AS description
               FROM pg_database
              WHERE datname !~ '^(template[01]|postgres)$' AND oid NOT IN (SELECT oid FROM db4sci.scratch)
-               AND pg_encoding_to_char(encoding) <> 'MULE_INTERNAL'
+               AND pg_encoding_to_char(encoding) <> 'MULE_INTERNAL' AND datconnlimit <> -2
             UNION ALL
             SELECT 'role', rolname, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname !~ '^(pg_|db4sci_)') o
      WHERE description IS NOT NULL

@@ -3,6 +3,8 @@
 # runs them. The portal's own roles are left out, because a restored server has its own. Inside `dumped` an error does
 # not end the function, so each command returns on failure.
 records() {
+  # An earlier dump may have been killed, and left a database open.
+  close_databases || return 1
   PGDATABASE=postgres psql -X -q -A -t -v ON_ERROR_STOP=1 -f - <<'SQL' || return 1
 \getenv admin DB4SCI_ADMIN
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -38,7 +40,7 @@ SELECT jsonb_build_object('setting', jsonb_build_object(
   FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
        unnest(s.setconfig) AS c
  WHERE coalesce(r.rolname, '') NOT IN (:'admin', 'db4sci_observer')
-   AND coalesce(d.datname, '') NOT IN ('template0', 'template1') ORDER BY s.setdatabase, s.setrole, c;
+   AND coalesce(d.datname, '') NOT IN ('template0', 'template1') AND coalesce(d.datconnlimit, 0) <> -2 ORDER BY s.setdatabase, s.setrole, c;
 -- What is defined for the complete server, in the same snapshot; this is not part of the dump.
 \o |cat >&2
 @GLOBALS@\o
@@ -67,8 +69,12 @@ SQL
      FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its encoding is MULE_INTERNAL, which cannot be converted to UTF-8. Copy its content to a database in another encoding.', datname))
      FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&2 || return 1
-  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database postgres is the server''s own, and no backup contains its large objects: %s. Create them in another database.', count(*)))
-     FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
+  for database in postgres template1; do
+    ask "$database" -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s is the server''s own, and no backup contains its large objects: %s. Create them in another database.', current_database(), count(*)))
+       FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
+  done
+  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The settings for the database %s were left out, because it is the server''s own.', d.datname))
+     FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname IN ('template0', 'template1') GROUP BY 1" >&2 || return 1
   echo '{"end":true}'
 }
 dumped records

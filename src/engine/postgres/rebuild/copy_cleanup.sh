@@ -5,8 +5,11 @@ administer postgres -f - <<'SQL'
 \getenv token DB4SCI_TOKEN
 \getenv unfinished DB4SCI_UNFINISHED
 SET client_min_messages = error;
+-- The owner may have renamed it in the meantime.
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', datname) FROM pg_database d
- WHERE datname = :'db' AND (starts_with(datname, 'db4sci_restore_') OR (:'unfinished' = '1' AND shobj_description(d.oid, 'pg_database') = :'token')) \gexec
+ WHERE oid IN (SELECT oid FROM db4sci.scratch)
+    OR datname = :'db' AND (starts_with(datname, 'db4sci_restore_') OR (:'unfinished' = '1' AND shobj_description(d.oid, 'pg_database') = :'token')) \gexec
+DELETE FROM db4sci.scratch s WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = s.oid);
 SQL
 if [ -n "$DB4SCI_PLACE" ] && [ "$DB4SCI_UNFINISHED" = 1 ]; then
   edit "$DB4SCI_DATABASE" -f - <<'SQL'

@@ -9,8 +9,7 @@ CREATE FUNCTION pg_temp.quoted(name text) RETURNS text LANGUAGE sql RETURN
 CREATE FUNCTION pg_temp.literal(value text) RETURNS text LANGUAGE sql RETURN
   coalesce('U&''' || replace(replace(replace(replace(value, '''', ''''''), '\', '\\'), chr(10), '\000a'), chr(13), '\000d') || '''', 'NULL');
 CREATE TEMP TABLE toc (line text);
-\copy toc (line) FROM pstdin
-CREATE TEMP TABLE inside AS SELECT line -> 'inside' AS i FROM db4sci.record WHERE line #>> '{inside,database}' = :'db' LIMIT 1;
+@TOC@CREATE TEMP TABLE inside AS SELECT line -> 'inside' AS i FROM db4sci.record WHERE line #>> '{inside,database}' = :'db' LIMIT 1;
 SELECT 0, CASE WHEN i ->> 'public' IS NULL THEN 'DROP SCHEMA public' ELSE 'ALTER SCHEMA public OWNER TO ' || pg_temp.quoted(i ->> 'public') END
   FROM inside WHERE i ->> 'public' IS DISTINCT FROM 'pg_database_owner'
    AND (i ->> 'public' IS NULL OR EXISTS (SELECT FROM pg_roles WHERE rolname = i ->> 'public' AND NOT rolsuper));

@@ -35,7 +35,7 @@ refused() { # reports the messages of pg_restore as notes
 }
 put() { # OID RUN ARCHIVE
   if [ -n "$strict" ]; then
-    owner "$1" pg_restore --no-owner --no-tablespaces ${DB4SCI_OPTIONS:-} $strict --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
+    settled "$1" pg_restore --no-owner --no-tablespaces ${DB4SCI_OPTIONS:-} $strict --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
     return
   fi
   path=$(path_of "$1")
@@ -43,7 +43,7 @@ put() { # OID RUN ARCHIVE
   (
     PGOPTIONS="$PGOPTIONS -c search_path=$path"
     export PGOPTIONS
-    owner "$1" pg_restore --no-owner --no-tablespaces ${DB4SCI_OPTIONS:-} --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
+    settled "$1" pg_restore --no-owner --no-tablespaces ${DB4SCI_OPTIONS:-} --use-list="$work/$2" --dbname="$(connection "$DB4SCI_DATABASE")" $3
   ) 2>"$work/words" || code=$?
   [ "$code" = 0 ] || { [ "$code" = 1 ] && grep -q 'errors ignored on restore' "$work/words"; } || { cat "$work/words" >&2; exit 1; }
   refused

@@ -2,9 +2,9 @@
 -- Consecutive entries with the same owner form a run. A line ends with the owner. What belongs to no role of the
 -- backup, such as the administrator's objects, is restored by the database's owner.
 \getenv db DB4SCI_DATABASE
+\getenv admin DB4SCI_ADMIN
 CREATE TEMP TABLE toc (n int GENERATED ALWAYS AS IDENTITY, line text);
-\copy toc (line) FROM pstdin
-CREATE TEMP TABLE owners AS
+@TOC@CREATE TEMP TABLE owners AS
   SELECT r.oid, ' ' || translate(r.rolname, E'\n\r', '  ') AS ending
     FROM pg_roles r WHERE r.rolname IN (SELECT line #>> '{role,name}' FROM db4sci.record WHERE line ? 'role');
 WITH entry AS (
@@ -17,6 +17,10 @@ WITH entry AS (
                   (SELECT datdba FROM pg_database WHERE datname = :'db')) AS owner
     FROM entry e
    WHERE NOT (e.class = '3079' AND e.what LIKE 'EXTENSION - %') AND e.what NOT LIKE 'COMMENT - EXTENSION %'
+     -- Rows in the administrator's table whose definition is not in the archive: an extension brings it, and no role of
+     -- the backup may write to it. The backup names such rows.
+     AND NOT (right(e.what, length(:'admin') + 1) = ' ' || :'admin' AND e.what ~ '^(TABLE DATA|SEQUENCE SET) '
+              AND NOT EXISTS (SELECT FROM entry d WHERE d.what = regexp_replace(e.what, '^(TABLE|SEQUENCE) (DATA|SET) ', '\1 ')))
 ), numbered AS (
   SELECT *, row_number() OVER (PARTITION BY phase ORDER BY n) - row_number() OVER (PARTITION BY phase, owner ORDER BY n) AS island FROM owned
 ), ordered AS (

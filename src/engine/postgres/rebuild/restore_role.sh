@@ -12,14 +12,15 @@ SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = 
 SELECT format('CREATE ROLE %I', :'lent') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec
 SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER INHERIT NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L VALID UNTIL %L', :'lent', :'password', now() + interval '2 days') \gexec
 SELECT format('GRANT %I TO %I', :'owner', :'lent') \gexec
--- Runs are not distinguished here. Names are resolved as the owner's sessions in the database resolve them now.
+-- Runs are not distinguished here. The owner's settings in the database are those of now.
 DROP TABLE IF EXISTS db4sci.record;
 CREATE TABLE db4sci.record (n int, line jsonb NOT NULL);
 INSERT INTO db4sci.record
-SELECT 0, jsonb_build_object('setting', jsonb_build_object('name', 'search_path', 'value', substr(c, length('search_path=') + 1)))
+SELECT DISTINCT ON (lower(split_part(c, '=', 1)))
+       0, jsonb_build_object('setting', jsonb_build_object('name', split_part(c, '=', 1), 'value', substr(c, strpos(c, '=') + 1)))
   FROM pg_database d, pg_roles r, pg_db_role_setting s, unnest(s.setconfig) AS c
- WHERE d.datname = :'of' AND r.rolname = :'owner' AND s.setdatabase IN (0, d.oid) AND s.setrole IN (0, r.oid) AND starts_with(c, 'search_path=')
- ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1;
+ WHERE d.datname = :'of' AND r.rolname = :'owner' AND s.setdatabase IN (0, d.oid) AND s.setrole IN (0, r.oid)
+ ORDER BY lower(split_part(c, '=', 1)), s.setrole <> 0 DESC, s.setdatabase <> 0 DESC;
 SQL
   lender=$(ask postgres -f - <<'SQL'
 \getenv lent DB4SCI_LENT

@@ -35,7 +35,7 @@ if [ -n "${DB4SCI_TOLD:-}" ]; then
   PGOPTIONS="$PGOPTIONS -c search_path=$(path_of "$role")"
   export PGOPTIONS
 fi
-archive | owner "$role" pg_restore --no-owner --exit-on-error --data-only --schema="$DB4SCI_SCHEMA" --table="$DB4SCI_TABLE" "$@" \
+archive | settled "$role" pg_restore --no-owner --exit-on-error --data-only --schema="$DB4SCI_SCHEMA" --table="$DB4SCI_TABLE" "$@" \
   --dbname="$(connection "$DB4SCI_INTO")"
 [ -z "$after" ] || edit "$DB4SCI_INTO" -c "$after"
 cat >/dev/null

@@ -24,7 +24,9 @@ SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
 CREATE TEMP VIEW db4sci_parts AS
   SELECT (SELECT count(*) FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) +
          (SELECT count(*) FROM pg_attrdef WHERE adrelid = c.oid) + (SELECT count(*) FROM pg_index WHERE indrelid = c.oid) +
-         (SELECT count(*) FROM pg_constraint WHERE conrelid = c.oid) + (SELECT count(*) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS n,
+         (SELECT count(*) FROM pg_constraint WHERE conrelid = c.oid) + (SELECT count(*) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) +
+         (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) + (SELECT count(*) FROM pg_rewrite WHERE ev_class = c.oid) +
+         (SELECT count(*) FROM pg_statistic_ext WHERE stxrelid = c.oid) AS n,
          c.oid
     FROM pg_class c;
 SELECT n AS parts FROM db4sci_parts WHERE oid = :wanted \gset
@@ -36,6 +38,6 @@ SELECT format('DROP %s IF EXISTS %s CASCADE',
 SELECT coalesce((SELECT n FROM db4sci_parts WHERE oid = :wanted), 0) = :parts AS whole \gset
 \if :whole
 \else
-  DO $$BEGIN RAISE EXCEPTION 'Columns, defaults or rules of this table depend on others. Restore its database instead.'; END$$;
+  DO $$BEGIN RAISE EXCEPTION 'Columns, defaults, policies or rules of this table depend on others. Restore its database instead.'; END$$;
 \endif
 SQL
