@@ -17,14 +17,13 @@ use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::quantity::{ByteSize, MilliCpus};
-use crate::domain::state::ContainerState;
 use crate::engine::part::DumpMode;
 use crate::engine::partial::Selection;
 use crate::provision::request::{CreateRequest, Created, make_in};
 use crate::provision::{lifetime, pinning};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
-use crate::queue::refusal::RequestError;
+use crate::queue::refusal::{RequestError, settled};
 
 /// Enqueues a backup of `c`. Returns the ids of the backup and of the job.
 ///

@@ -24,11 +24,10 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MilliCpus};
-use crate::domain::state::ContainerState;
 use crate::provision::request::{CreateRequest, Created, make_in};
 use crate::queue::cancel_backup;
 use crate::queue::enqueue::enqueue;
-use crate::queue::refusal::RequestError;
+use crate::queue::refusal::{RequestError, settled};
 
 /// How long a request waits for a snapshot that another request of the same database is taking.
 const PATIENCE: Duration = Duration::from_secs(10);

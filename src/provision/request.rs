@@ -11,7 +11,6 @@ use crate::admin_db::backups::retention;
 use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::containers::input::NewContainer;
 use crate::admin_db::containers::ports::PortOwner;
-use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, cores, credentials, input, ports, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::spares::Spare;

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::Actor;

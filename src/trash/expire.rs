@@ -7,7 +7,6 @@ use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;
 use crate::domain::state::Event;
-use crate::provision::request;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;

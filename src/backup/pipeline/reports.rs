@@ -79,6 +79,8 @@ pub struct Reports {
     pub inexact: bool,
     /// Reported faults.
     pub faults: Vec<String>,
+    /// Why the dump is to be made again.
+    pub again: Option<String>,
 }
 
 impl std::fmt::Debug for Reports {

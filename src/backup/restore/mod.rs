@@ -19,12 +19,11 @@ use secrecy::SecretString;
 
 use crate::admin_db::containers::Container;
 use crate::app::App;
-use crate::backup::dump::store_parts::tell;
 use crate::backup::pipeline::reports::Reports;
 use crate::backup::pipeline::rewrite::through;
 use crate::backup::pipeline::transfer::ObjectSource;
 use crate::backup::pipeline::{peek, transfer};
-use crate::backup::restore::resources::{explain_full_tier, is_resource_failure};
+use crate::backup::restore::resources::{filled, is_resource_failure};
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::server_handle::ServerHandle;
 use crate::backup::{compare, engine_backup, rights};

@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use crate::admin_db::backups::Backup;
 use crate::admin_db::containers;
-use crate::admin_db::containers::states::TransitionError;
 use crate::admin_db::containers::{Container, states};
 use crate::admin_db::log::Actor;
 use crate::app::App;

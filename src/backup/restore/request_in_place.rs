@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::admin_db::backups::{Backup, BackupStatus, NewBackup, retention};
+use crate::admin_db::backups::{Backup, NewBackup, retention};
 use crate::admin_db::containers::snapshots::NewSnapshot;
 use crate::admin_db::containers::{Container, snapshots, states};
 use crate::admin_db::log::Actor;
@@ -12,13 +12,12 @@ use crate::backup::restore::in_place::RESTORE_IN_PLACE;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::upgrade::UPGRADE;
 use crate::catalog::CatalogImage;
-use crate::domain::state::ContainerState;
 use crate::encryption::Identities;
 use crate::engine::EngineBackup;
 use crate::engine::part::DumpMode;
 use crate::queue::cancel_backup;
 use crate::queue::enqueue::enqueue;
-use crate::queue::refusal::RequestError;
+use crate::queue::refusal::{RequestError, settled};
 
 /// Enqueues the restore in place of a backup, which replaces the data of `c`.
 ///
