@@ -61,11 +61,11 @@ else
   # In parallel with the compiler: both wait most of the time.
   { check_images && STEP_PARALLEL=1 "$ROOT/dev/drivers/make.sh" && STEP_PARALLEL=1 "$ROOT/dev/nginx.sh"; } 9>&- & checks=$!
   rc=0
-  STEP_PARALLEL=1 step "building the tests" cargo test --locked --all-targets --no-run 9>&- || rc=$?
+  STEP_PARALLEL=1 step "building the tests" cargo test --locked --lib --tests --no-run 9>&- || rc=$?
   wait "$checks" || rc=$?
   [ $rc = 0 ] || exit $rc
   if [ $# -gt 0 ]; then
-    cargo test --locked --all-targets "$@" 9>&-
+    cargo test --locked --lib --tests "$@" 9>&-
   else
     # Two ignored tests run only by name: one makes pictures and checks nothing, the other takes half an hour.
     long=(--include-ignored --skip screenshots::screenshots --skip storage::trees::ten_million_entries)
@@ -74,7 +74,7 @@ else
     # tests start containers all the time.
     rc=0
     # More threads than processors: the tests mostly wait for servers.
-    cargo test --locked --all-targets 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
+    cargo test --locked --lib --tests 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
     cargo test --locked --test main 9>&- -- "${long[@]}" browser:: --test-threads=1 || rc=1
     exit $rc
   fi

@@ -4,17 +4,13 @@ administer postgres -f - <<'SQL'
 \getenv db DB4SCI_INTO
 \getenv from DB4SCI_DATABASE
 \getenv token DB4SCI_TOKEN
-\getenv own DB4SCI_USER
 SET client_min_messages = error;
 SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_description(d.oid, 'pg_database') IS DISTINCT FROM :'token') AS other \gset
 \if :other
   DO $$BEGIN RAISE EXCEPTION 'There is a database of this name already. Nothing was touched.'; END$$;
 \endif
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
-@LIKE@SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', :'own')
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'from') \gexec
-SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
-SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db') \gexec
+@LIKE@SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
 SQL
 DB4SCI_DATABASE=$DB4SCI_INTO
 export DB4SCI_DATABASE

@@ -13,12 +13,11 @@ SQL
 administer postgres -f - <<'SQL'
 \getenv db DB4SCI_INTO
 \getenv from DB4SCI_DATABASE
-\getenv own DB4SCI_USER
 SET client_min_messages = error;
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
 @LIKE@-- It is the portal's own from now on, whatever its name becomes.
 INSERT INTO db4sci.scratch SELECT oid FROM pg_database WHERE datname = :'db' ON CONFLICT DO NOTHING;
-SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db'), format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', :'db') \gexec
+SELECT format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', :'db') \gexec
 SQL
 DB4SCI_DATABASE=$DB4SCI_INTO
 export DB4SCI_DATABASE

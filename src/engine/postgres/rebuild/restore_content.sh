@@ -62,6 +62,7 @@ while IFS='|' read -r role statement; do
     printf 'db4sci: {"note":"Not rebuilt: %s"}\n' "$(head -n 1 "$work/words" | tr -d '\000-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"
   }
 done <"$work/extensions"
+handed_over
 if [ "$(wc -l <"$work/runs-m")" -le 1 ]; then
   if read -r role run <"$work/runs-m"; then
     { cat "$work/archive"; [ -z "$rest" ] || cat; } | put "$role" "$run" ''

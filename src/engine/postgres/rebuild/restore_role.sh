@@ -37,6 +37,15 @@ edit() { # DATABASE …: psql as the owner
   edited=$1; shift
   PGDATABASE=$edited owner 0 psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
+handed_over() { # the database now belongs to the role whose member the role of the restore is
+  administer postgres -f - <<'SQL'
+\getenv db DB4SCI_DATABASE
+\getenv lent DB4SCI_LENT
+SELECT format('ALTER DATABASE %I OWNER TO %I', :'db', o.rolname), format('REVOKE ALL ON DATABASE %I FROM %I', :'db', :'lent')
+  FROM pg_auth_members a JOIN pg_roles o ON o.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+ WHERE m.rolname = :'lent' LIMIT 1 \gexec
+SQL
+}
 unlend() { # DATABASE…: removes the role. What code that reset the role created in its name becomes the owner's.
   for database; do
     administer "$database" -f - 2>/dev/null <<'SQL' || :
