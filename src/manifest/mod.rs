@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod dump;
+mod object;
 pub mod sum;
 mod values;
 
@@ -18,7 +19,6 @@ use crate::encryption::Identities;
 use crate::engine::definition::Definition;
 use crate::engine::part::{Count, Part};
 use crate::engine::partial::Selection;
-use crate::manifest::sum::Sum;
 
 /// Version of the format. Readers reject later versions, because they could not restore what they do not know.
 pub const SCHEMA: u32 = 2;
@@ -158,44 +158,6 @@ pub struct BackupSubject {
     pub cpuset: Option<String>,
 }
 
-/// An object of a backup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
-    /// Its name, next to the manifest.
-    pub file: String,
-    /// Name of the dump before compression.
-    pub plain: String,
-    /// The database it contains; absent if it belongs to the whole server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database: Option<String>,
-    /// Description for people.
-    pub what: String,
-    /// Size and checksum of the dump as it left the container.
-    pub dumped: Sum,
-    /// Size and checksum of the object as stored.
-    pub stored: Sum,
-    /// `zstd`.
-    pub compression: String,
-    /// `age`, applied after compression; absent if it is not encrypted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encryption: Option<String>,
-}
-
-impl Object {
-    /// Its name after decryption.
-    pub fn compressed(&self) -> &str {
-        match self.encryption {
-            Some(_) => self.file.strip_suffix(".age").unwrap_or(&self.file),
-            None => &self.file,
-        }
-    }
-
-    /// The part of the dump it contains.
-    pub fn part(&self) -> Part {
-        Part { file: self.plain.clone(), database: self.database.clone(), what: "" }
-    }
-}
-
 impl Manifest {
     /// Parses a manifest and checks that it belongs to the expected backup.
     pub fn read(bytes: &[u8], backup: Uuid) -> Result<Self, String> {
@@ -222,7 +184,7 @@ impl Manifest {
         if read.objects.is_empty() {
             return Err("The manifest lists no objects.".to_owned());
         }
-        values::check(&read)?;
+        values::check(read.container.engine, &read.objects, read.sealed_admin_password.as_deref())?;
         Ok(read)
     }
 

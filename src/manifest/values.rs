@@ -2,8 +2,8 @@
 //! who may write to the bucket.
 
 use crate::domain::engine::EngineKind;
+use crate::manifest::object::Object;
 use crate::manifest::sum::Sum;
-use crate::manifest::{Manifest, Object};
 
 /// Databases that belong to the server itself and are in no backup.
 fn is_servers_own(engine: EngineKind, database: &str) -> bool {
@@ -44,15 +44,13 @@ fn check_object(engine: EngineKind, object: &Object) -> Result<(), String> {
 ///
 /// # Errors
 /// A sentence about the first value that no portal writes.
-pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
-    manifest.objects.iter().try_for_each(|object| check_object(manifest.container.engine, object))?;
+pub(super) fn check(engine: EngineKind, objects: &[Object], sealed_password: Option<&str>) -> Result<(), String> {
+    objects.iter().try_for_each(|object| check_object(engine, object))?;
     let is_base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
-    match &manifest.sealed_admin_password {
-        Some(sealed) if !is_base64(sealed) => {
-            Err("The manifest contains no valid administrator's password.".to_owned())
-        }
-        _ => Ok(()),
+    if sealed_password.is_some_and(|sealed| !is_base64(sealed)) {
+        return Err("The manifest contains no valid administrator's password.".to_owned());
     }
+    Ok(())
 }
 
 #[cfg(test)]

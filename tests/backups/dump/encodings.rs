@@ -105,7 +105,7 @@ async fn routines_whose_characters_contain_a_backslash_are_backed_up_restored_an
     };
     for (charset, text, _) in AMBIGUOUS {
         let made = format!(
-            "charset {charset}\\nCREATE DEFINER=ada PROCEDURE p_{charset}() SELECT HEX(CONVERT('{text}' USING utf8mb4)), 'a;b';\\n"
+            "\\\\\\\\C {charset}\\nCREATE DEFINER=ada PROCEDURE p_{charset}() SELECT HEX(CONVERT('{text}' USING utf8mb4)), 'a;b';\\n"
         );
         client("lab", &format!("printf \"{made}\" | client mariadb --binary-mode trial"));
     }

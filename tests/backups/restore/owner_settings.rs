@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::backups::back_up;
 use crate::support::{TestPortal, docker};
 
+/// A setting of the owner's own, which only an administrator can set for a database.
+const TENANT: &str = "alter database trial set app.tenant = E'it''s \\ mine'";
 /// Settings on which expressions depend.
 const SETTINGS: &str = "alter database trial set timezone = 'Europe/Berlin';
     alter role ada in database trial set default_text_search_config = 'pg_catalog.german';
@@ -23,19 +25,22 @@ const COMPUTED: &str = "set datestyle = 'ISO, DMY'; set timezone = 'UTC';
     select (select string_agg(day || ' ' || n, ', ' order by day) from per_day), (select v from words), (select v from mine), (select v from read)";
 const EXPECTED: &str = r"2025-12-31 23:00:00+00 1, 2026-06-29 22:00:00+00 1|'haus':2|it's \ mine|2026-02-01";
 
+fn as_admin(portal: &TestPortal, name: &str, database: &str, statement: &str) -> String {
+    let run = "exec psql -U \"$POSTGRES_USER\" -d \"$0\" -XAtqc \"$1\"";
+    docker::docker_ok(&["exec", &portal.container(name), "sh", "-c", run, database, statement]).trim().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_depends_on_settings_of_a_database_is_restored_as_it_was() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
+    as_admin(&portal, "lab", "postgres", TENANT);
     for statements in [SETTINGS, FILL] {
         portal.connect("lab", "correct-horse").await.expect("signs in").batch_execute(statements).await.expect("fills");
     }
-    let computed = |name: &str, database: &str| {
-        let run = "exec psql -U \"$POSTGRES_USER\" -d \"$0\" -XAtqc \"$1\"";
-        docker::docker_ok(&["exec", &portal.container(name), "sh", "-c", run, database, COMPUTED]).trim().to_owned()
-    };
+    let computed = |name: &str, database: &str| as_admin(&portal, name, database, COMPUTED);
     assert_eq!(computed("lab", "trial"), EXPECTED);
     let id = back_up(&portal, &ada, "lab").await;
     assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
@@ -49,12 +54,6 @@ async fn what_depends_on_settings_of_a_database_is_restored_as_it_was() {
     let body = json!({ "beside": true, "only": { "database": "trial" } });
     token.json(Method::POST, &path, &body).await.expect(202);
     assert_eq!(portal.ended("restore-beside").await, ("succeeded".to_owned(), String::new()));
-    let name = docker::docker_ok(&[
-        "exec",
-        &portal.container("lab"),
-        "sh",
-        "-c",
-        "exec psql -U \"$POSTGRES_USER\" -d postgres -XAtqc \"select datname from pg_database where datname ~ '_restored_'\"",
-    ]);
-    assert_eq!(computed("lab", name.trim()), EXPECTED);
+    let name = as_admin(&portal, "lab", "postgres", "select datname from pg_database where datname ~ '_restored_'");
+    assert_eq!(computed("lab", &name), EXPECTED);
 }
