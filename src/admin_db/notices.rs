@@ -22,7 +22,7 @@ pub enum NoticeKind {
     OutOfMemory,
     /// The server could not have the cores it is pinned to.
     CoresChanged,
-    /// A database ends soon.
+    /// A database expires soon.
     ExpiresSoon,
     /// A template could not be imported.
     ImportFailed,
@@ -41,7 +41,7 @@ impl NoticeKind {
         Self::ImportFailed,
     ];
 
-    /// Whether it is about a problem. The end of a database is none.
+    /// Whether it is about a problem. The expiry of a database is not.
     pub fn is_problem(self) -> bool {
         self != Self::ExpiresSoon
     }
@@ -96,7 +96,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Whether it is about backups. One of a kind that only another version of the portal knows counts as such.
+    /// Whether it is about backups. Kinds that only another version of the portal knows count as such.
     pub fn is_about_backups(&self) -> bool {
         NoticeKind::ALL.iter().find(|kind| kind.as_str() == self.kind).is_none_or(|kind| kind.is_about_backups())
     }
@@ -123,7 +123,7 @@ macro_rules! select {
 }
 
 /// Raises a notice about a database and returns whether it is new. A test restore that fails again, or a restore that differs again,
-/// raises it again, and so does the second warning before an end; for backups that keep failing or keep being missed, one notice is enough.
+/// raises it again, and so does the second warning before a database expires; for backups that keep failing or being missed, one notice is enough.
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
@@ -304,7 +304,7 @@ pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice
         .await
 }
 
-/// Notices not yet dismissed by an administrator, the newest first. When a database ends is the business of its owner.
+/// Notices not yet dismissed by an administrator, the newest first. Only its owner is warned before a database expires.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.admin_seen_at IS NULL AND n.kind <> 'expires_soon' ORDER BY n.at DESC, n.id LIMIT 50")
         .fetch_all(db)

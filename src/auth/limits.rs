@@ -45,8 +45,8 @@ impl Default for LoginLimits {
     }
 }
 
-/// The address to count attempts by. For IPv6, a whole /64 network counts as one, because whoever has one address has
-/// 2^64.
+/// The address to count attempts by. For IPv6, a whole /64 network counts as one, because whoever has one address of it has
+/// all 2^64.
 pub fn place(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {

@@ -100,7 +100,7 @@ pub(crate) async fn origin(
     c: &Container,
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
-    // Requests that come before the moment of a snapshot share it.
+    // Requests that arrive before the snapshot is taken share it.
     match copies::not_yet_frozen(&mut *tx, c.id).await? {
         Some(waiting) => Ok(waiting),
         None => take_in(app, tx, c, (FOR_CLONE, "", None), actor).await,
@@ -178,7 +178,7 @@ async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Act
         cpus: MilliCpus(c.millicpus),
         cores: CpuRequest::stored(c.cpuset.as_deref()),
         extensions: c.extensions.clone(),
-        // What is in a clone is in the backups of its source.
+        // The backups of its source contain the data of the clone.
         backup_freq: Policy::Never,
         expires_at: wanted.expires_at,
     };
@@ -299,7 +299,7 @@ pub(crate) fn same_owner(clone: &Container, source: &Container) -> Result<(), Re
     if clone.account_id == source.account_id { Ok(()) } else { Err(RequestError::SourceOfOther) }
 }
 
-/// The same, read again under the lock: either may have been given away in the meantime.
+/// The same, read again under the lock: either may have got another owner in the meantime.
 pub(crate) async fn still_same_owner(
     tx: &mut PgConnection,
     clone: &Container,
@@ -334,7 +334,7 @@ pub async fn promote(app: &App, c: &Container, actor: &Actor) -> Result<(), Requ
     Ok(tx.commit().await?)
 }
 
-/// Ends the time for which a snapshot is kept. Its directory is removed when no clone can be reset to it.
+/// Lets a snapshot expire now. Its directory is removed when no clone can be reset to it.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.

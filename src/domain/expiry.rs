@@ -1,4 +1,4 @@
-//! What happens around the end of a database: when its owner is warned, and which databases the reaper looks for.
+//! Expiry of databases: when owners are warned, and which databases the reaper looks for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -32,20 +32,20 @@ impl ReaperFilter {
     }
 }
 
-/// Whether a time to live that ends at `end` is over.
+/// Whether a database that expires at `end` has expired.
 pub fn is_over(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     end.is_some_and(|end| end <= now)
 }
 
-/// The times before an end at which an owner is warned.
+/// How long before the expiry an owner is warned.
 const LEADS: [TimeDelta; 2] = [TimeDelta::hours(24), TimeDelta::hours(1)];
-/// A time to live up to this is short: one warning, a tenth of it before the end.
+/// A time to live up to this is short: there is one warning, when a tenth of it is left.
 const SHORT: TimeDelta = TimeDelta::hours(48);
 
-/// The longest time before an end at which anybody is warned.
+/// The longest time before the expiry at which anybody is warned.
 pub const LONGEST_LEAD: TimeDelta = TimeDelta::hours(24);
 
-/// Whether a warning is due at `now` about an end that was set at `set_at`, if the last one was given at `warned_at`.
+/// Whether a warning is due at `now` about an expiry that was set at `set_at`, if the last warning was at `warned_at`.
 pub fn warning_is_due(
     (set_at, end): (DateTime<Utc>, DateTime<Utc>),
     warned_at: Option<DateTime<Utc>>,

@@ -91,7 +91,7 @@ const NEO4J_4: &[u8] = b"zstd\0\0\0\x01";
 /// Magic number of zstd.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Recognises a dump of `neo4j-admin`; `None` if it is none. Dumps of version 5 have their own header. Dumps of version
+/// Recognises a dump of `neo4j-admin`; `None` if it is something else. Dumps of version 5 have their own header. Dumps of version
 /// 4 are compressed as a whole; the tool decompresses them, not the portal.
 fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     let dump = |packing, version| {

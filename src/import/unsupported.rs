@@ -43,7 +43,7 @@ pub fn describe(head: &[u8]) -> String {
     format!("File format not recognised. It begins with {}. {SEND}", beginning(head))
 }
 
-/// What a text is, if it is none of the formats that are loaded, with advice.
+/// Describes a text in an unsupported format, with advice.
 fn text_kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = String::from_utf8_lossy(head.get(..1024).unwrap_or(head));
     let code = |line: &&str| !line.is_empty() && !line.starts_with("//");

@@ -28,7 +28,7 @@ pub struct AdminManifest {
     pub schema: u32,
     /// Instance id of the portal.
     pub instance: String,
-    /// The moment of which it contains the state.
+    /// The time of the state it contains.
     pub made_at: DateTime<Utc>,
     /// Version of the program that made it.
     pub program: String,
@@ -48,7 +48,7 @@ pub struct AdminManifest {
 /// A complete backup of mydb_admin in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAdminBackup {
-    /// The moment of which it contains the state.
+    /// The time of the state it contains.
     pub made_at: DateTime<Utc>,
     /// Its key prefix.
     pub location: String,

@@ -36,8 +36,8 @@ until printf %s "${said%.}" | "$@"; do
   sleep 0.1
 done
 "#;
-/// The same for a conversation, whose input cannot be repeated: tries until the connection is open, which the exit code 1
-/// denies. What is said over the connection is the caller's business.
+/// The same for a conversation, whose input cannot be repeated: tries until the connection is open; the exit code 1 means
+/// that it is not. The caller holds the conversation.
 const CONNECT: &str = r#"end=$(($(date +%s) + $0))
 while :; do
   "$@"

@@ -30,7 +30,7 @@ fn words(e: &Error) -> String {
     }
 }
 
-/// What engines say of a container in which no command can run.
+/// Messages of engines about a container in which no command can run.
 const NOT_RUNNING: [&str; 5] = [
     "is not running",
     "is restarting",

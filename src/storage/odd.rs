@@ -1,4 +1,4 @@
-//! What no server creates in its data directory. A copy is refused because of it, by name, however the copy is made.
+//! Files that no server creates in its data directory. Every kind of copy rejects them, by name.
 
 use std::os::fd::OwnedFd;
 

@@ -7,7 +7,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::manifest::dump::Format;
 
-/// Files of at most this many bytes are no dumps: an error message, or the start of a transfer.
+/// Files of at most this many bytes are not dumps, but an error message or the start of a transfer.
 pub const SMALLEST: u64 = 100;
 
 /// Endings of dumps, longest first, and the engine if the ending says it.

@@ -55,7 +55,7 @@ pub(super) async fn run(
     let (app, name) = (&w.app, file_name(path));
     let kind = plan.image.engine;
     let exec = engine_backup(kind)?.script(plan, password);
-    let exec = exec.ok_or_else(|| StepError::Fail(format!("{name} is no script for {}.", kind.label())))?;
+    let exec = exec.ok_or_else(|| StepError::Fail(format!("{name} is not a script for {}.", kind.label())))?;
     let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(16);
     let file = path.to_owned();
     let reading = tasks::blocking(move || send(&file, most, &out));

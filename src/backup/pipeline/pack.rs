@@ -1,7 +1,7 @@
 //! Turns the output of a command into parts for a store: checksum, compression, optional encryption, second checksum,
 //! split.
 //!
-//! Compression is computation, so it has threads of its own. Bounded channels on both sides and a memory budget for
+//! Compression is computation, so it runs in its own threads. Bounded channels on both sides and a memory budget for
 //! parts keep memory use small, whatever the size of the dump.
 
 use std::io::Write;

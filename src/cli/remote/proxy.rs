@@ -114,7 +114,7 @@ async fn forward(mut client: TcpStream, to: &str) -> anyhow::Result<()> {
     let mut server = tokio::time::timeout(CONNECT, TcpStream::connect(to)).await??;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    // A client that ends its connection abruptly is no error of the proxy.
+    // A client may end its connection abruptly: that is not an error of the proxy.
     let _ = copy_bidirectional(&mut client, &mut server).await;
     Ok(())
 }

@@ -15,7 +15,7 @@ const HEADER: usize = 16;
 const LONGEST: usize = 50_000_000;
 /// Maximum bytes of the answers that list something.
 const LONGEST_LIST: usize = 24 << 20;
-/// Bytes that a value counts at least, and a document or an array. In memory they take about twelve times as much, however
+/// Minimum bytes counted for a value, and for a document or an array. In memory they take about twelve times as much, however
 /// few bytes they have in the message.
 const VALUE: usize = 12;
 const CONTAINER: usize = 120;
@@ -68,8 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         self.ask(database, command, LONGEST).await.map(|(answer, _)| answer)
     }
 
-    /// The same for an answer of at most so many bytes, where small values count for more than they have; also returns how
-    /// many that are.
+    /// The same with a limit on the bytes of the answer, in which small values count as more than their size. Also returns the
+    /// counted bytes.
     async fn ask(
         &mut self,
         database: &str,

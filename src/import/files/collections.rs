@@ -43,7 +43,7 @@ pub fn names(members: &[Member]) -> Result<Vec<(&str, &str)>, String> {
             )
         })?;
         if name.starts_with("system.") || name.contains('$') {
-            return Err(format!("{file}: “{name}” is not a possible name of a collection."));
+            return Err(format!("{file}: “{name}” is not a valid name for a collection."));
         }
         if !seen.insert(name) {
             return Err(format!("{file}: there is another file for the collection “{name}”."));

@@ -65,7 +65,7 @@ fn check(header: &StringRecord) -> Result<(), String> {
             return Err(format!("column {} has no name", n + 1));
         }
         if field.contains('.') || field.starts_with('$') {
-            return Err(format!("“{field}” is not a possible name of a field: rename the column"));
+            return Err(format!("“{field}” is not a valid name for a field: rename the column"));
         }
         if !seen.insert(field) {
             return Err(format!("two columns are named “{field}”"));

@@ -1,4 +1,4 @@
-//! Reads the rows that mydumper wrote to a file of their own as statements that insert them.
+//! Reads rows that mydumper wrote to a separate file as statements that insert them.
 
 use std::io::{BufRead, Error, ErrorKind, Read};
 
@@ -8,13 +8,13 @@ use super::load_data::{LoadData, ValueForm};
 const ROWS: usize = 1000;
 /// Bytes of a statement, after which it ends with the row.
 const BYTES: usize = 512 * 1024;
-/// Most bytes of a row.
+/// Maximum bytes of a row.
 const LONGEST: usize = 256 * 1024 * 1024;
 
 /// A value of a row; `None` is NULL.
 type Value = Option<Vec<u8>>;
 
-/// The rows of a file as statements. Each row is a line of its own, so that lines keep their numbers.
+/// The rows of a file as statements. Each row is on its own line, so that line numbers stay the same.
 pub(super) struct DataRows<R> {
     from: R,
     what: LoadData,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Most files of a dump: more than any tool writes, and few enough to list.
+/// Maximum number of files of a dump: more than any tool writes, and few enough to list.
 pub(super) const MOST: usize = 200_000;
 
 /// A file of a dump: its name and its size in bytes.

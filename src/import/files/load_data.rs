@@ -1,4 +1,4 @@
-//! The statement in a file of mydumper whose rows are in a file of their own. The owner of a database may not make a client
+//! The statement in a file of mydumper whose rows are in a separate file. The owner of a database may not make a client
 //! read files, so the portal reads the rows itself and sends them as ordinary statements.
 
 /// What the statement says about the rows.

@@ -90,7 +90,7 @@ pub fn files(members: &[Member]) -> Result<Vec<SqlFile>, String> {
     Ok(files)
 }
 
-/// What a file contains; `None` if it is no file of SQL.
+/// What a file contains; `None` if it is not an SQL file.
 fn file(name: &str) -> Option<SqlFile> {
     let stem = plain(name).strip_suffix(".sql")?;
     let roles = [

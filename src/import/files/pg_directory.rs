@@ -36,7 +36,7 @@ pub fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 /// A sentence with the name of one that is not.
 pub fn complete(members: &[Member]) -> Result<(), String> {
     match members.iter().find(|(name, _)| !is_part(name) && name != STATEMENTS) {
-        Some((name, _)) => Err(format!("{name} is no file of pg_dump. The directory must contain only its files.")),
+        Some((name, _)) => Err(format!("{name} is not a file of pg_dump. The directory must contain only its files.")),
         None => Ok(()),
     }
 }

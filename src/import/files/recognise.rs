@@ -11,7 +11,7 @@ use crate::manifest::dump::{Dump, Format, Packing};
 /// Recognises the dump in a directory.
 ///
 /// # Errors
-/// A sentence, if it is none.
+/// A sentence, if it does not contain a dump.
 pub fn directory(dir: &Path) -> Result<Dump, String> {
     let files = DumpFiles::list(dir)?;
     let start = |name: &str| pg_directory::head(&dir.join(name)).map_err(|e| format!("{name} cannot be read: {e}."));

@@ -17,7 +17,7 @@ const ENTRY: &[u8] = b"ENCODING";
 const NEAR: usize = 64;
 /// Bytes of an archive that contain the choice: it is the first entry of the table of contents.
 const HEAD: u64 = 64 * 1024;
-/// What is told about an archive.
+/// What the report says about an archive.
 pub const ARCHIVE_AS_UTF8: &str = "The dump does not name its encoding (SQL_ASCII) and was read as UTF-8. If rows were rejected \
                                    because of that, create the dump again with pg_dump --encoding=LATIN1, or with the \
                                    encoding that its text has.";
@@ -60,7 +60,7 @@ fn replace_in_archive(head: &mut [u8]) -> bool {
     })
 }
 
-/// Converts text of unknown encoding: what is no UTF-8 is taken for Latin-1, byte by byte.
+/// Converts text of unknown encoding: bytes that are not UTF-8 are read as Latin-1, one by one.
 #[derive(Debug, Default)]
 pub struct UnknownEncoding {
     /// The beginning of a character that the next piece continues.

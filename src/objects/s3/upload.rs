@@ -182,7 +182,7 @@ impl Store {
         Ok(())
     }
 
-    /// An upload that the store does not know any more must be started again; no object is missing.
+    /// An upload that the store no longer knows must be started again; no object is missing.
     fn upload_gone(&self, operation: &str, e: ObjectError) -> ObjectError {
         match e {
             ObjectError::NotFound { .. } => ObjectError::Away {

@@ -1,12 +1,12 @@
-//! Rows of system-versioned tables with their history. A row that is valid now ends at the last moment that the server
-//! knows: in 2038 before MariaDB 11.5, in 2106 since then. Another server would take that for the end of a row of the past,
-//! and hide it: <https://mariadb.com/kb/en/system-versioned-tables/>.
+//! Rows of system-versioned tables with their history. The end of a current row is the last moment that the server can
+//! represent: in 2038 before MariaDB 11.5, in 2106 since then. Another server would take that for the end of a historical
+//! row, and hide the row: <https://mariadb.com/kb/en/system-versioned-tables/>.
 
 use std::borrow::Cow;
 
 use crate::domain::version::numbers;
 
-/// The last moment that a server knows.
+/// The last moment that a server can represent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastMoment {
     /// Before MariaDB 11.5.
@@ -40,7 +40,7 @@ impl LastMoment {
 /// Length of `,'…')`, which is looked for.
 const LONG: usize = 30;
 
-/// Replaces the ends of present rows in a dump with history.
+/// Replaces the ends of current rows in a dump with history.
 #[derive(Debug)]
 pub struct HistoryRows {
     to: Option<LastMoment>,

@@ -33,7 +33,7 @@ pub struct RewriteRules {
     pub pass: StatementScope,
     /// The names that the databases of the dump have here.
     pub places: DatabasePlaces,
-    /// The last moment that the server here knows, if the ends of rows in the history of tables are changed to it.
+    /// The last moment that the server here can represent, if the ends of current rows are changed to it.
     pub last_moment: Option<LastMoment>,
 }
 

@@ -150,7 +150,7 @@ fn trash(ctx: &Context, c: &Container, expired: Option<String>) -> Option<Trash>
 fn only_here(config: &Databases, host: &str) -> Option<String> {
     let setting = if is_loopback(host) {
         format!(
-            "“{host}” means this machine only. For other computers, an administrator must set databases.host to a name"
+            "“{host}” refers to this machine only. For other computers, an administrator must set databases.host to a name"
         )
     } else if config.bind.is_loopback() {
         "The ports of databases are open on this machine only. For other computers, an administrator must set \

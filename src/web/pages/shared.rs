@@ -128,7 +128,7 @@ pub fn collapsed(rows: impl IntoIterator<Item = JobRow>) -> Vec<JobRow> {
     merge_equal(rows, equal, (|row| row.when.clone(), |row| &mut row.repeats))
 }
 
-/// The steps of a database's job that is at work.
+/// The steps of a database's running job.
 pub async fn steps_of(
     db: &mut PgConnection,
     c: &Container,

@@ -1,4 +1,4 @@
-//! The way from the start page to a page, shown above its title and derived from its URL.
+//! Breadcrumbs: the way from the start page to a page, shown above its title and derived from its URL.
 
 use crate::web::urls;
 use crate::web::views::elements::parts::Link;

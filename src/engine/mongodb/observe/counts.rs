@@ -104,7 +104,7 @@ async fn hashes(server: &mut Server, database: &str) -> Result<Document, WireErr
     }
 }
 
-/// Refuses what is not in the data directory. The creator of a collection or an index may tell the storage engine which
+/// Rejects data that is stored outside the data directory. The creator of a collection or an index may tell the storage engine which
 /// file to use: one outside the data directory, which no copy includes, or one of another collection. A server that looks
 /// for such a file in a copy terminates, so this check comes before all reading.
 async fn all_in_place(server: &mut Server, database: &str, all: &[Collection]) -> Result<(), WireError> {

@@ -1,5 +1,5 @@
-//! After a restore or a load, only the portal's administrator may be one, or be able to become one. The server itself says
-//! what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server
+//! After a restore or a load, only the portal's own account may be an administrator or able to become one. The server itself
+//! says what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server
 //! and in the server's databases it may read, make backups (the built-in role `backup`), and write to single collections
 //! that hold no accounts. The portal's own accounts are reset first, because no manifest contains them.
 

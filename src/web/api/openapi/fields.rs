@@ -51,14 +51,14 @@ const BODY: &[(&str, &str)] = &[
     ("note", "Note."),
     ("only", "The part to restore: `database`, and optionally `table`."),
     ("owner", "User name of the owner (administrators)."),
-    ("snapshot", "Id of the snapshot; default: the data as it is now."),
-    ("backup", "Id of the backup; default: the data as it is now."),
+    ("snapshot", "Id of the snapshot; default: the current data."),
+    ("backup", "Id of the backup; default: the current data."),
     (
         "source",
         "Of a dump with several databases: the name of the one to load; `*`: all. Of a template: `{\"database\": NAME}`, `{\"snapshot\": ID}`, `{\"backup\": ID}` or `{\"object\": {\"target\": TARGET, \"key\": KEY}}`.",
     ),
     ("storage", "Storage tier."),
-    ("ttl", "Time to live: `8h`, `7d`, a number of seconds, or a date; empty: for ever."),
+    ("ttl", "Time to live: `8h`, `7d`, a number of seconds, or a date; empty: never."),
     ("upload", "Id of a dump that was sent before, instead of the file."),
     ("users", "Users who may use the template; empty: everybody."),
 ];

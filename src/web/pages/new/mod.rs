@@ -323,7 +323,7 @@ fn more_fields(
     let mut more: Vec<Field> = extensions_field(offered, fields, fault(extensions::FIELD)).into_iter().collect();
     more.extend([
         Field::textarea("description", "Description")
-            .help("What the database is for. Helps others who look after it.")
+            .help("What the database is for. Helps others who maintain it.")
             .value(fields.text("description"))
             .error(fault("description"))
             .max_length(500),
