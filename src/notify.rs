@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_program_gets_what_there_is_and_its_failure_is_told() {
+    async fn the_program_receives_the_notice_and_its_failure_is_reported() {
         let dir = std::env::temp_dir().join(format!("db4sci-notify-{}", std::process::id()));
         let json = vec![b'x'; 300_000];
         run(&shell(&format!("cat > {}; env | grep -c . >&2", dir.display()), 20), &json).await.unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_does_not_end_is_ended_with_all_it_started() {
+    async fn a_hanging_program_is_killed_with_its_children() {
         let file = std::env::temp_dir().join(format!("db4sci-notify-pid-{}", std::process::id()));
         let begin = Instant::now();
         let script = format!("sleep 600 & echo $! > {}; wait", file.display());

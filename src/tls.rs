@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_is_made_once_and_signs_for_names_and_addresses() {
+    fn an_authority_is_created_once_and_signs_for_names_and_addresses() {
         let dir = std::env::temp_dir().join(format!("db4sci-tls-{}", std::process::id()));
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let first = Authority::load_or_create(&dir, "DB4SCI", now).unwrap();

@@ -329,7 +329,7 @@ fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_answers_nobody_a_stranger_the_owner_and_an_admin_as_its_level_says() {
+async fn every_route_enforces_its_access_level() {
     for (method, path, ..) in CASES {
         assert!(
             ROUTES.iter().any(|r| r.method.as_str() == *method && r.path == *path),

@@ -243,7 +243,12 @@ const BEFORE_BACKUPS: &[Setting] = &[
         "Time to live suggested in forms and given to databases for which none is requested, in the same format. Empty: \
          the longest one; if there is none, databases do not expire.",
     ),
-    s("limits.load_hours", ValueKind::Number, "24", "Hours after which an unfinished load is aborted and marked as failed."),
+    s(
+        "limits.load_hours",
+        ValueKind::Number,
+        "24",
+        "Hours after which an unfinished load is aborted and marked as failed.",
+    ),
     Setting {
         key: "admin_db.url",
         kind: ValueKind::Text,
@@ -293,8 +298,18 @@ const AFTER_BACKUPS: &[Setting] = &[
         "Workers reserved for short jobs (create, start, stop, restart, new password, delete), not available to long \
          jobs (backup, test restore, restore, load, upgrade, copy).",
     ),
-    s("jobs.short_hours", ValueKind::Number, "6", "Hours after which an unfinished short job is terminated as failed."),
-    s("jobs.long_hours", ValueKind::Number, "168", "Hours after which an unfinished long job is terminated as failed."),
+    s(
+        "jobs.short_hours",
+        ValueKind::Number,
+        "6",
+        "Hours after which an unfinished short job is aborted and marked as failed.",
+    ),
+    s(
+        "jobs.long_hours",
+        ValueKind::Number,
+        "168",
+        "Hours after which an unfinished long job is aborted and marked as failed.",
+    ),
     s("jobs.lease_seconds", ValueKind::Number, "20", "Seconds after which a job of a crashed portal is taken over."),
     s("jobs.retry_seconds", ValueKind::Number, "2", "Seconds before a failed step is retried; doubles each time."),
     s(

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_entry_counts_and_administrators_are_meant_only_by_name() {
+    fn the_most_specific_entry_applies_and_administrators_only_by_role() {
         use EngineKind::{Mariadb, Mongodb, Neo4j, Postgres};
         let some = rules(&["30d", "neo4j = 7d", "user:mariadb=never", "user:mongodb=2w", "mongodb=1d"]);
         let user = |engine| days(&some, Role::User, engine);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused_with_a_reason() {
+    fn invalid_entries_are_rejected_with_a_reason() {
         for (text, why) in [
             ("root=1d", "“root” is not a role"),
             ("neo4j:user=1d", "is not a role"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_above_the_longest_is_a_contradiction() {
+    fn a_default_above_the_maximum_is_rejected() {
         let settings =
             |longest: &[&str], default: &[&str]| TtlSettings { longest: rules(longest), default: rules(default) };
         assert_eq!(settings(&["30d"], &["7d"]).contradiction(), None);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_warned_a_day_and_an_hour_before_or_a_tenth_of_a_short_time() {
+    fn owners_are_warned_a_day_and_an_hour_before_expiry() {
         let set_at = utc("2026-11-29T12:00:00Z");
         let day_and_hour = vec![TimeDelta::hours(24), TimeDelta::hours(1)];
         assert_eq!(warnings(set_at, set_at + TimeDelta::days(30)), day_and_hour);
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_reached_exactly_counts_and_none_never_does() {
+    fn a_database_expires_exactly_at_its_expiry() {
         let now = utc("2026-11-29T12:00:00Z");
         assert!(is_over(Some(now), now));
         assert!(!is_over(Some(now + TimeDelta::seconds(1)), now) && !is_over(None, now));
     }
 
     #[test]
-    fn after_a_pause_one_warning_is_enough() {
+    fn only_one_warning_follows_a_downtime() {
         let (set_at, end) = (utc("2026-11-01T00:00:00Z"), utc("2026-12-01T00:00:00Z"));
         let now = end - TimeDelta::minutes(5);
         assert!(warning_is_due((set_at, end), None, now));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_filter_has_its_word() {
+    fn every_reaper_filter_round_trips() {
         for filter in ReaperFilter::ALL {
             assert_eq!(ReaperFilter::parse(filter.as_str()), Some(filter));
         }

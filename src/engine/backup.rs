@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_are_told_from_words_for_people() {
+    fn reports_are_distinguished_from_messages_for_people() {
         assert_eq!(ReportLine::read("pg_dump: error: no"), None);
         let sum = ReportLine::read(r#"db4sci: {"sum":{"code":0,"sha256":"ab"}}"#).unwrap().unwrap();
         assert_eq!(sum, ReportLine::Sum(DumpSum { code: 0, sha256: "ab".to_owned() }));

@@ -340,7 +340,7 @@ mod tests {
         "backup_freq":"Daily","extensions":[]}"#;
 
     #[test]
-    fn end_and_cores_are_kept_and_manifests_without_them_are_read() {
+    fn expiry_and_cores_are_kept_and_manifests_without_them_are_read() {
         let mut subject: BackupSubject = serde_json::from_str(OLDER).unwrap();
         assert_eq!((subject.expires_at, subject.cpuset.as_deref()), (None, None));
         let written = serde_json::to_value(&subject).unwrap();

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_is_as_it_was_and_not_new_is_unchanged() {
+    fn only_older_files_with_equal_metadata_count_as_unchanged() {
         let pass = FirstPass::begin();
         let (old, new) = (pass.since - 60, pass.since - SLACK);
         pass.note(b"x/a", &stat(old, 10));

@@ -263,7 +263,7 @@ mod tests {
     use crate::manifest::dump::LoadFailure;
 
     #[test]
-    fn a_failure_is_told_with_its_place() {
+    fn a_failure_is_reported_with_its_location() {
         let failure = |line| LoadFailure {
             line,
             text: "no such table".into(),

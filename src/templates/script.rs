@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_of_a_script_says_its_engine() {
+    fn the_ending_of_a_script_determines_its_engine() {
         let of = |name: &str| engine_of(Path::new(name));
         assert_eq!((of("a.js"), of("a.post.js")), (Some(EngineKind::Mongodb), Some(EngineKind::Mongodb)));
         assert_eq!((of("a.cypher.gz"), of("a.post.cypher")), (Some(EngineKind::Neo4j), Some(EngineKind::Neo4j)));

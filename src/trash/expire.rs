@@ -82,7 +82,7 @@ mod tests {
     use crate::provision::edit::tests::container;
 
     #[test]
-    fn only_what_has_data_of_its_own_moves_to_the_trash() {
+    fn only_databases_with_their_own_data_move_to_the_trash() {
         assert_eq!(Removal::of(&container()), Removal::ToTrash);
         assert!(!is_temporary(&container()));
         assert_eq!(Removal::of(&Container { started_at: None, ..container() }), Removal::Purge);

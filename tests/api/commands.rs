@@ -25,7 +25,7 @@ fn run(script: &str, token: &str, dir: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_works_as_it_is_shown() {
+async fn every_documented_command_works() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let dir = portal.dir.join("commands");

@@ -128,7 +128,7 @@ async fn lab(engine: EngineKind, image: &str) -> (TestPortal, Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_with_rights_that_no_owner_has_is_not_cloned() {
+async fn a_postgres_with_excessive_privileges_is_not_cloned() {
     let (portal, api) = lab(EngineKind::Postgres, "docker.io/library/postgres:17").await;
     refused(&portal, &api, &POSTGRES, |statement| {
         let container = portal.container("lab");
@@ -139,7 +139,7 @@ async fn a_postgres_with_rights_that_no_owner_has_is_not_cloned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_with_rights_that_no_owner_has_is_not_cloned() {
+async fn a_mariadb_with_excessive_privileges_is_not_cloned() {
     let (portal, api) = lab(EngineKind::Mariadb, "docker.io/library/mariadb:11.8").await;
     refused(&portal, &api, &MARIADB, |statement| {
         as_admin(&portal, "lab", statement);

@@ -59,7 +59,7 @@ async fn until(container: &str, wanted: &str, limit: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_between_freeze_and_thaw_thaws_when_it_comes_back() {
+async fn a_portal_killed_during_a_pause_resumes_the_database_at_its_start() {
     let (mut portal, ada, api) = lab(&[("storage", "cow")]).await;
     let container = portal.container("lab");
     refuse_to_unpause(&portal, 100_000);
@@ -123,7 +123,7 @@ async fn a_server_that_is_resumed_or_killed_while_it_is_copied_is_copied_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
+async fn links_out_of_the_data_directory_prevent_cloning_and_are_named() {
     let (portal, ada, api) = lab(&[]).await;
     let container = portal.container("lab");
     docker::docker_ok(&["exec", &container, "ln", "-s", "/etc/passwd", "/var/lib/postgresql/data/lead out"]);
@@ -158,7 +158,7 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_clones_at_once_are_all_right() {
+async fn many_simultaneous_clones_are_correct() {
     let (portal, ada, api) = lab(&[("storage", "cow"), ("memory", "128 MB")]).await;
     let count = if std::env::var_os("DB4SCI_TEST_FULL").is_some() { 40 } else { 8 };
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
@@ -260,7 +260,7 @@ async fn while_a_database_is_copied_nothing_else_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_copies_share_is_counted_once_and_shown() {
+async fn shared_space_is_counted_once_and_shown() {
     let (portal, ada, api) = lab(&[("storage", "cow"), ("memory", "128 MB")]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     let fill = "create table t as select i, repeat(md5(i::text), 30) as body from generate_series(1, 60000) i";

@@ -114,11 +114,11 @@ async fn a_clone_of_a_busy_neo4j_is_a_prefix_of_its_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_shared_a_busy_postgres_keeps_working_and_is_copied_once() {
+async fn without_shared_blocks_a_busy_postgres_keeps_working_and_is_copied_once() {
     a_prefix(EngineKind::Postgres, "docker.io/library/postgres:17", "standard").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_shared_a_busy_mariadb_keeps_working_and_is_copied_once() {
+async fn without_shared_blocks_a_busy_mariadb_keeps_working_and_is_copied_once() {
     a_prefix(EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "standard").await;
 }

@@ -96,7 +96,7 @@ async fn every_engine_gives_a_new_database_a_server_that_was_started_in_advance(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_creates_for_few_servers_are_all_right_and_none_is_given_twice() {
+async fn many_creates_share_few_spares_and_none_is_used_twice() {
     let portal = keeping(&["postgres=3"]).await;
     let ada = portal.user("ada").await;
     ready(&portal, 3).await;
@@ -129,7 +129,7 @@ async fn many_creates_for_few_servers_are_all_right_and_none_is_given_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_work_is_thrown_away_unnoticed() {
+async fn a_broken_spare_is_replaced_unnoticed() {
     let portal = keeping(&["postgres=1"]).await;
     let ada = portal.user("ada").await;
     ready(&portal, 1).await;
@@ -166,7 +166,7 @@ async fn a_server_that_does_not_work_is_thrown_away_unnoticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_stay_paused_over_a_restart_and_none_is_lost_when_the_portal_is_killed() {
+async fn spares_stay_paused_over_restarts_and_survive_kills() {
     let mut portal = keeping(&["postgres=1"]).await;
     portal.user("ada").await;
     ready(&portal, 1).await;

@@ -102,7 +102,7 @@ async fn a_running_database_is_pinned_moved_and_released_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_spread_and_as_few_as_possible_move_when_one_goes() {
+async fn databases_spread_and_few_move_when_one_is_deleted() {
     let portal = portal(|c| c.databases.pin_cores = 1).await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -135,7 +135,7 @@ async fn databases_spread_and_as_few_as_possible_move_when_one_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_starts_on_another_machine_without_its_cores_and_says_so() {
+async fn a_database_starts_without_its_cores_and_says_so() {
     let mut portal = portal(|_| {}).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("cpuset", "1-1"), ("backup_freq", "Never")]).await;

@@ -7,7 +7,7 @@ use super::{ends_in, let_end, next_run, page, reaping, seconds_left};
 use crate::backups::cli;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
+async fn a_database_expires_and_leaves_a_final_backup() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -74,7 +74,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_databases_end_too_and_the_policy_never_makes_no_backup() {
+async fn failed_databases_expire_and_the_policy_never_makes_no_backup() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("ttl", "1h"), ("backup_freq", "Never")]).await;
@@ -103,7 +103,7 @@ async fn a_deletion_that_failed_is_not_repeated_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn owners_are_warned_once_each_and_not_any_more_when_they_have_extended() {
+async fn owners_are_warned_once_and_not_after_extending() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -149,7 +149,7 @@ async fn owners_are_warned_once_each_and_not_any_more_when_they_have_extended() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clone_has_an_end_of_its_own() {
+async fn a_clone_has_its_own_expiry() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

@@ -30,7 +30,7 @@ fn beside(reply: &Reply) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_time_to_live_is_answered_with_a_sentence_beside_the_field() {
+async fn an_invalid_time_to_live_is_explained_at_the_field() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

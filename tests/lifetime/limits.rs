@@ -25,7 +25,7 @@ async fn create(api: &Client, name: &str, ttl: Option<&str>, status: u16) -> Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
+async fn times_to_live_are_limited_by_role_and_engine() {
     let portal = reaping_with(|config| {
         config.limits.ttl.longest = rules(&["2d", "neo4j=1d", "admin:postgres=30d"]);
         config.limits.ttl.default = rules(&["8h"]);

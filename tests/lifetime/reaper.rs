@@ -12,7 +12,7 @@ fn signal(signal: &str, pid: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_removes_what_its_filters_name_and_nothing_else() {
+async fn the_reaper_command_removes_only_what_its_filters_match() {
     let portal = reaping_with(|config| {
         // Only the command reaps, and nobody restarts what is killed.
         config.jobs.reaper = Vec::new();

@@ -8,7 +8,7 @@ use mydb::storage::Files;
 use super::{Ground, IMAGE, VOLUME, link, run, soon};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_in_two_passes_is_what_the_directory_is_at_the_second() {
+async fn a_copy_in_two_passes_equals_the_directory_at_the_second() {
     let ground = Ground::new();
     let (from, to) = (ground.place(), ground.place());
     let at = |name: &str| from.data().join(name);

@@ -24,7 +24,7 @@ async fn with_a_template() -> (TestPortal, Client, Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn times_to_live_that_cannot_be_used_are_refused_with_a_sentence() {
+async fn invalid_times_to_live_are_rejected_with_a_sentence() {
     let (portal, admin, api) = with_a_template().await;
     for (typed, why) in WRONG {
         let clone = json!({ "name": "copy", "ttl": typed });
@@ -49,7 +49,7 @@ async fn times_to_live_that_cannot_be_used_are_refused_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_cannot_be_used_are_refused_with_a_sentence() {
+async fn invalid_names_are_rejected_with_a_sentence() {
     let (portal, admin, api) = with_a_template().await;
     let long = "a".repeat(300);
     for name in ["../x", "a/b", "-x", ".x", "a b", "", "ä", "a\nb", "<script>", long.as_str()] {

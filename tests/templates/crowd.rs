@@ -25,7 +25,7 @@ async fn word(made: &Value) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_databases_are_whole_while_their_template_is_refreshed_renamed_and_deleted() {
+async fn twenty_databases_are_complete_while_their_template_changes() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -57,7 +57,7 @@ async fn twenty_databases_are_whole_while_their_template_is_refreshed_renamed_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_imports_asked_for_at_once_one_is_made() {
+async fn simultaneous_import_requests_start_one_import() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(&format!("{SHOP}select pg_sleep(5);\n")));
@@ -98,7 +98,7 @@ fn as_many_as_fit() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn two_hundred_databases_asked_for_at_once_are_all_right() {
+async fn two_hundred_simultaneous_databases_are_correct() {
     let many = as_many_as_fit();
     assert!(many >= 20, "there is not enough memory on this machine for any of them");
     eprintln!("{many} databases of 200 fit on this machine");

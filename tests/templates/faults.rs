@@ -26,7 +26,7 @@ async fn reaches(portal: &TestPortal, step: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_at_any_step_of_an_import_finishes_it_and_leaves_nothing() {
+async fn a_portal_killed_during_an_import_finishes_it_and_leaves_nothing() {
     let mut portal = portal_with(|_| {}).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(MICE));
@@ -59,7 +59,7 @@ async fn a_portal_killed_at_any_step_of_an_import_finishes_it_and_leaves_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_a_template_during_its_import_harms_nothing() {
+async fn changes_to_a_template_during_its_import_are_safe() {
     let portal = portal_with(|config| config.templates.hook = Duration::from_secs(3)).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(MICE));

@@ -59,7 +59,7 @@ fn packed(portal: &TestPortal, dir: &str, name: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_pg_dump_is_loaded_as_it_is_and_as_a_tar_archive() {
+async fn a_pg_dump_directory_is_loaded_directly_and_as_a_tar_archive() {
     let portal = portal().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&portal.admin().await).await;
@@ -136,7 +136,7 @@ async fn a_directory_of_pg_dump_is_loaded_as_it_is_and_as_a_tar_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
+async fn a_mydumper_directory_is_loaded_in_the_right_order() {
     let portal = portal().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&portal.admin().await).await;
@@ -209,7 +209,7 @@ async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_mydumper_in_files_of_their_own_are_loaded() {
+async fn mydumper_rows_in_separate_files_are_loaded() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     let tabs = r"FIELDS TERMINATED BY '\t' ENCLOSED BY '' ESCAPED BY '\\' LINES STARTING BY '' TERMINATED BY '\n'";

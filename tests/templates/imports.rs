@@ -11,7 +11,7 @@ use crate::backups::{cli, nothing_left};
 use crate::engines::sign_in;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_import_leaves_the_version_before_it_in_use() {
+async fn after_a_failed_import_the_previous_version_stays_in_use() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -97,7 +97,7 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_no_dumps_are_named_and_a_missing_one_keeps_its_template() {
+async fn unusable_files_are_named_and_a_missing_dump_keeps_its_template() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;

@@ -206,7 +206,7 @@ fn text(said: &Value, key: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_portal_killed_at_every_place_of_an_import_from_each_source_finishes_it_and_leaves_nothing() {
+async fn a_portal_killed_anywhere_in_an_import_from_any_source_finishes_it() {
     killed_everywhere(&KINDS, |_| true).await;
 }
 
@@ -216,7 +216,7 @@ async fn a_portal_killed_within_the_steps_of_an_import_from_an_object_finishes_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_that_goes_away_during_an_import_leaves_the_version_before_it_in_use() {
+async fn a_directory_lost_during_an_import_keeps_the_previous_version() {
     let portal = portal_with(|_| {}).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));

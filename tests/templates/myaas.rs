@@ -27,7 +27,7 @@ const SHOP: &str = "create table kept (key text primary key, value text not null
                     insert into kept values ('word', 'from the dump');\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_makes_a_database_uses_it_and_removes_it() {
+async fn a_script_creates_uses_and_removes_a_database() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -86,7 +86,7 @@ async fn a_script_makes_a_database_uses_it_and_removes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_made_is_refused() {
+async fn impossible_requests_are_rejected() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     let scripts = Scripts::of(&portal, None);
@@ -122,7 +122,7 @@ async fn what_cannot_be_made_is_refused() {
 
 /// Each person has names of their own, and sees only their databases.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_names_of_one_person_are_nobody_elses() {
+async fn different_people_can_use_the_same_name() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -144,7 +144,7 @@ async fn the_names_of_one_person_are_nobody_elses() {
 
 /// Two requests at the same instant make one database, and a template is only for those it names.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_at_once_make_one_database() {
+async fn two_simultaneous_requests_create_one_database() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -181,7 +181,7 @@ const LATER: &str = "create function later() returns trigger language plpgsql as
     create trigger later before insert on job for each row when (new.kind = 'from-template') execute function later()";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_being_made_can_be_removed_and_what_could_not_be_made_is_tried_again() {
+async fn databases_can_be_removed_during_creation_and_retried_after_failure() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_only_looks_signs_in_as_who_only_reads() {
+    async fn observing_conversations_sign_in_as_the_observer() {
         let mut looks = Vec::new();
         described(&Mongodb, "docker.io/library/mongo:6.0", |plan| {
             looks = vec![
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_observers_password_follows_from_the_administrators_and_does_not_show_it() {
+    fn the_observers_password_is_derived_without_revealing_the_administrators() {
         let of = |text: &str| observer_password(&SecretString::from(text)).expose_secret().to_owned();
         assert_ne!(of("one"), of("other"));
         assert!(!of("one").contains("one") && of("one").len() == 64);

@@ -281,7 +281,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn a_backup_has_the_roles_and_every_database() {
+    fn a_backup_contains_the_roles_and_every_database() {
         let inventory = Inventory { databases: vec!["a b".to_owned(), "x'y".to_owned()], ..Inventory::default() };
         described(&Postgres, "docker.io/library/postgres:17", |plan| {
             let parts = EngineBackup::parts(&Postgres, &inventory);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_not_kept_in_memory() {
+    fn an_endless_row_is_not_kept_in_memory() {
         let (out, _batches) = mpsc::channel(100);
         let mut batch = Batch::new("mice.csv", "mice", &out);
         let endless = b"a,b\n1,\"".as_slice().chain(std::io::repeat(b'x'));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_with_other_columns_is_refused_with_its_line() {
+    fn a_row_with_a_different_number_of_columns_is_rejected() {
         let ten = "a,b,c,d,e,f,g,h,i,j\n1,2,3,4,5,6,7,8,9,10\n";
         let said = documents(&format!("{ten}1,2,3,4,5,6,7,8,9,10,11\n")).unwrap_err();
         assert_eq!(said, "mice.csv, line 3: it has 11 columns, but line 1 has 10.");

@@ -225,7 +225,7 @@ mod tests {
     const COMMAS: &str = "FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'";
 
     #[test]
-    fn each_row_is_a_line_of_a_statement() {
+    fn each_row_becomes_one_line_of_a_statement() {
         assert_eq!(
             statements(TABS, "(`a`,`b`)", b"1\tone\n2\t\\N\n\\N\ttwo\\nlines, a \\\\ and a 'quote\\t'\n").unwrap(),
             "INSERT INTO `t` (`a`,`b`) VALUES (_binary'1',_binary'one')\n,(_binary'2',NULL)\n\
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_is_told_with_its_line() {
+    fn an_invalid_row_is_reported_with_its_line() {
         for (how, rows, why) in [
             (TABS, &b"1\t2\n3\n"[..], "line 2: it has 1 columns, but 2 are expected"),
             (TABS, b"1\t2\n3\t4\t5\n", "line 2: it has 3 columns, but 2 are expected"),

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_files_are_listed() {
+    fn only_regular_files_are_listed() {
         let dir = TestDir::new();
         std::fs::write(dir.path().join("mice.csv"), "a\n1\n").unwrap();
         std::fs::write(dir.path().join(".partial"), "a").unwrap();

@@ -121,7 +121,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     #[test]
-    fn the_files_arrive_as_an_archive() {
+    fn the_files_are_sent_as_a_tar_archive() {
         let dir = TestDir::new();
         let big = vec![7_u8; 300_000];
         std::fs::write(dir.path().join("toc.dat"), b"PGDMP").unwrap();

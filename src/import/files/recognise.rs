@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_is_known_by_its_files_and_a_strange_one_is_named() {
+    fn a_dump_is_recognised_by_its_files_and_unknown_files_are_named() {
         let format = |names: &[&str]| of(names).map(|dump| (dump.format, dump.databases));
         assert_eq!(
             format(&["toc.dat", "3456.dat.gz", "blobs.toc", "blob_7.dat", "restore.sql"]),

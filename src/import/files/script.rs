@@ -189,7 +189,7 @@ mod tests {
     use crate::import::files::list::TestDir;
 
     #[test]
-    fn files_are_read_in_the_order_that_a_server_accepts() {
+    fn files_are_read_in_loading_order() {
         let dir = TestDir::new();
         let zipped =
             zstd::encode_all(b"INSERT INTO `t` VALUES (1);\nINSERT INTO `t` VALUES (2)".as_slice(), 1).unwrap();

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_of_one_directory_are_taken() {
+    fn only_files_of_one_directory_are_accepted() {
         let good =
             archive(&[("./dump/mice.csv", b"a\n1\n"), ("./dump/._mice.csv", b"x"), ("./dump/rats.jsonl", b"{}\n")]);
         assert!(is_tar(&good) && !is_tar(b"short"));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_read_as_far_as_a_name_can_be_long() {
+    fn long_names_are_read_up_to_the_limit() {
         let name = format!("{}/mice.csv", "d".repeat(200));
         let of = |builder: &mut tar::Builder<Vec<u8>>| {
             let mut header = tar::Header::new_gnu();

@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_choice_of_no_encoding_is_recognised() {
+    fn the_encoding_sql_ascii_is_recognised() {
         for (text, open) in [
             ("SET client_encoding = 'SQL_ASCII'", Some(true)),
             ("set names 'sql_ascii'", Some(true)),
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn utf8_passes_and_other_bytes_become_latin_1_wherever_it_is_cut(
+        fn utf8_is_kept_and_other_bytes_are_read_as_latin_1(
             parts in prop::collection::vec(prop_oneof![Just("é".as_bytes().to_vec()), Just("🐘".as_bytes().to_vec()),
                 Just(b"\xe9x".to_vec()), Just(b"\xff\xfe ".to_vec()), Just(b"row\n".to_vec())], 0..20),
             cuts in prop::collection::vec(0..80usize, 0..6),

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_gets_what_was_asked_for_or_a_sentence() {
+    fn a_server_gets_the_requested_cores_or_a_reason() {
         let t = Topology::new(set("0-3"), &[set("0-1"), set("2-3")]);
         assert_eq!(chosen(&t, "", Some("1")), (String::new(), String::new()));
         assert_eq!(chosen(&t, "0-2", None), ("0-2".to_owned(), String::new()));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn only_cores_that_are_as_asked_for_need_no_choice() {
+    fn only_cores_that_match_the_request_are_kept() {
         let t = Topology::new(set("0-3"), &[set("0-1"), set("2-3")]);
         for (request, assigned, fine) in [
             ("0-2", Some("0-2"), true),

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn present_rows_stay_present_and_nothing_else_changes() {
+    fn current_rows_stay_current_and_nothing_else_changes() {
         let mut rows = HistoryRows::new(Some(LastMoment::of("11.8")));
         let text = "INSERT INTO `sv` (`a`, row_start, row_end) VALUES (1,'2026-11-30 11:25:14.634123','2038-01-19 03:14:07.999999'),\n\
                     ('x\\',\\'2038-01-19 03:14:07.999999\\')','2026-11-30 11:25:14.6','2026-11-30 11:25:14.7'),\n\
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_with_a_name_may_be_anywhere() {
+    fn a_named_period_column_may_be_anywhere() {
         let mut rows = HistoryRows::new(Some(LastMoment::of("12.0")));
         rows.begins(b"CREATE TABLE `ex` (\n `e` timestamp(6) GENERATED ALWAYS AS ROW END,\n `a` int)");
         rows.begins(ON);

@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_recognised() {
+    fn loopback_hosts_are_recognised() {
         for here in ["localhost", "lab.localhost", "127.0.0.1", "127.8.9.1", "::1", "[::1]"] {
             assert!(is_loopback(here), "{here}");
         }

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_leads_from_the_list_to_the_page() {
+    fn breadcrumbs_lead_from_the_list_to_the_page() {
         let id = "00000000-0000-7000-8000-000000000000";
         for (here, nav, way) in [
             ("/", "home", String::new()),

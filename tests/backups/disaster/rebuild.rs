@@ -114,7 +114,7 @@ fn forget_admin_backups(portal: &TestPortal) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
+async fn everything_is_rebuilt_from_the_bucket_and_the_recovery_key() {
     let configure = |config: &mut mydb::config::Config| {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);
@@ -254,7 +254,7 @@ pub async fn lost_and_rebuilt(portal: &mut TestPortal, key: &SecretString, name:
 /// The host is lost and rebuilt twice with the one key that its administrator has. A bucket that somebody else wrote
 /// into is not used for a rebuild.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
+async fn a_rebuild_keeps_the_recovery_key_and_trusts_only_its_signatures() {
     let mut made = None;
     let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;

@@ -20,7 +20,7 @@ const SUM: &str = "select string_agg(id || ' ' || encode(body::bytea, 'hex'), ',
 const STORED: &str = "1 636166e9, 2 636166c3a9, 3 fffe80";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_is() {
+async fn a_sql_ascii_database_is_backed_up_verified_and_restored_unchanged() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;

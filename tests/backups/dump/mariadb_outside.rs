@@ -23,7 +23,7 @@ const TABLES: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_outside_the_data_directory_are_told() {
+async fn partitions_outside_the_data_directory_are_reported() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     for (name, image) in [("late", "docker.io/library/mariadb:11.8"), ("early", "docker.io/library/mariadb:10.11")] {

@@ -44,7 +44,7 @@ fn version(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
+async fn a_restore_in_place_can_be_undone_and_is_safe() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -167,7 +167,7 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_is_upgraded_with_its_data_and_goes_back() {
+async fn a_mariadb_upgrade_keeps_its_data_and_can_be_undone() {
     let engine = EngineKind::Mariadb;
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;

@@ -134,7 +134,7 @@ async fn damaged(portal: &TestPortal, ada: &Client, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_copy_is_made_told_of_used_and_removed() {
+async fn a_copy_in_a_second_target_is_made_shown_used_and_removed() {
     let portal = portal(true).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -238,7 +238,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drill_that_fails_is_told_until_it_is_seen_or_proven_again() {
+async fn a_failed_test_restore_is_reported_until_dismissed_or_passed() {
     let portal = portal(false).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;

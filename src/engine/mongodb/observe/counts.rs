@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_its_makers_choice_is_found_wherever_it_is_chosen() {
+    fn storage_engine_options_are_found_in_collections_and_indexes() {
         let chosen = doc! { "storageEngine": { "wiredTiger": { "configString": "source=\"file:other.wt\"" } } };
         for options in [chosen.clone(), doc! { "indexOptionDefaults": chosen }] {
             let fault = in_place("trial", "The collection c", &options).unwrap_err().to_string();

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_rights_beyond_the_own_databases_are_excessive() {
+    fn only_privileges_beyond_their_own_databases_are_excessive() {
         assert_eq!(of(doc! { "cluster": true }, "shutdown"), ["shutdown in the server"]);
         assert_eq!(of(doc! { "anyResource": true }, "anyAction"), ["anyAction in every database"]);
         assert_eq!(of(doc! { "db": "", "collection": "" }, "insert"), ["insert in every database"]);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_the_server_does_not_describe_is_a_fault() {
+    fn an_account_without_a_description_is_reported() {
         assert!(judge("user ada@trial", None).unwrap().contains("does not say what the user ada@trial may do"));
         assert_eq!(judge("user ada@trial", Some(&doc! { "inheritedPrivileges": [] })), None);
         let powers = doc! { "inheritedPrivileges": [{ "resource": { "cluster": true }, "actions": ["shutdown"] }] };
