@@ -167,7 +167,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("can't create {}", dir.display()))?;
     }
     let new = beside(path);
     let _ = std::fs::remove_file(&new);

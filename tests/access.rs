@@ -67,7 +67,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/start", 303, 303),
     ("POST", "/containers/{name}/stop", 303, 303),
     ("POST", "/containers/{name}/restart", 303, 303),
-    // Without a value it means the usual time to live, which is none here.
+    // Without a value it means the default time to live, which is none here.
     ("GET", "/containers/{name}/extend", 200, 200),
     ("POST", "/containers/{name}/extend", 303, 303),
     ("GET", "/containers/{name}/rotate-password", 200, 200),

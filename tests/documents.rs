@@ -144,7 +144,7 @@ fn every_command_in_the_documents_exists() {
 }
 
 /// The sources that may contain a test with this path: `engines::seeds::NAME` is in `tests/`, `domain::ttl::tests::NAME`
-/// in `src/`, beside the code or in a file of its own.
+/// in `src/`, beside the code or in its own file.
 fn sources_of(modules: &[&str]) -> Vec<PathBuf> {
     let (folder, modules, own) = match modules {
         [code @ .., "tests"] => ("src", code, true),

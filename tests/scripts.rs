@@ -46,7 +46,7 @@ fn another_process_with_its_pid_is_not_the_portal() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// A checkout with data and a build, in a directory of its own: what `make clean` deletes there belongs to this test.
+/// A checkout with data and a build, in its own directory: what `make clean` deletes there belongs to this test.
 struct Checkout(std::path::PathBuf);
 
 impl Checkout {

@@ -33,7 +33,7 @@ pub(crate) fn admin_of(app: &App, snapshot: &Snapshot) -> Result<SecretString, S
 /// Recovers the data in directory `id`, which came from `snapshot`, and gives it the passwords of clone `c`.
 ///
 /// # Errors
-/// If the data cannot be recovered, or somebody has more rights in it than the owner of a database.
+/// If the data cannot be recovered, or somebody has more privileges in it than the owner of a database.
 pub(super) async fn take_over(
     w: &StepContext,
     (c, id): (&Container, Uuid),
@@ -128,7 +128,7 @@ pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<St
 /// Switches off what could write to other servers in the data of a running sealed server.
 ///
 /// # Errors
-/// If somebody has more rights in the data than the owner of a database.
+/// If somebody has more privileges in the data than the owner of a database.
 pub(crate) async fn cut_off(app: &App, sealed: &SealedServer, id: &str) -> Result<(), StepError> {
     nobody_gained(app, sealed, id).await?;
     let kind = sealed.blueprint.image.engine;

@@ -228,9 +228,9 @@ pub trait EngineBackup: Sync {
     fn settle(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
-    /// A command that reports a fault for each account that has more rights in a running server than the owner of its
-    /// database, and for whatever would run with the rights of the portal's accounts. `None` only if the engine has no
-    /// rights to compare.
+    /// A command that reports a fault for each account that has more privileges in a running server than the owner of its
+    /// database, and for whatever would run with the privileges of the portal's accounts. `None` only if the engine has no
+    /// privileges to compare.
     fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec>;
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;

@@ -39,7 +39,7 @@ t.createCollection("times", { timeseries: { timeField: "t", metaField: "m" }, ex
 t.times.insertMany([1, 2, 3].map((n) => ({ t: new Date(), m: { "$x": n }, n })));
 t.partial.createIndex({ a: 1 }, { unique: true, partialFilterExpression: { a: { $exists: true } }, hidden: true });
 t.text.createIndex({ w: "text" }, { default_language: "german" });
-// Every look at this database is noted from now on.
+// Every access to this database is recorded from now on.
 t.setProfilingLevel(2);
 print("set");
 "#;

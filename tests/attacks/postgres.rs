@@ -95,7 +95,7 @@ async fn postgres_17_owners_never_gain_privileges() {
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
     trapped(&portal, &ada, POSTGRES_17).await;
-    // The server keeps the text of statements, which it loads a library for.
+    // The server records the text of statements; it loads a library for that.
     let kept =
         docker::docker(&["exec", &portal.container("lab"), "grep", "-raFl", "correct-horse", "/var/lib/postgresql"]);
     assert_eq!(kept, "", "a password is in a file of the server");

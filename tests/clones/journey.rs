@@ -66,7 +66,7 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     journey_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
 }
 
-/// The same on a tier of which is known whether copies share blocks there: then a clone keeps its origin.
+/// The same on a given tier; `kept` says whether copies share blocks there, in which case a clone keeps its original data.
 pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, kept): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -79,7 +79,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     lab.put("word", "first").await.expect("writes");
     others::add(portal, engine).await;
 
-    // A clone of the running database, with a password of its own.
+    // A clone of the running database, with its own password.
     let made = call(&api, "lab/clone", &json!({ "name": "copy" }), 201).await;
     let password = made["password"].as_str().expect("a password").to_owned();
     assert_eq!((&made["clone_of"], &made["state"]), (&json!("lab"), &json!("running")), "{made}");
@@ -112,7 +112,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
         assert!(page.contains("no copy of its original data was kept"), "{page}");
     }
 
-    // And forward to the source as it is now.
+    // And forward to the current data of the source.
     call(&api, "copy/refresh", &json!({}), 200).await;
     let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));

@@ -19,8 +19,8 @@ const PAUSE: &str = "create table pause (what text);
     create trigger pause_moved before update of moved_to on snapshot for each row execute function pause_here('moved');
     create trigger pause_listed before update of cut_off on snapshot for each row execute function pause_here('listed')";
 
-/// Where it is killed: when the data was moved and nothing else has happened, when the list of what will be switched off
-/// is to be recorded, and when that is switched off.
+/// Where the portal is killed: after the data was moved, before the list of what will be switched off is recorded, and
+/// while that is switched off.
 const PLACES: [&str; 3] = ["moved", "listed", "cut off"];
 /// The number of the step.
 const STEP: usize = 5;
@@ -31,8 +31,8 @@ async fn reached(portal: &TestPortal, place: &Place, at: &str) {
     assert_eq!(held::waiting(place), 1, "{at}");
 }
 
-/// What must be listed on the page of the clone, in whichever attempt it was found. The tools that copy the data of running
-/// servers leave out what else there is.
+/// What must be listed on the page of the clone, whichever attempt found it. The tools that copy the data of running
+/// servers leave out the rest.
 fn listed(engine: EngineKind) -> &'static [&'static str] {
     match engine {
         EngineKind::Postgres => {

@@ -25,7 +25,7 @@ async fn a_prefix(engine: EngineKind, image: &str, storage: &str) {
     a_prefix_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
 }
 
-/// The same on a tier of which is known whether copies share blocks there.
+/// The same on a given tier; `shared` says whether copies share blocks there.
 pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, shared): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -83,7 +83,7 @@ pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (
         while copy.get(&format!("{w}-{has}")).await.expect("reads").is_some() {
             has += 1;
         }
-        // What a writer had not heard back about may be in it as well.
+        // It may also contain a write that the server had not confirmed yet.
         assert!(before[w] <= has && has <= after[w] + 1, "{w}: {} ≤ {has} ≤ {} + 1", before[w], after[w]);
         for n in has..after[w] + 2 {
             assert_eq!(copy.get(&format!("{w}-{n}")).await, Ok(None), "writer {w}: {n} is there, but {has} is not");

@@ -10,7 +10,7 @@ use super::{fields, place, sign_in};
 use crate::support::{Options, TestPortal, docker};
 
 const LIMIT: Duration = Duration::from_secs(300);
-/// The path of a new database that took one.
+/// What the page of a new database says if it took a spare.
 const TAKEN: &str = "From a server that was started in advance";
 const PASSWORD: &str = "correct-horse";
 
@@ -24,7 +24,7 @@ async fn keeping(rules: &'static [&'static str]) -> TestPortal {
     TestPortal::with(Options { configure, ..Options::default() }).await
 }
 
-/// Waits until so many are ready and none is being made.
+/// Waits until this many are ready and none is being made.
 async fn ready(portal: &TestPortal, count: usize) {
     let begin = Instant::now();
     let counted = format!("{count}|0");
@@ -133,7 +133,7 @@ async fn a_broken_spare_is_replaced_unnoticed() {
     let portal = keeping(&["postgres=1"]).await;
     let ada = portal.user("ada").await;
     ready(&portal, 1).await;
-    // Its server stands still by itself, which shows only when it is taken.
+    // Its server hangs, which is noticed only when it is taken.
     let container = spare(&portal);
     docker::docker(&["unpause", &container]);
     let pid = docker::docker_ok(&["inspect", "-f", "{{.State.Pid}}", &container]);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::docker::docker_ok;
 use crate::support::{Client, Options, PATIENCE, TestPortal};
 
-/// A machine that every test machine can stand for: two cores that belong together, or one.
+/// The description of a machine that works on any test machine: two cores that belong together, or one.
 fn machine(tree: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/topologies").join(tree)
 }
@@ -107,7 +107,7 @@ async fn databases_spread_and_few_move_when_one_is_deleted() {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
     let form = ada.get("/containers/new?engine=postgres").await.expect(200);
-    assert!(form.body.contains(r#"value="auto:1""#), "the form shows the usual pinning: {}", form.body);
+    assert!(form.body.contains(r#"value="auto:1""#), "the form shows the default pinning: {}", form.body);
     let names = ["d1", "d2", "d3", "d4"];
     futures::future::join_all(names.map(|name| ada.create(name, &[]))).await;
     let on = |core: &str| -> Vec<String> {
@@ -119,7 +119,7 @@ async fn databases_spread_and_few_move_when_one_is_deleted() {
     for name in names {
         assert_eq!(in_force(&portal, name), if on("0").iter().any(|n| n == name) { "0" } else { "1" });
     }
-    // Both of core 1 go, one to the trash: one of core 0 moves.
+    // Both databases on core 1 are stopped, one of them is in the trash: one on core 0 moves.
     post(&api, &format!("{}/stop", one[0])).await;
     assert_eq!((on("0"), on("1")), (zero.clone(), vec![one[1].clone()]), "nothing moves for a difference of one");
     let path = format!("/api/v1/containers/{0}?confirm={0}&wait=300", one[1]);
@@ -166,7 +166,7 @@ async fn a_database_starts_without_its_cores_and_says_so() {
     assert_eq!((in_force(&portal, "lab").as_str(), rows(&portal).as_str()), ("0-1", "lab="));
     let page = ada.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("The portal cannot read the cores of its machine"), "{page}");
-    // The core is back, and the notice goes.
+    // The core is back, and the notice disappears.
     let ada = restart_on(&mut portal, machine("no-nodes")).await;
     assert_eq!(in_force(&portal, "lab"), "1");
     assert!(!ada.get("/containers/lab").await.expect(200).text().contains("runs on other cores"));

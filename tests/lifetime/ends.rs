@@ -1,4 +1,4 @@
-//! Databases that end: shown, extended, announced, moved to the trash, and restored from it.
+//! Databases that expire: shown, extended, announced, moved to the trash, and restored from it.
 
 use reqwest::Method;
 use serde_json::json;
@@ -26,7 +26,7 @@ async fn a_database_expires_and_leaves_a_final_backup() {
     let (code, said) = cli(&portal, &["container", "list"]);
     assert!(code == 0 && said.contains("EXPIRES") && said.contains(&date), "{date}: {said}");
 
-    // An extension counts from now. The settings show the end in a form that they read as the same end.
+    // An extension counts from now. The settings show the expiry in a format that they also accept.
     ada.post("/containers/lab/extend", &[("ttl", "2d")]).await.expect(303);
     ends_in(&portal, "lab", 2 * 86_400);
     let before = portal.sql("select expires_at from container");
@@ -48,7 +48,7 @@ async fn a_database_expires_and_leaves_a_final_backup() {
     );
     assert!(changes.contains("container.extend expires 20") && changes.contains("→ never"), "{changes}");
 
-    // While an administrator works on it, it stays.
+    // While an administrator works on the database, it is not deleted.
     let admin = portal.admin().await;
     admin.post("/containers/lab/maintenance", &[("maintenance", "on"), ("note", "moving")]).await.expect(303);
     let_end(&portal, "lab");
@@ -65,7 +65,7 @@ async fn a_database_expires_and_leaves_a_final_backup() {
         api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({ "ttl": "1d" })).await.expect(409).text();
     assert!(refused.contains("while the database is in the trash"), "{refused}");
 
-    // With the old end, it would be deleted again at once.
+    // With the old expiry, it would be deleted again at once.
     ada.post("/containers/lab/undelete", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     assert_eq!(seconds_left(&portal, "lab"), None);
@@ -113,7 +113,7 @@ async fn owners_are_warned_once_and_not_after_extending() {
     next_run(&portal).await;
     assert_eq!(portal.sql(open), "0 0", "eighteen hours are left until the warning");
 
-    // A tenth of a short time is left.
+    // For a short time to live, the warning comes when a tenth of it is left.
     portal.sql(
         "update container set expires_at = now() + interval '1 hour', expiry_set_at = now() - interval '19 hours'",
     );
@@ -162,7 +162,7 @@ async fn a_clone_has_its_own_expiry() {
     ends_in(&portal, "copy-2", 90 * 60);
     ada.wait_for("copy", "running").await;
     ada.wait_for("copy-2", "running").await;
-    // It ends like any other database, without a final backup, because its policy is Never.
+    // The clone expires like any other database, but without a final backup, because its policy is Never.
     let_end(&portal, "copy");
     ada.wait_for("copy", "in the trash").await;
     assert_eq!(portal.sql("select count(*) from backup_log where kind = 'backup'"), "0");

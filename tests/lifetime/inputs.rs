@@ -1,11 +1,11 @@
-//! Values of `ttl` that cannot be used: a sentence beside the field, wherever it can be entered.
+//! Invalid values of `ttl`: an error beside the field, wherever it can be entered.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{POSTGRES_17, Reply, TestPortal};
 
-/// What is typed, and a part of the sentence.
+/// The input, and a part of the error.
 pub const WRONG: [(&str, &str); 15] = [
     ("0", "A time to live of 0 would end the database at once."),
     ("0d", "A time to live of 0"),
@@ -57,7 +57,7 @@ async fn an_invalid_time_to_live_is_explained_at_the_field() {
         refused(&api, &number, why).await;
     }
     refused(&api, &json!({ "hours": 8 }), "The value must be a string or a number.").await;
-    assert_eq!(portal.sql("select expires_at from container"), before, "nothing was made or changed");
+    assert_eq!(portal.sql("select expires_at from container"), before, "nothing was created or changed");
     // The days on which clocks change are days like others.
     for day in ["2027-03-28", "2027-10-31", "2027-03-28 02:30", "2027-10-31T02:30"] {
         ada.post("/containers/lab/extend", &[("ttl", day)]).await.expect(303);
@@ -65,7 +65,7 @@ async fn an_invalid_time_to_live_is_explained_at_the_field() {
     }
 }
 
-/// Every call of the API refuses the value, with the field's name and the sentence.
+/// Every call of the API rejects the value with the field's name and the error.
 async fn refused(api: &crate::support::Client, value: &Value, why: &str) {
     let create = json!({ "engine": "postgres", "image": POSTGRES_17, "name": "new", "dbname": "x", "dbuser": "ada", "ttl": value });
     let calls = [

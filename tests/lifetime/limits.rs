@@ -57,7 +57,7 @@ async fn times_to_live_are_limited_by_role_and_engine() {
     for ttl in ["3d", "", "never", "2099-01-01"] {
         api.json(Method::POST, "/api/v1/containers/lab/extend", &extend(ttl)).await.expect(422);
     }
-    // Without a value, it is the usual time.
+    // Without a value, the default applies.
     api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({})).await.expect(200);
     ends_in(&portal, "lab", 8 * 3600);
 
@@ -67,7 +67,7 @@ async fn times_to_live_are_limited_by_role_and_engine() {
     api.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "ttl": made["expires_at"] })).await.expect(200);
     ends_in(&portal, "lab", 30 * 86_400);
 
-    // Restored from the trash after its end, it gets the usual time.
+    // Restored from the trash after its expiry, it gets the default.
     ada.wait_for("lab", "running").await;
     let_end(&portal, "lab");
     ada.wait_for("lab", "in the trash").await;
@@ -77,7 +77,7 @@ async fn times_to_live_are_limited_by_role_and_engine() {
     ada.wait_for("lab", "running").await;
     ends_in(&portal, "lab", 8 * 3600);
 
-    // So does a new database from a backup.
+    // So does a new database restored from a backup.
     let id = portal.sql("select id from backup_log where reason = 'final'");
     api.json(Method::POST, &format!("/api/v1/backups/{id}/restore"), &json!({ "name": "again" })).await.expect(202);
     ends_in(&portal, "again", 8 * 3600);

@@ -73,7 +73,7 @@ async fn many_simultaneous_creates_are_correct_and_share_no_port() {
         let db = portal.connect(name, &format!("password of {name}")).await.unwrap_or_else(|e| panic!("{name}: {e}"));
         let row = db.query_one("select current_database()::text, pg_is_in_recovery()", &[]).await.expect("it answers");
         assert_eq!((row.get::<_, String>(0), row.get::<_, bool>(1)), ("trial".to_owned(), false), "{name}");
-        assert!(portal.connect(name, "password of another").await.is_err(), "{name} has a password of its own");
+        assert!(portal.connect(name, "password of another").await.is_err(), "{name} has its own password");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Dumps that are damaged, incomplete, oddly encoded or hostile: each import ends, and says why it failed.
+//! Dumps that are damaged, incomplete, oddly encoded or hostile: each import ends and reports why it failed.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ async fn an_endless_dump_is_aborted_and_the_previous_version_stays_in_use() {
         let error = t["versions"][0]["error"].as_str().unwrap_or_default();
         assert!(t["version"] == in_use && error.starts_with("The import took longer than 1 min"), "{t}");
     }
-    // Nothing of them runs any more.
+    // None of their processes is still running.
     nothing_left(&portal, 1);
     let left = portal.containers();
     assert!(left.is_empty(), "{left:?}");

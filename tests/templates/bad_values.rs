@@ -1,4 +1,4 @@
-//! Names and times to live that cannot be used, wherever a template or a database made from it takes them.
+//! Invalid names and times to live, wherever they can be given for a template or a database made from it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::backups::cli;
 use crate::lifetime::inputs::WRONG;
 use crate::support::{Client, TestPortal};
 
-/// A call refuses the value: the response names the field and says why in a sentence.
+/// Asserts that a call rejects the value, and that the response names the field and says why in a sentence.
 async fn refused(api: &Client, method: Method, path: &str, body: &Value, field: &str, why: &str) {
     let said = api.json(method.clone(), path, body).await.expect(422).json().to_string();
     assert!(said.contains(field) && said.contains(why), "{method} {path} {body}: {said}");

@@ -69,7 +69,7 @@ async fn changes_to_a_template_during_its_import_are_safe() {
     begin(&portal).await;
     api.json(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(409);
     api.json(Method::PATCH, "/api/v1/templates/shop", &json!({ "name": "store" })).await.expect(200);
-    // Databases made meanwhile are whole, whichever version they are made from.
+    // Databases made meanwhile are complete, whichever version they are made from.
     for name in ["one", "two", "three"] {
         api.json(Method::POST, "/api/v1/templates/store/clone", &json!({ "name": name })).await.expect(202);
     }
@@ -78,7 +78,7 @@ async fn changes_to_a_template_during_its_import_are_safe() {
     assert_eq!(store["version"], json!(2), "{store}");
     portal.until("select count(*) from state where state = 'running'", |said| said == "3").await;
 
-    // A script that never ends is ended, and the version before stays in use.
+    // A script that never ends is terminated, and the previous version stays in use.
     write(&portal, "shop.post.sql", "select pg_sleep(3600);\n");
     api.json(Method::POST, "/api/v1/templates/store/refresh", &json!({})).await.expect(202);
     settled(&portal).await;

@@ -1,4 +1,4 @@
-//! Imports that are interrupted at a given place. When the portal is killed there, the version before stays in use, and after
+//! Imports that are interrupted at a given place. When the portal is killed there, the previous version stays in use. After
 //! the restart the import is finished and nothing is left over, whatever the source.
 
 use bytes::Bytes;
@@ -31,12 +31,12 @@ struct Cut {
 }
 
 impl Cut {
-    /// Whether it is in the middle of a step.
+    /// Whether the place is in the middle of a step.
     fn is_within(&self) -> bool {
         !["running", "done", "succeeded"].contains(&self.at)
     }
 
-    /// Whether the version is current when the job is there.
+    /// Whether the new version is already current at this place.
     fn is_published(&self) -> bool {
         let ends = [(IMPORT.steps.len(), "done"), (0, "succeeded")];
         self.kind == IMPORT.kind.as_str() && ends.contains(&(self.step, self.at))
@@ -233,7 +233,7 @@ async fn a_directory_lost_during_an_import_keeps_the_previous_version() {
     assert_eq!((&shop["version"], &shop["versions"][0]["status"]), (&json!(1), &json!("failed")), "{shop}");
     assert!(text(&shop["versions"][0], "error").contains("Is its disk mounted?"), "{shop}");
 
-    // Once it is there again, so is the dump.
+    // The dump is back with the directory.
     std::fs::rename(dumps(&portal).with_extension("away"), dumps(&portal)).expect("renamed");
     let shop = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(200).json();
     assert_eq!(shop["version"], json!(3), "{shop}");

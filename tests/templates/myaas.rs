@@ -16,7 +16,7 @@ pub(super) fn place(engine: EngineKind, said: &Value) -> Place {
     Place { engine, ports: vec![(engine.to_string(), port)], dbname: text("database"), dbuser: text("user") }
 }
 
-/// The word stored under `key` in a database that the interface describes.
+/// The value stored under `key` in a database that the interface describes.
 async fn word(engine: EngineKind, said: &Value, key: &str) -> Option<String> {
     let password = said["password"].as_str().expect("a password");
     let mut session = sign_in(&place(engine, said), password).await.expect("its user signs in");
@@ -120,7 +120,7 @@ async fn impossible_requests_are_rejected() {
     assert_eq!(sent.status(), 401);
 }
 
-/// Each person has names of their own, and sees only their databases.
+/// Names are unique per person, and everybody sees only their own databases.
 #[tokio::test(flavor = "multi_thread")]
 async fn different_people_can_use_the_same_name() {
     let portal = portal().await;
@@ -142,7 +142,7 @@ async fn different_people_can_use_the_same_name() {
     assert_eq!(portal.sql("select string_agg(a.username, ',' order by a.username) from container c join account a on a.id = c.account_id"), "ada,bob");
 }
 
-/// Two requests at the same instant make one database, and a template is only for those it names.
+/// Two requests at the same instant create one database, and only the listed users can use a template.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_simultaneous_requests_create_one_database() {
     let portal = portal().await;
@@ -168,7 +168,7 @@ async fn two_simultaneous_requests_create_one_database() {
     let left = made["expires_at"].as_i64().expect("an end") - chrono::Utc::now().timestamp();
     assert!((7000..=7200).contains(&left), "{left}");
 
-    // At the end of its time it is deleted permanently, at once.
+    // When it expires it is deleted permanently, at once.
     portal.sql("update container set expires_at = now() - interval '1 second' where instance_name = 'ci-2'");
     portal.sql("update schedule set next_run = now() where name = 'reaper'");
     portal.until("select purged_at is not null from container where instance_name = 'ci-2'", |said| said == "t").await;
@@ -204,7 +204,7 @@ async fn databases_can_be_removed_during_creation_and_retried_after_failure() {
     let made = scripts.call(Method::POST, "/db/shop/ci", &[], 201).await;
     assert_eq!(word(EngineKind::Postgres, &made, "word").await.as_deref(), Some("from the dump"));
 
-    // One that is in the trash keeps its name, and nothing changes by waiting.
+    // A database in the trash keeps its name, and waiting does not change that.
     let keep = api.json(Method::PATCH, "/api/v1/containers/shop-ci", &json!({ "backup_freq": "Daily" })).await;
     keep.expect(200);
     assert_eq!(scripts.send(Method::DELETE, "/db/shop/ci", &[]).await.status(), 204);

@@ -102,7 +102,7 @@ async fn sign_in(
 }
 
 /// Signs in as the read-only user, which may do nothing else. An older server does not have this user. A server that was
-/// given another administrator's password has it with the old password, and someone may have given it more rights. In
+/// given another administrator's password has it with the old password, and someone may have given it more privileges. In
 /// these cases the administrator creates or repairs it, and does nothing else here.
 async fn enter_reading(server: &mut Server, names: &Names) -> Result<(), WireError> {
     if observes(server, names).await? {

@@ -36,7 +36,7 @@ const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_a
 pub(super) struct SchemaSplitter {
     database: String,
     /// The ends of lines that make the administrator or the user the owner of an object. A restore gives the
-    /// administrator's objects to the user, so that nothing in a backup gets more rights. The definitions therefore
+    /// administrator's objects to the user, so that nothing in a backup gets more privileges. The definitions therefore
     /// treat them as the user's.
     owners: [String; 2],
     object: Option<OpenObject>,

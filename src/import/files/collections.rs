@@ -38,7 +38,7 @@ pub fn names(members: &[Member]) -> Result<Vec<(&str, &str)>, String> {
     for (file, _) in members {
         let name = collection(file).ok_or_else(|| {
             format!(
-                "{file} is no file of a dump. A directory or tar archive can contain the files of pg_dump -Fd, of \
+                "{file} is not a file of a dump. A directory or tar archive can contain the files of pg_dump -Fd, of \
                  mydumper, or a file for each collection that ends in .jsonl or .csv."
             )
         })?;

@@ -159,7 +159,7 @@ mod tests {
         for (text, words) in [
             ("a,a\n1,2\n", "two columns are named “a”"),
             ("a,\n1,2\n", "column 2 has no name"),
-            ("a.b\n1\n", "“a.b” is not a possible name"),
+            ("a.b\n1\n", "“a.b” is not a valid name"),
             ("", "no row that names the fields"),
         ] {
             assert!(documents(text).unwrap_err().contains(words), "{text}");

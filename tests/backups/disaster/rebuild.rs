@@ -81,7 +81,7 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     assert_eq!(portal.ended("drill").await.0, "succeeded");
 }
 
-/// A database that is known only from its manifest ends when it was to end, and has the cores that were asked for.
+/// A database that is known only from its manifest keeps its expiry and the cores that were requested.
 fn keeps_end_and_cores(portal: &TestPortal) {
     let kept = "select cpuset, expires_at > now() + interval '29 days' from container
                  where name = 'late' and purged_at is null";

@@ -44,7 +44,7 @@ async fn a_sql_ascii_database_is_backed_up_verified_and_restored_unchanged() {
     let kept = "select encode(convert_to(body, 'UTF8'), 'hex') from l";
     assert_eq!(as_admin(&portal, "copy", "latin", kept).trim(), "636166c3a9");
 
-    // Dumps of it in both forms: no row arrives that cannot be read again, and what was converted is told.
+    // Dumps of it in both formats: every loaded row can be read again, and conversions are reported.
     let token = token(&ada).await;
     for (name, form, rows) in [("sql", "plain", "3 café"), ("archive", "custom", "0 -")] {
         let file = portal.dir.join(name);

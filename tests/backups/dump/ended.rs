@@ -1,4 +1,4 @@
-//! A backup that ends early, at whatever instant and for whatever reason, ends nothing else in the server.
+//! A backup that ends early, at any instant and for any reason, does not end anything else in the server.
 
 use std::time::Duration;
 

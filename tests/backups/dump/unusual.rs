@@ -209,7 +209,7 @@ async fn limits_of_postgres_backups_are_named_and_privileges_kept() {
     {
         assert!(notes.contains(told), "{told}: {notes}");
     }
-    // Nothing of what is left out counts as missing.
+    // Objects that a backup leaves out do not count as missing.
     assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
     assert_eq!(portal.ended("restore").await.0, "succeeded");

@@ -62,7 +62,7 @@ async fn a_dump_of_several_databases_asks_which_to_load() {
     let token = token(&ada).await;
     let before = portal.containers().len();
 
-    // PostgreSQL: a dump of the complete server.
+    // PostgreSQL: a dump of the whole server.
     let cluster = written(&portal, "cluster.sql", &case("pg-dumpall/cluster.sql"));
     let (_, status, said) = send(&portal, &token, &named("one", &POSTGRES), &cluster, &[]);
     assert!(status == "422" && said.contains("the databases mice, rats"), "{status} {said}");

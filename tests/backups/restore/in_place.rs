@@ -183,7 +183,7 @@ async fn a_mariadb_upgrade_keeps_its_data_and_can_be_undone() {
         let mut db = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
         db.query_drop(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
     };
-    // Since 11.5 the last moment is another one. With the old one, a row would be one of the past.
+    // 11.5 changed the maximum timestamp. With the old one, a current row would count as a historical one.
     run("create table versions (x int) with system versioning").await;
     run("insert into versions values (1), (2)").await;
     run("update versions set x = 3 where x = 1").await;

@@ -155,7 +155,7 @@ async fn contents_of_large_objects_are_compared() {
     }
 }
 
-/// What pg_dump leaves out although it is there: a view that reads one without data, and what belongs to the database
+/// What pg_dump leaves out of a complete dump: a view that reads one without data, and what belongs to the database
 /// `postgres`.
 const LEFT_OUT: &str = "create table g (id int); insert into g values (1);
     create materialized view mv1 as select id from g; create view between as select * from mv1;

@@ -1,4 +1,4 @@
-//! Settings of a target: what the store is told for each object, and where the credentials come from.
+//! Settings of a target: what is sent to the store with each object, and where the credentials come from.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
