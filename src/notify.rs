@@ -202,6 +202,6 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("what it started goes on");
+        panic!("the process that it started is still running");
     }
 }

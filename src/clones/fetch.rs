@@ -87,7 +87,7 @@ async fn moved_before(to: &DataDir) -> Result<Fetched, StepError> {
     match tokio::fs::try_exists(to.data()).await {
         Ok(true) => Ok(Fetched::MovedBefore),
         _ => Err(StepError::Fail(
-            "The data of this clone no longer exists. “Try again” copies the source as it is then.".to_owned(),
+            "The data of this clone no longer exists. “Try again” copies the current data of the source.".to_owned(),
         )),
     }
 }

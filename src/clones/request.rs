@@ -42,7 +42,7 @@ pub struct CloneRequest {
     pub name: ContainerName,
     /// Its memory limit, if not that of its source.
     pub memory: Option<ByteSize>,
-    /// The snapshot to clone, if not the data as it is now.
+    /// The snapshot to clone; if none, the current data.
     pub snapshot: Option<Uuid>,
     /// When it expires, if ever.
     pub expires_at: Option<DateTime<Utc>>,
@@ -131,7 +131,7 @@ async fn is_taking(app: &App, id: Uuid) -> Result<bool, RequestError> {
     Ok(c.active_job.is_none() || c.active_kind() == Some(JobKind::Snapshot))
 }
 
-/// Clones `c`, as it is now or from one of its snapshots. The clone belongs to the owner of `c`.
+/// Clones the current data of `c`, or one of its snapshots. The clone belongs to the owner of `c`.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.
@@ -266,7 +266,7 @@ pub async fn reset(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Requ
     if kept { restore(app, c, origin, actor).await } else { Err(RequestError::NoOrigin) }
 }
 
-/// Replaces the data of a clone with that of its source as it is now.
+/// Replaces the data of a clone with the current data of its source.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.

@@ -341,7 +341,7 @@ const AFTER_BACKUPS: &[Setting] = &[
         "jobs.reaper",
         ValueKind::List,
         "expired",
-        "Databases that the reaper removes: expired (their time to live is over), dead (their container has exited), \
+        "Databases that the reaper removes: expired (their time to live has passed), dead (their container has exited), \
          unhealthy (their server does not respond). The last two only affect databases with a time to live, and databases \
          from templates that are not backed up. Empty: none.",
     ),

@@ -216,7 +216,7 @@ mod tests {
         let mut found = BTreeSet::new();
         let mut at = from - Duration::seconds(1);
         while let Some(next) = line.next(zone, at).filter(|n| *n <= to) {
-            assert!(next > at, "{said}: it goes on");
+            assert!(next > at, "{said}: the next one is later");
             found.insert(next);
             at = next;
         }

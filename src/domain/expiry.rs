@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// The databases that the reaper removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReaperFilter {
-    /// Their time to live is over.
+    /// They have expired.
     Expired,
     /// They should be running, but their container has exited.
     Dead,

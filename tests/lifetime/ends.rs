@@ -60,7 +60,7 @@ async fn a_database_expires_and_leaves_a_final_backup() {
     let deleted = portal.sql("select actor || ' ' || detail from log where action = 'container.delete'");
     assert!(deleted.starts_with("reaper expired at 20"), "{deleted}");
     let shown = page(&ada, "lab").await;
-    assert!(shown.contains("Its time to live is over. If you restore it, it does not expire again."), "{shown}");
+    assert!(shown.contains("The database has expired. If you restore it, it does not expire again."), "{shown}");
     let refused =
         api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({ "ttl": "1d" })).await.expect(409).text();
     assert!(refused.contains("while the database is in the trash"), "{refused}");

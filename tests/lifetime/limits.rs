@@ -38,7 +38,7 @@ async fn times_to_live_are_limited_by_role_and_engine() {
     let form = ada.get("/containers/new?engine=neo4j").await.expect(200).text();
     assert!(form.contains("At most 1 day from now."), "{form}");
     let form = admin.get("/containers/new?engine=neo4j").await.expect(200).text();
-    assert!(form.contains("Leave it empty to keep the database for ever."), "{form}");
+    assert!(form.contains("If you leave it empty, the database does not expire."), "{form}");
 
     assert!(
         create(&api, "lab", Some(""), 422)

@@ -65,7 +65,7 @@ pub fn present(ctx: &Context, end: Option<DateTime<Utc>>) -> String {
 pub fn field(ctx: &Context, engine: EngineKind, value: impl Into<String>, error: Option<String>) -> Field {
     let most = match limits(ctx, engine).longest {
         Some(longest) => format!("At most {longest} from now."),
-        None => "Leave it empty to keep the database for ever.".to_owned(),
+        None => "If you leave it empty, the database does not expire.".to_owned(),
     };
     let zone = ctx.app().config.backups.window.zone;
     Field::text(TTL, "Time to live")

@@ -123,14 +123,14 @@ fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
 
-/// What a restore from the trash changes for a database whose time to live is over.
+/// What a restore from the trash changes for an expired database.
 fn after_undelete(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         Some(end) => format!(
-            "Its time to live is over. If you restore it now, it expires again {} unless you extend it.",
+            "The database has expired. If you restore it now, it expires again {} unless you extend it.",
             Moment::new(end, now).ago
         ),
-        None => "Its time to live is over. If you restore it, it does not expire again.".to_owned(),
+        None => "The database has expired. If you restore it, it does not expire again.".to_owned(),
     }
 }
 

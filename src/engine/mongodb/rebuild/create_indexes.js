@@ -21,7 +21,7 @@ const heads = (bytes) => {
     found.push(bytes.subarray(at, at + length));
     at += length;
   }
-  failed("The archive tells of so many collections that the indexes of the last ones were not made.");
+  failed("The archive describes too many collections: the indexes of the last ones were not created.");
   return found;
 };
 // The string fields of a document; nothing else is needed.
