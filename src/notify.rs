@@ -119,7 +119,7 @@ async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // A process group of its own, so that the program can be killed with everything it starts.
+        // A separate process group, so that the program can be killed with everything it starts.
         .process_group(0)
         .spawn()
         .with_context(|| format!("{program} can't be started"))?;

@@ -16,7 +16,7 @@ use crate::engine::ServerCert;
 use crate::secrets::{write_private, write_whole};
 
 /// Validity of issued certificates in years. It is long, because replacing one would require a restart of the database
-/// server. Administrators who want shorter validity can install files of their own authority.
+/// server. Administrators who want shorter validity can install files of another authority.
 const YEARS: i64 = 10;
 
 /// The authority. Users can download its certificate to verify their database's certificate.

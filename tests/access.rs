@@ -274,7 +274,7 @@ impl World {
                 who.api.json(route.method.clone(), path, &serde_json::json!({})).await
             }
             (true, method) => who.api.send(method.clone(), path, |r| r).await,
-            // These streams go on until the page is left.
+            // These streams continue until the page is left.
             (false, &Method::GET)
                 if ["/events", "/events/templates", "/admin/events", "/containers/lab/events"].contains(&path) =>
             {

@@ -67,7 +67,7 @@ pub trait Engine: Sync {
         None
     }
     /// Commands that copy the data of a running server to an empty directory while the server keeps working. They run in
-    /// order in a container of their own, as described in [`COPY_DIR`](super::COPY_DIR); the moment of the copy is the end
+    /// order in a separate container, as described in [`COPY_DIR`](super::COPY_DIR); the moment of the copy is the end
     /// of the first. Empty if the engine has no such tool: the server is paused while its data is copied.
     fn copy_online(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()

@@ -74,7 +74,7 @@ pub(super) async fn run(
             None => return Err(StepError::Fail(format!("{name}: the script was interrupted."))),
         }
     };
-    // A problem with the file explains more than the words about it.
+    // A problem with the file explains more than the server's message.
     reading
         .await
         .map_err(|e| StepError::Fail(format!("{name}: reading it was interrupted: {e}.")))?

@@ -24,7 +24,7 @@ async fn no_page_scrolls_sideways_or_logs_errors() {
     for stop in &tour.stops {
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
-        // A telephone, a narrow tablet, where tables are no cards any more, and one that is nearly a computer.
+        // A telephone, a narrow tablet, where tables are no longer cards, and a tablet almost as wide as a computer.
         for width in [640, 940, 360] {
             browser.resize(width, 800).await;
             let seen = browser.script(STICKS_OUT).await;

@@ -29,7 +29,7 @@ async fn remove(owner: &Client, name: &str) {
     owner.wait_until_gone(name).await;
 }
 
-/// While the source belongs to somebody else, its clone `copy` gets none of its data, not through an administrator either.
+/// While the source belongs to somebody else, its clone `copy` gets none of its data, not even through an administrator.
 /// The same applies to a clone that failed before and is tried again.
 async fn needs_the_same_owner(portal: &TestPortal, engine: EngineKind, (ada, api): (&Client, &Client)) {
     let odd = data(portal, "lab").join("lead out");
@@ -75,7 +75,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut lab = sign(portal, engine, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     others::add(portal, engine).await;
 

@@ -75,7 +75,7 @@ async fn a_clone_of_a_clone_is_reset_promoted_and_purged_and_leaves_no_subvolume
     let api = portal.token(&ada).await;
     ada.create("lab", &[("storage", "btrfs"), ("memory", "128 MB")]).await;
     let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     let mut passwords = Vec::new();
     for (from, to) in [("lab", "copy"), ("copy", "copy-2")] {

@@ -1,4 +1,4 @@
-//! The portal is killed while the data of a clone is made its own. Where nothing is shared, that data was moved, and there
+//! The portal is killed while a clone takes over its data. Where nothing is shared, that data was moved, and there
 //! is no other copy of it to start over with.
 
 use mydb::domain::engine::EngineKind;
@@ -54,7 +54,7 @@ async fn killed_everywhere(engine: EngineKind, image: &str) {
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut lab = sign(&portal, engine, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     others::add(&portal, engine).await;
     for (n, at) in PLACES.iter().enumerate() {

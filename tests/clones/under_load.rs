@@ -33,7 +33,7 @@ pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (
     more.push(("storage", storage.to_owned()));
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
-    sign(portal, engine, "lab", "correct-horse").await.prepare().await.expect("makes what it needs");
+    sign(portal, engine, "lab", "correct-horse").await.prepare().await.expect("the objects are created");
 
     let (committed, stop) = (Committed::default(), Arc::new(AtomicBool::new(false)));
     let mut writers = Vec::new();

@@ -37,7 +37,7 @@ async fn ready(portal: &TestPortal, count: usize) {
     }
 }
 
-/// By which path a database was made.
+/// How a database was created, according to its job.
 fn how(portal: &TestPortal, name: &str) -> String {
     portal.sql(&format!(
         "select coalesce(detail, '') from job_step join job on job.id = job_id join container on container.id = container_id
@@ -78,7 +78,7 @@ async fn every_engine_gives_a_new_database_a_server_that_was_started_in_advance(
         assert!(before.contains(&id), "the server was one of them");
         let at = place(&portal, engine, &name);
         let mut session = sign_in(&at, PASSWORD).await.expect("the user signs in");
-        session.prepare().await.expect("makes what it needs");
+        session.prepare().await.expect("the objects are created");
         session.put("word", "kept").await.expect("writes");
         assert_eq!(session.overreach().await, Vec::<String>::new());
         drop(session);

@@ -64,7 +64,7 @@ async fn a_running_database_is_pinned_moved_and_released_without_a_restart() {
     assert_eq!([&one, &two].iter().map(|c| c.as_str()).collect::<std::collections::BTreeSet<_>>(), ["0", "1"].into());
     assert!(ada.get("/containers/one").await.text().contains(&format!("{one}, chosen automatically")));
 
-    // One asks for the core that the other has: that one makes room. Nobody is disconnected.
+    // One database requests the core of the other, which moves to another core. Nobody is disconnected.
     let db = portal.connect("one", "correct-horse").await.expect("it runs");
     let changed = patch(&api, "one", json!(format!("{two}-{two}"))).await.expect(200).json();
     assert_eq!((&changed["cpuset_assigned"], &changed["job"]), (&json!(two), &json!(null)));
@@ -161,7 +161,7 @@ async fn a_database_starts_without_its_cores_and_says_so() {
     assert!(page.contains("lab runs on other cores") && page.contains("This machine has no core 1."), "{page}");
     // What it has stays valid, so that other settings can be saved.
     ada.post("/containers/lab/settings", &[("cpuset", "1-1"), ("description", "x")]).await.expect(303);
-    // Nothing about the machine is known: it starts all the same.
+    // Nothing about the machine is known: the database starts nevertheless.
     let ada = restart_on(&mut portal, machine("nowhere")).await;
     assert_eq!((in_force(&portal, "lab").as_str(), rows(&portal).as_str()), ("0-1", "lab="));
     let page = ada.get("/containers/lab").await.expect(200).text();

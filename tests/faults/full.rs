@@ -87,7 +87,7 @@ async fn a_tier_filling_up_during_a_create_leaves_nothing_incomplete() {
     held::hold(&place, "create", "lab", 4, "running");
     let admin = portal.admin().await;
     admin.submit_create("lab", &[("storage", "small")]).await.expect(303);
-    until("its directory is made", || held::waiting(&place) == 1).await;
+    until("its directory is created", || held::waiting(&place) == 1).await;
     std::fs::write(small.0.join("other"), vec![0u8; 290 * 1024 * 1024]).expect("an unrelated file");
     held::release(&place);
     admin.wait_for("lab", "failed").await;

@@ -142,7 +142,7 @@ async fn a_snapshot_is_taken_in_the_second_pass_and_sizes_are_correct() {
     let write = |name: &str| std::fs::write(from.data().join(name), vec![1; 4 << 20]).expect("a file");
     write("first");
     assert!(files.shares_blocks(&from, &to, IMAGE).await.expect("tried"));
-    let ahead = files.copy_ahead(&from, &to, VOLUME).await.expect("tried").expect("it is made directly");
+    let ahead = files.copy_ahead(&from, &to, VOLUME).await.expect("tried").expect("the copy is made directly");
     assert_eq!(names(&to.root()), Vec::<String>::new(), "the attempt leaves nothing");
     write("between");
     let copy = files.copy_rest(&from, &to, IMAGE, VOLUME, Some(ahead)).await.expect("a snapshot");

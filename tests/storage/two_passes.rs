@@ -1,4 +1,4 @@
-//! A copy in two passes is what the directory is at the second, whatever happened in between.
+//! A copy in two passes equals the directory at the second pass, whatever happened in between.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn a_copy_in_two_passes_equals_the_directory_at_the_second() {
 
     let files = Files::Direct;
     let ahead = soon("the first pass", files.copy_ahead(&from, &to, VOLUME)).await.expect("copied");
-    let ahead = ahead.expect("it is made directly");
+    let ahead = ahead.expect("the copy is made directly");
     let copied = || {
         let mut names = std::fs::read_dir(to.root()).expect("its directory").flatten().map(|e| e.file_name());
         let name = names.find(|n| n.to_string_lossy().starts_with("copy.") || *n == *"data");

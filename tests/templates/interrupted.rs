@@ -121,7 +121,7 @@ async fn database(portal: &TestPortal, api: &Client) -> (String, Value) {
     let ada = portal.user("ada").await;
     ada.create("lab", &[("storage", &portal.config.templates.storage)]).await;
     let mut lab = sign_in(&place(portal, EngineKind::Postgres, "lab"), "correct-horse").await.expect("signs in");
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
     let backup = back_up(portal, &ada, "lab").await;

@@ -61,7 +61,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     let (api, bob_api) = (portal.token(&ada).await, portal.token(&bob).await);
     ada.create("lab", &[]).await;
     let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
     let backup = back_up(&portal, &ada, "lab").await;
@@ -148,7 +148,7 @@ async fn a_backup_of_mongodb_becomes_a_template() {
     let api = portal.token(&ada).await;
     ada.create("lab", &[("engine", "mongodb"), ("image", "docker.io/library/mongo:6.0")]).await;
     let mut lab = sign(&portal, EngineKind::Mongodb, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     let backup = back_up(&portal, &ada, "lab").await;
     let made = template(&api, "course", json!({ "backup": backup }), 201).await;

@@ -35,7 +35,7 @@ async fn a_database_and_its_snapshot_become_templates() {
     let (admin_api, api, bob_api) = (portal.token(&admin).await, portal.token(&ada).await, portal.token(&bob).await);
     ada.create("lab", &[("storage", &portal.config.templates.storage)]).await;
     let mut lab = sign(&portal, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
 

@@ -177,7 +177,7 @@ pub struct Packed {
 }
 
 /// Compresses and optionally encrypts all of `input`, and splits it into `parts`, at most `limit`. Blocking: needs a
-/// thread of its own.
+/// separate thread.
 pub fn pack(
     mut input: mpsc::Receiver<Bytes>,
     parts: mpsc::Sender<UploadPart>,

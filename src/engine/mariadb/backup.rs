@@ -59,7 +59,7 @@ fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
 impl EngineBackup for Mariadb {
     fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let mut argv = vec![plan.tools.name(CLIENT)];
-        // In binary mode the client has no commands of its own, which could read files and run programs.
+        // In binary mode the client's own commands, which could read files and run programs, are disabled.
         let fixed = [
             "--no-defaults",
             "--protocol=tcp",

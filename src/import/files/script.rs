@@ -114,7 +114,7 @@ impl Script {
         self.own = std::io::Cursor::new(format!("\n;\nUSE `{}`;\n", file.database).into_bytes());
         let (lines, from) = match &file.rows {
             Some(rows) => self.open_rows(&file, rows).map_err(|e| named(&file.name, &e))?,
-            // Routines begin with a line of their own.
+            // Each routine begins with its own line.
             None => {
                 let own = u64::from(matches!(file.role, Role::Trigger | Role::Routines));
                 (own, self.open(&file).map_err(|e| named(&file.name, &e))?)

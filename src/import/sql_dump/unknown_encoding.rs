@@ -65,7 +65,7 @@ fn replace_in_archive(head: &mut [u8]) -> bool {
 pub struct UnknownEncoding {
     /// The beginning of a character that the next piece continues.
     cut: Vec<u8>,
-    /// Number of bytes taken for Latin-1.
+    /// Number of bytes read as Latin-1.
     taken: u64,
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn fault(app: &App, c: &Container, filters: &[ReaperFilter]) ->
         }
         Ok(_) => None,
         Err(e) => {
-            tracing::warn!(container.name = c.name, "Could not look at the container of `{}`: {e}", c.name);
+            tracing::warn!(container.name = c.name, "Could not inspect the container of `{}`: {e}", c.name);
             None
         }
     }

@@ -66,7 +66,7 @@ struct WantedSpare<'a> {
 /// The spares that should exist, within the memory for them.
 async fn wanted(app: &App) -> Result<Vec<WantedSpare<'_>>, StepError> {
     let databases = &app.config.databases;
-    // With names of their own, servers need certificates for a name that is not known in advance.
+    // If each server has its own name, it needs a certificate for a name that is not known in advance.
     if databases.spares.is_empty() || databases.own_names {
         return Ok(Vec::new());
     }

@@ -71,7 +71,7 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     ada.create("late", &[("ttl", "30d"), ("cpuset", "auto:1")]).await;
     let late = EngineKind::Postgres;
     let mut session = sign_in(&place(portal, late, "late"), "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "what late holds 🐘").await.expect("writes");
     back_up(portal, ada, "late").await;
     let mut session = sign_in(&place(portal, late, "post"), "correct-horse").await.expect("signs in");
@@ -137,7 +137,7 @@ async fn everything_is_rebuilt_from_the_bucket_and_the_recovery_key() {
         let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
         ada.create(name, &more).await;
         let mut session = sign_in(&place(&portal, engine, name), "correct-horse").await.expect("signs in");
-        session.prepare().await.expect("makes what it needs");
+        session.prepare().await.expect("the objects are created");
         session.put("kept", &format!("what {name} holds 🐘")).await.expect("writes");
         drop(session);
         back_up(&portal, &ada, name).await;
@@ -286,7 +286,7 @@ async fn a_rebuild_keeps_the_recovery_key_and_trusts_only_its_signatures() {
         let db = portal.connect("post", "correct-horse").await.expect("the old password opens it");
         let rows: i64 = db.query_one("select count(*) from t", &[]).await.expect("it is there").get(0);
         assert_eq!(rows, i64::from(round));
-        assert!(!portal.dir.join("recovery.key").exists(), "no second key was made");
+        assert!(!portal.dir.join("recovery.key").exists(), "no second key was created");
     }
     portal.stop().await;
 

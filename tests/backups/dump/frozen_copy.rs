@@ -45,7 +45,7 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut session = sign_in(&place(&portal, engine, "lab"), "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "value 🐘 'with' \"quotes\"").await.expect("writes");
     for n in 0..200 {
         session.put(&format!("key {n}"), &"x".repeat(n)).await.expect("writes");

@@ -48,7 +48,7 @@ async fn all_definitions_are_restored_and_differences_named() {
     for (name, image) in [("late", POSTGRES_17), ("early", POSTGRES_15)] {
         ada.create(name, &[("image", image), ("backup_freq", "Never")]).await;
         let db = portal.connect(name, "correct-horse").await.expect("signs in");
-        db.batch_execute(RICH).await.expect("makes one of each");
+        db.batch_execute(RICH).await.expect("one object of each kind is created");
         let id = proven(&portal, &ada, name).await;
         let before = definitions(&portal, &id);
         assert!(before.len() > 120, "{name}: {}", before.len());

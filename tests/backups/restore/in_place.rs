@@ -176,7 +176,7 @@ async fn a_mariadb_upgrade_keeps_its_data_and_can_be_undone() {
     ada.create("lab", &more).await;
     let at = place(&portal, engine, "lab");
     let mut session = sign_in(&at, "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "of 10.11 🐘").await.expect("writes");
     drop(session);
     let run = async |statement: &str| {

@@ -198,7 +198,7 @@ async fn a_copy_in_a_second_target_is_made_shown_used_and_removed() {
     copied(&portal, &second, "failed").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("No copy in second yet: Backup target second"), "{page}");
-    std::fs::remove_file(&bucket).expect("out of its way");
+    std::fs::remove_file(&bucket).expect("the bucket is removed");
     std::fs::rename(bucket.with_extension("away"), &bucket).expect("moved back");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(

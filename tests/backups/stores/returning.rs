@@ -200,7 +200,7 @@ async fn a_retired_target_blocks_nothing() {
         "{said}"
     );
     let (code, said) = cli(&portal, &["target", "forget", "nowhere"]);
-    assert!(code == 1 && said.contains("knows no target"), "{said}");
+    assert!(code == 1 && said.contains("has no record of a target"), "{said}");
     let (code, said) = cli(&portal, &["target", "forget", "local"]);
     assert!(code == 0 && said.contains("continue with a copy: 1") && said.contains("now marked as gone: 1"), "{said}");
     assert_eq!(cli(&portal, &["backup", "audit"]), (0, "1 databases, 1 backups, 0 findings.\n".to_owned()));

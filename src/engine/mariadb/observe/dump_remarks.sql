@@ -48,7 +48,7 @@ SET @keep = (SELECT GROUP_CONCAT(TABLE_NAME, ' (', ENGINE, ')' ORDER BY TABLE_NA
                  AND ENGINE NOT IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' do not support transactions, so writes to them were blocked during the dump: ', @keep, '.')))
   FROM DUAL WHERE @keep IS NOT NULL;
-SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' do not support transactions and cannot be locked, so changes during the dump may be in it in part, and their rows were not counted: ', @loose, '.')))
+SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' do not support transactions and cannot be locked, so the dump may contain changes made while it was running, and their rows were not counted: ', @loose, '.')))
   FROM DUAL WHERE @loose IS NOT NULL;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' are outside the data directory, so snapshots and copies do not contain them: ',
          GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '. Their rows are in this backup; a restored server stores them in its data directory.')))
