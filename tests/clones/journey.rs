@@ -145,7 +145,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let refused = api.json(Method::POST, "/api/v1/containers/copy/refresh", &json!({})).await.expect(409).text();
     assert!(refused.contains("The source of this clone no longer exists."), "{refused}");
 
-    // Promoted, it can no longer be reset, and its origin is removed.
+    // After the promotion, the clone can no longer be reset, and its origin is removed.
     call(&api, "copy/promote", &json!({}), 200).await;
     let refused = api.json(Method::POST, "/api/v1/containers/copy/reset", &json!({})).await.expect(409).text();
     assert!(refused.contains("This database is not a clone."), "{refused}");

@@ -96,7 +96,7 @@ async fn contract(engine: EngineKind, image: &str, version: &str) {
     ends(&db, &password).await;
 }
 
-/// The user can do its work: structures, unicode, large values, transactions.
+/// The user can do ordinary work: structures, unicode, large values, transactions.
 async fn works(db: &Database<'_>, version: &str) {
     let mut session = db.session(PASSWORD).await;
     let said = session.version().await.expect("a version");

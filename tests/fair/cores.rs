@@ -159,7 +159,7 @@ async fn a_database_starts_without_its_cores_and_says_so() {
     assert_eq!((in_force(&portal, "lab").as_str(), rows(&portal).as_str()), ("0", "lab=0"));
     let page = ada.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("lab runs on other cores") && page.contains("This machine has no core 1."), "{page}");
-    // What it has stays valid, so that other settings can be saved.
+    // The existing value stays valid, so that other settings can be saved.
     ada.post("/containers/lab/settings", &[("cpuset", "1-1"), ("description", "x")]).await.expect(303);
     // Nothing about the machine is known: the database starts nevertheless.
     let ada = restart_on(&mut portal, machine("nowhere")).await;

@@ -15,7 +15,7 @@ async fn a_clock_set_back_by_an_hour_changes_nothing() {
     admin.create("before", &[]).await;
     docker(&["kill", &portal.container("before")]);
     until("it is found dead", || portal.sql("select failures from state") == "1").await;
-    // A server that is killed while a job starts it is that job's to start again.
+    // If a server is killed while a job is starting it, that job starts it again.
     let starts = || portal.sql("select count(*) from job where kind = 'start' and status = 'succeeded'");
     until("it is started again", || starts() == "1").await;
 

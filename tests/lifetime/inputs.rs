@@ -58,7 +58,7 @@ async fn an_invalid_time_to_live_is_explained_at_the_field() {
     }
     refused(&api, &json!({ "hours": 8 }), "The value must be a string or a number.").await;
     assert_eq!(portal.sql("select expires_at from container"), before, "nothing was created or changed");
-    // The days on which clocks change are days like others.
+    // Days on which clocks change are accepted like any other day.
     for day in ["2027-03-28", "2027-10-31", "2027-03-28 02:30", "2027-10-31T02:30"] {
         ada.post("/containers/lab/extend", &[("ttl", day)]).await.expect(303);
         assert!(portal.sql("select expires_at from container").starts_with(&day[..10]), "{day}");

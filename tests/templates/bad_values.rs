@@ -39,7 +39,7 @@ async fn invalid_times_to_live_are_rejected_with_a_sentence() {
         admin.post("/templates/shop", &[("ttl", typed)]).await.expect(422);
     }
     assert_eq!(portal.sql("select count(*) from container"), "0", "nothing was created");
-    // The days on which clocks change are days like others.
+    // Days on which clocks change are accepted like any other day.
     for (n, day) in ["2027-03-28", "2027-10-31", "2027-03-28 02:30", "2027-10-31T02:30"].into_iter().enumerate() {
         let body = json!({ "name": format!("copy-{n}"), "ttl": day });
         api.json(Method::POST, "/api/v1/templates/shop/clone", &body).await.expect(202);

@@ -20,7 +20,7 @@ async fn after_a_failed_import_the_previous_version_stays_in_use() {
     let one = api.get("/api/v1/templates/shop").await.expect(200).json();
     assert_eq!((&one["version"], &one["versions"][0]["report"]["rows"]), (&json!(1), &json!(2)), "{one}");
 
-    // Unchanged, it is not imported again.
+    // An unchanged dump is not imported again.
     let done = update(&portal, &api).await;
     assert_eq!((&done["importing"], &done["unchanged"]), (&json!([]), &json!(["shop"])), "{done}");
 

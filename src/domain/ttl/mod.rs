@@ -28,7 +28,7 @@ const LOCAL: [&str; 4] = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M
 /// A unit of time.
 #[derive(Debug, Clone, Copy)]
 struct Unit {
-    /// What it is called: short, one of it, several of it, and other words.
+    /// Its names: short, singular, plural, and other words for it.
     words: &'static [&'static str],
     seconds: i64,
 }
