@@ -33,7 +33,7 @@ pub enum BlueprintError {
     Db(#[from] sqlx::Error),
 }
 
-/// Directory in a container for files as large as the data (`engine/backup/scratch.sh`).
+/// Where files as large as the data are in a container (`engine/backup/scratch.sh`).
 const SCRATCH: &str = "/db4sci-scratch";
 
 /// What a container is made from, read from its row.

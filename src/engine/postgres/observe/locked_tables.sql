@@ -1,7 +1,7 @@
 -- Reports which sessions, if any, lock readers out of a table or delay a session that is about to do so. Users choose all of this text, so it is shortened and
 -- put on one line.
 \getenv seconds DB4SCI_LOCK_SECONDS
-SELECT 'db4sci: ' || json_build_object('fault', format('The backup waited more than %s s for a lock and was aborted: %s.', :'seconds',
+SELECT 'db4sci: ' || json_build_object('fault', format('A lock kept the backup waiting for more than %s s, so it was given up: %s.', :'seconds',
          string_agg(w.text, '; ' ORDER BY w.since)))::text
   FROM (SELECT a.xact_start AS since,
                format('the table %s has been locked by the user %s (%s, from %s) since %s; its session is %s, and its last statement was “%s”',
@@ -18,7 +18,7 @@ SELECT 'db4sci: ' || json_build_object('fault', format('The backup waited more t
          GROUP BY a.pid, a.usename, a.application_name, a.client_addr, a.xact_start, a.state, a.query
         UNION ALL
         SELECT b.xact_start,
-               format('the user %s is waiting to lock the table %s, and all later sessions wait behind that, because the user %s (%s, from %s) has used it since %s; that session is %s, and its last statement was “%s”',
+               format('the user %s waits to lock the table %s, and so does everybody after that, because the user %s (%s, from %s) has used it since %s; that session is %s, and its last statement was “%s”',
                       coalesce(a.usename::text, 'of a session'), CASE WHEN c.oid IS NULL THEN l.relation::text ELSE format('%I.%I', n.nspname, c.relname) END,
                       coalesce(b.usename::text, 'of a session'), coalesce(nullif(left(regexp_replace(b.application_name, '\s+', ' ', 'g'), 60), ''), 'no application name'),
                       coalesce(host(b.client_addr), 'inside the container'),
