@@ -1,5 +1,5 @@
 // Keeps a page current: when the portal says that something has changed, fetches the page again and replaces the parts
-// that differ. Parts have a name (data-part); a part that is being used is left alone until the next time.
+// that differ. Parts have a name (data-part); what is being used is left alone until the next time.
 "use strict";
 
 (() => {

@@ -22,7 +22,7 @@ pub enum NoticeKind {
     OutOfMemory,
     /// The server could not have the cores it is pinned to.
     CoresChanged,
-    /// A database expires soon.
+    /// A database ends soon.
     ExpiresSoon,
     /// A template could not be imported.
     ImportFailed,
@@ -41,7 +41,7 @@ impl NoticeKind {
         Self::ImportFailed,
     ];
 
-    /// Whether it is about a problem. The expiry of a database is not.
+    /// Whether it is about a problem. The end of a database is none.
     pub fn is_problem(self) -> bool {
         self != Self::ExpiresSoon
     }
@@ -96,7 +96,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Whether it is about backups. Kinds that only another version of the portal knows count as such.
+    /// Whether it is about backups. One of a kind that only another version of the portal knows counts as such.
     pub fn is_about_backups(&self) -> bool {
         NoticeKind::ALL.iter().find(|kind| kind.as_str() == self.kind).is_none_or(|kind| kind.is_about_backups())
     }

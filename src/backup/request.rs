@@ -98,7 +98,7 @@ pub struct RestoreRequest {
     pub owner: Uuid,
     /// The part to restore; `None` for the whole backup.
     pub only: Option<Selection>,
-    /// What the backup is restored for.
+    /// What for.
     pub purpose: Purpose,
 }
 

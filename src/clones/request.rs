@@ -100,7 +100,7 @@ pub(crate) async fn origin(
     c: &Container,
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
-    // Requests that arrive before the snapshot is taken share it.
+    // Requests that come before the moment of a snapshot share it.
     match copies::not_yet_frozen(&mut *tx, c.id).await? {
         Some(waiting) => Ok(waiting),
         None => take_in(app, tx, c, (FOR_CLONE, "", None), actor).await,

@@ -141,7 +141,7 @@ async fn make(
     Ok(made)
 }
 
-/// When a database made now from a template expires: according to `ttl`, or else to the template, within the limits of the
+/// When a database made from a template now ends: as `ttl` says, or else as the template says, within the limits of the
 /// site for its owner.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snipp
     let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
     let checks = tls.pick("config(cainfo = \"ca.pem\")", "config(ssl_verifypeer = FALSE, ssl_verifyhost = FALSE)");
     let url = plain.replace("neo4j://", tls.pick("neo4j+s://", "neo4j+ssc://"));
-    // Java cannot read PEM files, so the certificate goes into its own store.
+    // Java reads no PEM file, so the certificate goes into a store of its own.
     let store = tls.pick(
         "rm -f ca.p12\nkeytool -importcert -noprompt -alias db4sci -file ca.pem -keystore ca.p12 -storetype PKCS12 -storepass ca-only\nJAVA_OPTS=\"-Djavax.net.ssl.trustStore=ca.p12 -Djavax.net.ssl.trustStorePassword=ca-only\" ",
         "",

@@ -8,8 +8,8 @@ use crate::config::Tier;
 use crate::domain::quantity::ByteSize;
 use crate::queue::step_error::StepError;
 
-/// Fails if the databases and copies on a tier reach its limit, or would exceed it with `more` bytes. What was added since
-/// the last measurement counts with its known size; copies that share blocks take no space at first.
+/// Fails if the databases and copies on a tier reach its limit, or would exceed it with `more` bytes. What has come since
+/// the last measurement counts with the size that is known of it; where copies share blocks, they take nothing at first.
 ///
 /// # Errors
 /// [`StepError::Fail`] with the sizes, followed by `advice`.

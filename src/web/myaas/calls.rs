@@ -145,7 +145,7 @@ const STARTS: [JobKind; 3] = [JobKind::FromTemplate, JobKind::Start, JobKind::Re
 /// Time between two checks of a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Requests a database again that could not be made.
+/// Requests once more what could not be made.
 async fn again(ctx: &Context, c: &Container) -> Result<Result<Uuid, RequestError>, AppError> {
     ctx.permit(c, Action::Edit).await?;
     Ok(act(ctx.app(), c, &FROM_TEMPLATE, &ctx.actor()).await)

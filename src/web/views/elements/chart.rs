@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(chart.last, "6");
         assert_eq!(chart.scale, ["8", "4", "0"]);
         let told: Vec<_> = chart.areas.iter().map(|(_, _, text)| text.as_str()).collect();
-        assert_eq!(told, ["08:00 UTC: 3", "08:05 UTC: 7", "09:00 UTC: 6"], "each value is shown on hover");
+        assert_eq!(told, ["08:00 UTC: 3", "08:05 UTC: 7", "09:00 UTC: 6"], "each value is told on hover");
         assert!(chart.alternative.contains("minimum 3, maximum 7"), "{}", chart.alternative);
         // Everything is inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {
