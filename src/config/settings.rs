@@ -233,7 +233,7 @@ const BEFORE_BACKUPS: &[Setting] = &[
         "",
         "Longest time to live of databases: entries TIME, ENGINE=TIME, ROLE=TIME or ROLE:ENGINE=TIME, for example 90d, \
          neo4j=2w. TIME is a number with m, h, d or w, or never. The most specific entry applies, a role before an engine. \
-         Where one applies, every new database has an end. Entries without a role do not apply to admins. Empty: no \
+         Where one applies, every new database expires. Entries without a role do not apply to admins. Empty: no \
          limit.",
     ),
     s(

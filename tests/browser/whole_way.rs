@@ -113,7 +113,7 @@ async fn reveal(browser: &Browser) -> (String, String) {
     let url = browser.find("#url").await.text().await.expect("the URL");
     browser.switch_to(second).await;
     browser
-        .until("the other page removes the form automatically", JOB, async |b| !b.has("form[action$='/password']").await)
+        .until("the other page has removed its form", JOB, async |b| !b.has("form[action$='/password']").await)
         .await;
     browser.script("document.body.append(window.kept); window.kept.submit()").await;
     browser
