@@ -13,7 +13,7 @@ flock -n 9 || die "another 'make test' or 'make bench' of this checkout is runni
 trap '"$ROOT/dev/sweep.sh" test' EXIT
 trap 'exit 130' INT TERM HUP
 
-# Tests create and remove tens of thousands of small files, so they get a disk of their own that is discarded at once:
+# Tests create and remove tens of thousands of small files, so they get their own disk, which is discarded at once:
 # an XFS image that cannot share blocks, like most disks. If it cannot be mounted, they use the disk of the checkout.
 own_disk() {
   truncate -s 40G "$VAR/test.img" && mkfs.xfs -q -f -m reflink=0 "$VAR/test.img" && mkdir -p "$VAR/test" \

@@ -163,7 +163,7 @@ impl Blueprint {
     }
 
     /// The blueprint of the sealed container of seed `id` on `tier`. Names, ports and limits are arbitrary, because
-    /// seeds have none of their own.
+    /// seeds do not have any.
     ///
     /// # Errors
     /// [`BlueprintError::Missing`] if the engine rejects these names.

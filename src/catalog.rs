@@ -248,7 +248,7 @@ end_of_life = "2029-11-08"
     }
 
     #[test]
-    fn every_fault_is_named_with_its_line() {
+    fn every_catalog_error_names_its_line() {
         let bad = format!(
             "{GOOD}{}",
             GOOD.replace("\"postgres\"", "\"oracle\"")
@@ -266,7 +266,7 @@ end_of_life = "2029-11-08"
     }
 
     #[test]
-    fn unknown_fields_duplicates_and_emptiness_are_faults() {
+    fn unknown_fields_duplicates_and_an_empty_catalog_are_errors() {
         assert!(Catalog::parse(&GOOD.replace("notes", "x").replace("uid", "user")).is_err());
         assert!(Catalog::parse(&format!("{GOOD}{GOOD}")).is_err());
         assert!(Catalog::parse("image = []").is_err());

@@ -58,7 +58,7 @@ mod tests {
     use crate::config::Mode;
 
     #[test]
-    fn portals_share_and_a_rebuild_is_alone() {
+    fn portals_share_the_lock_and_a_rebuild_excludes_them() {
         let mut config = Config::load_mode(Mode::Dev, Path::new(env!("CARGO_MANIFEST_DIR")), &[]).unwrap();
         config.data_dir = std::env::temp_dir().join(format!("db4sci-presence-{}", std::process::id()));
         let (one, two) = (Presence::serving(&config).unwrap(), Presence::serving(&config).unwrap());

@@ -139,7 +139,7 @@ mod tests {
     use crate::encryption::*;
 
     #[test]
-    fn recipients_and_keys_are_told_apart_and_no_key_is_repeated() {
+    fn recipients_and_keys_are_distinguished_and_keys_never_printed() {
         let key = Identity::generate();
         let secret = key.to_string();
         assert_eq!(check_recipient(&key.to_public().to_string()), Ok(()));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_opens_with_the_program_that_people_have() {
+    fn a_short_secret_is_decrypted_by_the_age_program() {
         let key = Identity::generate();
         let sealing = Recipients { recipients: vec![key.to_public()], once: None };
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_opens_only_with_its_key() {
+    fn a_short_secret_is_decrypted_only_with_its_key() {
         let (key, other) = (Identity::generate(), Identity::generate());
         let sealing = Recipients { recipients: vec![key.to_public()], once: Some(other.clone()) };
         let sealed = sealing.text(&SecretString::from("hush 🐘")).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn tasks_that_listen_are_waited_for() {
+    async fn cooperative_tasks_are_awaited() {
         let mut lifecycle = Lifecycle::default();
         let stop = lifecycle.token();
         lifecycle.spawn("listens", async move {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stragglers_are_named_at_the_limit_and_at_a_second_signal() {
+    async fn stragglers_are_named_at_the_time_limit_and_on_a_second_signal() {
         let (short, long) = (Duration::from_millis(10), Duration::from_secs(3600));
         for (limit, hurry) in [(short, long), (long, short)] {
             let mut lifecycle = Lifecycle::default();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_ends_by_itself_is_named() {
+    async fn a_task_that_ends_on_its_own_is_named() {
         let mut lifecycle = Lifecycle::default();
         lifecycle.spawn("steady", std::future::pending());
         lifecycle.spawn("listener", async { anyhow::bail!("the socket broke") });

@@ -119,7 +119,7 @@ async fn run(notify: &Notify, json: &[u8]) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // A process group of its own, so that the program can be killed with everything it starts.
+        // A separate process group, so that the program can be killed with everything it starts.
         .process_group(0)
         .spawn()
         .with_context(|| format!("{program} can't be started"))?;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_program_gets_what_there_is_and_its_failure_is_told() {
+    async fn the_program_receives_the_notice_and_its_failure_is_reported() {
         let dir = std::env::temp_dir().join(format!("db4sci-notify-{}", std::process::id()));
         let json = vec![b'x'; 300_000];
         run(&shell(&format!("cat > {}; env | grep -c . >&2", dir.display()), 20), &json).await.unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_does_not_end_is_ended_with_all_it_started() {
+    async fn a_hanging_program_is_killed_with_its_children() {
         let file = std::env::temp_dir().join(format!("db4sci-notify-pid-{}", std::process::id()));
         let begin = Instant::now();
         let script = format!("sleep 600 & echo $! > {}; wait", file.display());
@@ -202,6 +202,6 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("what it started goes on");
+        panic!("the process that it started is still running");
     }
 }

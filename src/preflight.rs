@@ -106,7 +106,7 @@ mod tests {
     use crate::tls::{Authority, ensure_dev_certificate};
 
     #[test]
-    fn prod_names_all_that_is_missing_and_refuses_what_dev_made() {
+    fn prod_reports_everything_missing_and_rejects_dev_certificates() {
         let home = std::env::temp_dir().join(format!("db4sci-preflight-{}", std::process::id()));
         let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         std::fs::create_dir_all(home.join("prod")).unwrap();

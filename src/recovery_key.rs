@@ -158,7 +158,7 @@ mod tests {
     use crate::recovery_key::*;
 
     #[test]
-    fn a_registered_key_signs_what_only_its_owner_verifies() {
+    fn signatures_of_a_registered_key_are_verified_by_its_owner() {
         let dir = std::env::temp_dir().join(format!("db4sci-recovery-{}", std::process::id()));
         let mut config = Config::load_mode(Mode::Dev, Path::new(env!("CARGO_MANIFEST_DIR")), &[]).unwrap();
         config.data_dir.clone_from(&dir);

@@ -167,7 +167,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("can't create {}", dir.display()))?;
     }
     let new = beside(path);
     let _ = std::fs::remove_file(&new);
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_of_one_content_one_key_and_one_purpose() {
+    fn a_signature_is_bound_to_content_key_and_purpose() {
         let sealer = Sealer::new(&[7; 32], Random::system()).unwrap();
         let other = Sealer::new(&[8; 32], Random::system()).unwrap();
         let signature = sealer.manifests().sign(b"content");
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_secrets_open_only_in_their_context_and_unaltered() {
+    fn sealed_secrets_are_bound_to_their_context() {
         let sealer = Sealer::new(&[7; 32], Random::system()).unwrap();
         let plain = SecretString::from("pä$$ 🐘");
         let mut hidden = sealer.seal(&plain, "container-1").unwrap();

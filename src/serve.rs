@@ -165,7 +165,7 @@ fn prepare_dev(app: &App) -> anyhow::Result<()> {
     }
     // Only the default tier: a directory created where another tier should be mounted would be mistaken for it.
     if let Some(tier) = config.storage.first() {
-        std::fs::create_dir_all(&tier.path).with_context(|| format!("can't make {}", tier.path.display()))?;
+        std::fs::create_dir_all(&tier.path).with_context(|| format!("can't create {}", tier.path.display()))?;
     }
     if config.server.tls {
         let names = dev_names(&config.databases.host);

@@ -23,7 +23,7 @@ mod tests {
     use crate::tasks::*;
 
     #[tokio::test]
-    async fn what_is_started_inside_a_span_stays_inside() {
+    async fn spawned_tasks_stay_in_their_span() {
         let subscriber = tracing::Dispatch::new(tracing_subscriber::registry());
         let inner = subscriber.clone();
         let name = move || {

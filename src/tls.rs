@@ -16,7 +16,7 @@ use crate::engine::ServerCert;
 use crate::secrets::{write_private, write_whole};
 
 /// Validity of issued certificates in years. It is long, because replacing one would require a restart of the database
-/// server. Administrators who want shorter validity can install files of their own authority.
+/// server. Administrators who want shorter validity can install files of another authority.
 const YEARS: i64 = 10;
 
 /// The authority. Users can download its certificate to verify their database's certificate.
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_is_made_once_and_signs_for_names_and_addresses() {
+    fn an_authority_is_created_once_and_signs_for_names_and_addresses() {
         let dir = std::env::temp_dir().join(format!("db4sci-tls-{}", std::process::id()));
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let first = Authority::load_or_create(&dir, "DB4SCI", now).unwrap();

@@ -30,7 +30,7 @@
     if (after) filterable(after);
   }
 
-  // The same names as the portal derives from an empty field, as long as nobody typed others.
+  // The names that the portal derives from an empty field, as long as nobody has typed others.
   const name = document.querySelector("input[name=name]");
   const list = (text) => (text || "").split(" ").filter(Boolean);
   function derived(field) {

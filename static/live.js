@@ -16,7 +16,7 @@
   let busy = false;
   let again = false;
 
-  // Whether somebody is using a part: typing or having typed in it, choosing from a menu, or selecting text.
+  // Whether somebody is using a part: has typed in it, is choosing from a menu, or is selecting text.
   function used(part) {
     const selection = window.getSelection();
     const typed = [...part.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
@@ -24,7 +24,7 @@
       (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }
 
-  // Folds stay open, and scrolled text where it is.
+  // Folds stay open, and text keeps its scroll position.
   function keep(old, part) {
     const label = (fold) => fold.querySelector("summary")?.textContent;
     const open = [...old.querySelectorAll("details[open]")].map(label);

@@ -67,7 +67,7 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/containers/{name}/start", 303, 303),
     ("POST", "/containers/{name}/stop", 303, 303),
     ("POST", "/containers/{name}/restart", 303, 303),
-    // Without a value it means the usual time to live, which is none here.
+    // Without a value it means the default time to live, which is none here.
     ("GET", "/containers/{name}/extend", 200, 200),
     ("POST", "/containers/{name}/extend", 303, 303),
     ("GET", "/containers/{name}/rotate-password", 200, 200),
@@ -274,7 +274,7 @@ impl World {
                 who.api.json(route.method.clone(), path, &serde_json::json!({})).await
             }
             (true, method) => who.api.send(method.clone(), path, |r| r).await,
-            // These streams go on until the page is left.
+            // These streams continue until the page is left.
             (false, &Method::GET)
                 if ["/events", "/events/templates", "/admin/events", "/containers/lab/events"].contains(&path) =>
             {
@@ -329,7 +329,7 @@ fn nobody_is_answered_right(route: &Route, path: &str, owner: u16, reply: &Reply
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_answers_nobody_a_stranger_the_owner_and_an_admin_as_its_level_says() {
+async fn every_route_enforces_its_access_level() {
     for (method, path, ..) in CASES {
         assert!(
             ROUTES.iter().any(|r| r.method.as_str() == *method && r.path == *path),

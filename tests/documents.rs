@@ -144,7 +144,7 @@ fn every_command_in_the_documents_exists() {
 }
 
 /// The sources that may contain a test with this path: `engines::seeds::NAME` is in `tests/`, `domain::ttl::tests::NAME`
-/// in `src/`, beside the code or in a file of its own.
+/// in `src/`, beside the code or in its own file.
 fn sources_of(modules: &[&str]) -> Vec<PathBuf> {
     let (folder, modules, own) = match modules {
         [code @ .., "tests"] => ("src", code, true),
@@ -214,10 +214,10 @@ fn every_feature_has_a_test_that_exists_or_says_why_not() {
 fn tests_are_found_where_their_paths_say() {
     for path in [
         "documents::tests_are_found_where_their_paths_say",
-        "engines::seeds::databases_of_every_engine_begin_with_prepared_data",
+        "engines::seeds::databases_of_every_engine_start_from_prepared_data",
         "engines::contract::mariadb_11_8_keeps_the_contract",
-        "config::tests::the_mode_must_be_named",
-        "domain::ttl::tests::any_text_is_read_or_refused_with_a_sentence",
+        "config::tests::a_mode_is_required",
+        "domain::ttl::tests::any_text_is_parsed_or_rejected_with_a_sentence",
         "cli::tests::the_command_line_is_consistent",
     ] {
         assert!(is_a_test(path), "{path} is a test");
@@ -225,8 +225,8 @@ fn tests_are_found_where_their_paths_say() {
     for path in [
         "documents::is_a_test",
         "documents::nothing",
-        "seeds::databases_of_every_engine_begin_with_prepared_data",
-        "domain::ttl::any_text_is_read_or_refused_with_a_sentence",
+        "seeds::databases_of_every_engine_start_from_prepared_data",
+        "domain::ttl::any_text_is_parsed_or_rejected_with_a_sentence",
         "engines::contract::contract",
         "tests_are_found_where_their_paths_say",
         "",

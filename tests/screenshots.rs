@@ -41,7 +41,7 @@ async fn restyle(browser: &Browser) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "makes pictures and checks nothing; `make screenshots` asks for it"]
+#[ignore = "takes screenshots and checks nothing; run by `make screenshots`"]
 async fn screenshots() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("var/screenshots");
     // Those of other pages stay if only some are selected.

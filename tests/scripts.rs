@@ -16,7 +16,7 @@ fn shell(name: &str, lines: &str) -> Output {
 /// `make up` checks for the portal from the moment it is forked. Its command line changes while the shell becomes
 /// `setsid`, `nohup`, the script and finally the portal.
 #[test]
-fn a_portal_is_known_from_the_instant_it_is_forked_until_it_ends() {
+fn a_portal_process_is_recognised_from_fork_to_exit() {
     let done = shell(
         "forked",
         "for i in $(seq 100); do
@@ -46,7 +46,7 @@ fn another_process_with_its_pid_is_not_the_portal() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// A checkout with data and a build, in a directory of its own: what `make clean` deletes there belongs to this test.
+/// A checkout with data and a build, in its own directory: what `make clean` deletes there belongs to this test.
 struct Checkout(std::path::PathBuf);
 
 impl Checkout {
@@ -98,7 +98,7 @@ impl Drop for Checkout {
 }
 
 #[test]
-fn clean_deletes_nothing_before_it_is_confirmed() {
+fn make_clean_deletes_nothing_before_confirmation() {
     let checkout = Checkout::new();
     for typed in [None, Some("no"), Some(""), Some("y")] {
         let (done, said) = checkout.clean(typed);

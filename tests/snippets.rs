@@ -56,7 +56,7 @@ async fn page(ada: &Client) -> impl Fn(&str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_snippet_works_as_it_stands_there() {
+async fn every_connection_example_works() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("dbuserpass", PASSWORD)]).await;
@@ -118,7 +118,7 @@ async fn every_snippet_works_as_it_stands_there() {
 
 /// The file is written as the help says.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_file_opens_a_database_as_the_help_describes_it() {
+async fn a_password_file_works_as_documented() {
     use std::os::unix::fs::PermissionsExt;
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;

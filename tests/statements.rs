@@ -52,7 +52,7 @@ fn relied_on(mut described: Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_the_compiler_knows_of_the_statements_is_so() {
+async fn the_committed_statement_descriptions_are_current() {
     let url = admin_db::empty(&format!("{}-statements", portal::prefix()));
     let pool = pool(&url, 1).expect("a pool");
     MIGRATOR.run(&pool).await.expect("the tables are created");
@@ -76,7 +76,7 @@ async fn what_the_compiler_knows_of_the_statements_is_so() {
 }
 
 #[test]
-fn every_known_statement_stands_in_the_sources() {
+fn every_described_statement_exists_in_the_sources() {
     let mut texts = BTreeSet::new();
     read_texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
     let left: Vec<_> = known().into_iter().filter(|k| !stands(&k.statement, &texts)).map(|k| k.file).collect();
@@ -145,7 +145,7 @@ fn texts_of(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn texts_are_read_from_sources() {
+fn statements_are_extracted_from_sources() {
     let source = "let a = \"one \\\"two\\\"\"; // \"no\nlet b = ('\"', r#\"three \"four\"\"#, '\\\"', r\"five\");\nfn c<'a>(d: &'a str) { \"six\" }";
     assert_eq!(texts_of(source), ["one \"two\"", "three \"four\"", "five", "six"]);
     let texts: BTreeSet<String> =

@@ -198,7 +198,7 @@ fn unit(file: &str) -> &str {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn there_are_no_import_cycles() {
     let house = House::read();
     let mut circles = BTreeSet::new();
     for file in house.imports.keys() {
@@ -225,7 +225,7 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn imports_lead_down_the_floors_of_the_map() {
+fn imports_lead_only_to_lower_layers() {
     let (house, floors) = (House::read(), floors());
     let floor = |file: &str| floors.iter().position(|units| units.iter().any(|u| u == unit(file)));
     let mut wrong = Vec::new();
@@ -272,7 +272,7 @@ fn imports_are_read_from_trees_and_paths() {
 }
 
 #[test]
-fn every_source_that_the_documents_name_is_there() {
+fn every_source_named_in_the_documents_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut missing = Vec::new();
     for document in ["docs/ARCHITECTURE.md", "docs/SECURITY.md", "docs/BACKUPS.md", "docs/API.md", "CONTRIBUTING.md"] {

@@ -1,5 +1,5 @@
 //! Compares backup and restore by the portal with the same work by hand, alternately and with the same store:
-//! `pg_dump | zstd | put` and `get | zstd -d | pg_restore`. The portal is the real program in a process of its own. The
+//! `pg_dump | zstd | put` and `get | zstd -d | pg_restore`. The portal is the real program in its own process. The
 //! benchmark's process serves the store, so that the store's costs do not count as the portal's.
 //!
 //! `DB4SCI_BENCH_MB` is the size of a dump (1024), `DB4SCI_BENCH_STREAM_MB` the size of the dump that is only streamed

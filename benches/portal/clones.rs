@@ -22,7 +22,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     support::portal::environment(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Creates a database and fills it with so many MiB.
+/// Creates a database and fills it with this many MiB.
 async fn make(portal: &TestPortal, ada: &Client, name: &str, storage: &str, mib: u64) {
     ada.create(name, &[("storage", storage), ("memory", "1g")]).await;
     let db = portal.connect(name, "correct-horse").await.expect("signs in");
@@ -31,7 +31,7 @@ async fn make(portal: &TestPortal, ada: &Client, name: &str, storage: &str, mib:
         "create table t as select i, repeat(md5(i::text), 34) as body from generate_series(1, {mib} * 128 * 7) i"
     );
     db.batch_execute(&fill).await.expect("fills");
-    // As in a database that has been used for a while. Otherwise each clone would do this itself, for all of the table.
+    // As in a database that has been used for a while. Otherwise each clone would do this itself for the whole table.
     db.batch_execute("vacuum (freeze, analyze) t").await.expect("vacuums");
 }
 

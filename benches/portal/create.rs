@@ -104,7 +104,7 @@ async fn by_portal(portal: &TestPortal, client: &support::Client, engine: Engine
     login(place, begin, state).await
 }
 
-/// Runs an empty server with `docker run`; returns the seconds until the user's login works. It is removed then.
+/// Runs an empty server with `docker run`; returns the seconds until the user's login works. Then removes it.
 pub(super) async fn by_hand(instance: &str, engine: EngineKind, image: &str, name: &str) -> f64 {
     let label = format!("db4sci.instance={instance}");
     let (env, ports, dbname, dbuser) = by_hand_options(engine);
@@ -137,7 +137,7 @@ fn is_kept(image: &str) -> bool {
     ["postgres:17", "mariadb:11.8", "mongo:6.0", "neo4j:5.26"].iter().any(|word| image.contains(word))
 }
 
-/// A portal that starts one server of each engine in advance, with the limits of the form that is sent here.
+/// A portal that starts one server of each engine in advance, with the limits of the form that the benchmark sends.
 async fn keeping() -> TestPortal {
     let configure = Box::new(|config: &mut Config| {
         let rules = ["postgres=1", "mariadb=1", "mongodb=1", "neo4j=1"];
@@ -149,7 +149,7 @@ async fn keeping() -> TestPortal {
     TestPortal::with(Options { configure, ..Options::default() }).await
 }
 
-/// Waits until all servers are started, and nothing else is at work.
+/// Waits until all servers are started and no job is running.
 async fn ready(portal: &TestPortal) {
     let begin = Instant::now();
     let open = "select count(*) from job where status in ('queued', 'running')";

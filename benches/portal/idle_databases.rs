@@ -77,7 +77,7 @@ impl Place {
         usize::try_from(row.get::<_, i64>(0)).expect("a small number")
     }
 
-    /// Waits until the count is that of the databases.
+    /// Waits until the count equals the number of databases.
     async fn wait(&self, what: &str) {
         let begin = Instant::now();
         while self.count(what).await < DATABASES {

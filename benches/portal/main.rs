@@ -1,4 +1,4 @@
-//! The measurements of `make bench`: limits, mostly on ratios within one run, and absolute figures of this machine.
+//! The measurements of `make bench`: most limits are ratios within one run; absolute figures describe this machine.
 //!
 //! All requests go to 127.0.0.1. A complete run takes a while; arguments after `--` select a part of it. Nothing else
 //! should be running on the machine.

@@ -1,4 +1,4 @@
-//! The real program in a process of its own, and the system's figures about it.
+//! The real program in its own process, and the system's figures about it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -23,14 +23,14 @@ use super::table::{Bar, Table, quantile};
 
 const IMAGE: &str = "docker.io/library/mariadb:11.8";
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Longest wait for an import that is asked for in one request, in seconds.
+/// Longest time that one request waits for an import, in seconds.
 const WAIT: u64 = 240;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     support::portal::environment(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Writes a dump of so many MiB: rows of 1 KiB, 500 in a statement, as `mariadb-dump` writes them.
+/// Writes a dump of this many MiB: rows of 1 KiB, 500 in a statement, as `mariadb-dump` writes them.
 fn write_dump(path: &Path, mib: u64) {
     let mut out = std::io::BufWriter::new(std::fs::File::create(path).expect("a dump"));
     let head = "-- MariaDB dump 10.19  Distrib 11.8.2-MariaDB\n-- Host: localhost    Database: shop\n\
@@ -126,7 +126,7 @@ fn fed_by_hand(portal: &TestPortal, dump: &Path, round: u64) -> f64 {
     took
 }
 
-/// Makes a database on port 5001; returns the seconds to its first query.
+/// Creates a database on port 5001; returns the seconds to its first query.
 async fn instance(url: &str, token: &str, name: &str) -> f64 {
     let http = support::http().build().expect("a client");
     let begin = Instant::now();

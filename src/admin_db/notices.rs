@@ -123,7 +123,7 @@ macro_rules! select {
 }
 
 /// Raises a notice about a database and returns whether it is new. A test restore that fails again, or a restore that differs again,
-/// raises it again, and so does the second warning before an end; for backups that keep failing or keep being missed, one notice is enough.
+/// raises it again, and so does the second warning before a database expires; for backups that keep failing or being missed, one notice is enough.
 pub async fn raise(
     db: &mut PgConnection,
     container: Uuid,
@@ -304,7 +304,7 @@ pub async fn of_owner(db: &mut PgConnection, account: Uuid) -> Result<Vec<Notice
         .await
 }
 
-/// Notices not yet dismissed by an administrator, the newest first. When a database ends is the business of its owner.
+/// Notices not yet dismissed by an administrator, the newest first. Only its owner is warned before a database expires.
 pub async fn of_admins(db: &mut PgConnection) -> Result<Vec<Notice>, sqlx::Error> {
     select!("AND n.admin_seen_at IS NULL AND n.kind <> 'expires_soon' ORDER BY n.at DESC, n.id LIMIT 50")
         .fetch_all(db)

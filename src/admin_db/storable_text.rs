@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_zero_byte_is_left() {
+    fn zero_bytes_are_removed() {
         assert_eq!(text("a\0b"), "a\u{fffd}b");
         let value = serde_json::json!({ "k\0": ["a\0", 1, null, { "x": "\0" }] });
         let Json(found) = json(&value).unwrap();

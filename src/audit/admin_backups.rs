@@ -94,7 +94,7 @@ mod tests {
     use crate::audit::admin_backups::*;
 
     #[test]
-    fn three_times_the_interval_is_too_old() {
+    fn a_backup_older_than_three_intervals_is_reported() {
         let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         let hour = Duration::from_secs(3600);
         let of = |minutes| stale(Some(now - chrono::Duration::minutes(minutes)), hour, now);

@@ -256,7 +256,7 @@ mod tests {
     use crate::audit::bucket::*;
 
     #[test]
-    fn what_moves_while_it_is_looked_at_is_left_for_the_next_time() {
+    fn changes_during_an_audit_are_left_to_the_next_one() {
         let begun: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         let (before, after) = (begun - chrono::Duration::hours(1), begun + chrono::Duration::minutes(1));
         let row = |status, finished, removed: Option<DateTime<Utc>>| StoredBackup {

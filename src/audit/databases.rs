@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_promised_is_not_told() {
+    fn a_database_that_meets_its_policy_has_no_findings() {
         assert!(texts(&fine()).is_empty(), "{:?}", texts(&fine()));
         let young = AuditedDatabase {
             policy_at: now() - Duration::hours(5),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_a_sentence() {
+    fn each_problem_is_reported_as_a_sentence() {
         let old = AuditedDatabase {
             good_at: Some(now() - Duration::days(2)),
             failed: Some("It fell over.\nIndeed.".to_owned()),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_times_smaller_than_one_before_is_an_alarm() {
+    fn a_backup_ten_times_smaller_than_an_earlier_one_is_reported() {
         let with =
             |sizes: &[i64]| texts(&AuditedDatabase { sizes: sizes.iter().map(|n| Some(*n)).collect(), ..fine() });
         assert!(with(&[]).is_empty() && with(&[5]).is_empty() && with(&[0, 0]).is_empty());

@@ -45,8 +45,8 @@ impl Default for LoginLimits {
     }
 }
 
-/// The address to count attempts by. For IPv6, a whole /64 network counts as one, because whoever has one address has
-/// 2^64.
+/// The address to count attempts by. For IPv6, a whole /64 network counts as one, because whoever has one address of it has
+/// all 2^64.
 pub fn place(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_runs_out_of_tries_for_one_account_and_for_all() {
+    fn attempts_are_limited_per_address_and_account() {
         let limits = LoginLimits::default();
         assert_eq!(passed(50, |_| limits.count("10.0.0.1", "ada")), PER_PAIR.0);
         let left = passed(50, |n| limits.count("10.0.0.1", &format!("other{n}")));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_with_many_addresses_run_out_too_and_known_devices_pass() {
+    fn attempts_from_many_addresses_are_limited_but_known_devices_are_not() {
         let limits = LoginLimits::default();
         let address = |n: u32| format!("10.0.{}.{}", n / 250, n % 250);
         assert_eq!(passed(500, |n| limits.count(&address(n), "ada")), PER_ACCOUNT.0);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_an_ipv6_network_has_one_address() {
+    fn an_ipv6_network_counts_as_one_address() {
         let limits = LoginLimits::default();
         assert_eq!(passed(50, |n| limits.count(&format!("2001:db8:1:2::{n:x}"), "ada")), PER_PAIR.0);
         assert!(limits.count("2001:db8:1:3::1", "ada").is_ok());

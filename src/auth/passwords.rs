@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_hash_knows_its_password_and_no_other() {
+    async fn a_hash_verifies_only_its_own_password() {
         let password = Password::parse("correct horse 🐴").unwrap();
         let hash = hash(&password).await.unwrap();
         assert!(hash.starts_with("$argon2id$"), "{hash}");

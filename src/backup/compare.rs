@@ -19,7 +19,7 @@ const MOST: usize = 50;
 pub struct Comparison {
     /// Number of counts.
     pub counts: usize,
-    /// Whether they are of the moment of the dump, so that they were compared.
+    /// Whether they were counted at the moment of the dump; only then are they compared.
     pub exact: bool,
     /// Number of definitions compared, and how closely; `None` if the backup has none.
     pub definitions: Option<(usize, Closeness)>,

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_by_name() {
+    fn differences_are_listed_by_name() {
         let then = [of("table", "public.t", "a"), of("view", "public.v", "b"), of("index", "public.i", "c")];
         let now = [of("index", "public.i", "c"), of("table", "public.t", "x"), of("rule", "public.r", "d")];
         assert_eq!(
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_writes_differently_is_no_difference() {
+    fn different_spelling_by_the_server_is_not_a_difference() {
         let first = [of("table", "public.t", "CHECK ((k)::text = ANY ((ARRAY['a'::character varying])::text[]))")];
         let again = [of("table", "public.t", "CHECK ((k)::text = ANY (ARRAY[('a'::character varying)::text]))")];
         let other = [of("table", "public.t", "CHECK ((k)::text = ANY (ARRAY[('b'::character varying)::text]))")];

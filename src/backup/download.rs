@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_piece_waits_for_the_verdict() {
+    async fn the_last_chunk_is_sent_only_after_verification() {
         assert_eq!(out(exactly(pieces(vec![Ok("ab"), Ok("c")]), 3)).await, ("abc".to_owned(), None));
         assert_eq!(out(exactly(pieces(vec![]), 0)).await, (String::new(), None));
         let damaged = out(exactly(pieces(vec![Ok("ab"), Ok("c"), Err("damaged")]), 3)).await;
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_tells_lengths_beyond_those_of_old_archives() {
+    fn tar_headers_support_files_larger_than_8_gib() {
         let head = head("lab/database-1.pgdump", 20 << 30, 1_800_000_000).unwrap();
         assert_eq!(head.len() as u64, BLOCK);
         let mut read = tar::Header::new_old();

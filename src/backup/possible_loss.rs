@@ -124,7 +124,7 @@ mod tests {
     use crate::backup::possible_loss::*;
 
     #[test]
-    fn spans_are_rounded_up() {
+    fn durations_of_possible_loss_are_rounded_up() {
         assert_eq!(
             (span(-5), span(1), span(11_520), span(90_000), span(172_800)),
             ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "1 d 1 h".into(), "2 d".into())
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_in_the_list_says_what_matters() {
+    fn the_brief_text_states_loss_and_proof() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let now = at("2026-11-26T12:00:00Z"); // a Thursday
         let window = Window { hour: 2, spread: 0, zone: chrono_tz::UTC };

@@ -103,7 +103,7 @@ pub struct RestoreRequest {
 pub enum Purpose {
     /// To have the data again: the site's usual time to live and cores.
     Restore,
-    /// To clone the backup, with this memory limit, if not that of the source, and this end, if ever.
+    /// To clone the backup, with this memory limit instead of the source's, and this expiry, if any.
     Clone(Option<ByteSize>, Option<DateTime<Utc>>),
     /// To recreate the database after everything was lost: everything as it was.
     Rebuild,

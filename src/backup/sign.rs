@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_right_key_over_the_right_manifest_is_ours() {
+    fn only_the_right_key_and_manifest_verify() {
         let (sealing, recovery) = (Signer::derived(b"a", "x"), Signer::derived(b"b", "x"));
         let text = |recovery| {
             let signature = Signature::of(&content(b"manifest"), &sealing, recovery);

@@ -16,7 +16,7 @@ pub fn level(level: Option<i16>) -> &'static str {
     }
 }
 
-/// What of the backup can be compared after a restore.
+/// Which parts of the backup can be compared after a restore.
 pub fn compared(b: &Backup) -> &'static str {
     match (b.fingerprints, b.definitions.is_some()) {
         (true, true) => "row counts, content and schema",

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn home_may_stand_before_or_after_the_command() {
+    fn the_home_option_is_accepted_before_and_after_the_command() {
         for line in [["db4sci", "--home", "/x", "serve"], ["db4sci", "serve", "--home", "/x"]] {
             assert_eq!(Cli::try_parse_from(line).unwrap().home, PathBuf::from("/x"));
         }

@@ -165,7 +165,7 @@ fn admin_password(at: &Surroundings) -> anyhow::Result<Option<SecretString>> {
     Ok(Some(SecretString::from(text.trim_end_matches(['\n', '\r']))))
 }
 
-/// Prints what somebody who tries the portal needs first.
+/// Prints what somebody who tries out the portal needs first.
 fn welcome(running: &Running, took: Duration) {
     let config = &running.portal.app.config;
     let port = running.address.port();

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_by_characters_and_no_line_ends_in_blanks() {
+    fn columns_are_aligned_by_characters_without_trailing_spaces() {
         let rows = [vec!["zoë".to_owned(), "1".to_owned()], vec!["anna-lena".to_owned(), String::new()]];
         assert_eq!(table(&["name", "n"], &rows), "NAME       N\nzoë        1\nanna-lena\n");
         assert_eq!(table(&["name"], &[]), "NAME\n");

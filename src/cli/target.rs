@@ -42,7 +42,7 @@ async fn forget(at: &Surroundings, places: &ConfiguredStores, name: &str) -> any
     let configured: Vec<String> = places.stores.all().iter().map(|store| store.name().to_owned()).collect();
     let mut tx = s.db.begin().await?;
     let done = retire::retire(&mut tx, name, &configured, s.now).await?;
-    ensure!(!done.is_nothing(), "mydb_admin knows no target “{name}”");
+    ensure!(!done.is_nothing(), "mydb_admin has no record of a target “{name}”");
     let detail = format!("{name}: {} backups continue with a copy, {} existed only there", done.moved, done.gone);
     note(&mut tx, &s.actor, s.now, "target.forget", &detail).await?;
     tx.commit().await?;

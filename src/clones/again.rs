@@ -13,7 +13,7 @@ use crate::queue::cancel_backup;
 use crate::queue::refusal::RequestError;
 
 /// Enqueues the clone `c` again, which has never run. If its snapshot does not exist, because it could not be taken or
-/// because the failed attempt used it up, another one of the source is taken first: the clone then has the data of now.
+/// because the failed attempt used it up, another snapshot of the source is taken first; the clone then has its current data.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.

@@ -47,7 +47,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     let mut db = w.app.db.acquire().await?;
     let Some(id) = c.origin else { return origin(w).await.map(drop) };
     if let Some(snapshot) = snapshots::origin(&mut db, id).await?.filter(|s| s.made_at.is_some()) {
-        // From now on the clone states the moment that its data is of.
+        // From now on the clone shows the time of its data.
         copies::set_origin(&mut db, c.id, snapshot.container_id, snapshot.id).await?;
         let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
         drop(db);
@@ -64,7 +64,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, c, snapshot) = (&w.app, w.container().await?, origin(w).await?);
     let b = w.blueprint().await?;
     app.runtime.remove(&sealed_server::name(app, c.id)).await?;
-    // An interrupted attempt left data with either passwords, so each attempt starts with a new copy, if there is one.
+    // An interrupted attempt may have changed the passwords in the data, so each attempt starts with a new copy if possible.
     let fetched = fetch(w, &snapshot, &b.dir, &b).await?;
     take_over(w, (&c, c.id), &snapshot, fetched).await?;
     app.files.sync(&b.dir).await?;

@@ -1,7 +1,7 @@
 //! Brings the data of a snapshot to the directory of a clone.
 //!
 //! Where copies share blocks, or the snapshot is needed later, it is copied. Otherwise a snapshot that was taken only for
-//! this clone is moved: so a clone costs one copy of the data, not two.
+//! this clone is moved, so that a clone costs one copy of the data, not two.
 
 use crate::admin_db::containers::copies;
 use crate::admin_db::containers::snapshots::Snapshot;
@@ -85,13 +85,13 @@ async fn moved_before(to: &DataDir) -> Result<Fetched, StepError> {
     match tokio::fs::try_exists(to.data()).await {
         Ok(true) => Ok(Fetched::MovedBefore),
         _ => Err(StepError::Fail(
-            "The data of this clone no longer exists. “Try again” copies the source as it is then.".to_owned(),
+            "The data of this clone no longer exists. “Try again” copies the current data of the source.".to_owned(),
         )),
     }
 }
 
-/// Moves the directory of a snapshot that nothing else needs. `None` if something does. The row is locked meanwhile, so
-/// that nothing can begin to need it.
+/// Moves the directory of a snapshot that nothing else needs. `None` if something else does. The row is locked meanwhile, so
+/// that nothing starts to use it.
 async fn take(
     w: &StepContext,
     snapshot: &Snapshot,

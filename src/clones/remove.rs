@@ -1,4 +1,4 @@
-//! Removes snapshots that nothing needs any more.
+//! Removes snapshots that are no longer needed.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::backup::restore::undo;
 use crate::queue::step_error::StepError;
 
-/// Removes the snapshots whose time is over and that no clone can be reset to.
+/// Removes the snapshots that have expired and that no clone can be reset to.
 pub async fn remove_unneeded(app: &App) -> anyhow::Result<Value> {
     let mut db = app.db.acquire().await?;
     let due = copies::unneeded(&mut db, app.clock.now()).await?;

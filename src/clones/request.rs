@@ -41,7 +41,7 @@ pub struct CloneRequest {
     pub name: ContainerName,
     /// Its memory limit, if not that of its source.
     pub memory: Option<ByteSize>,
-    /// The snapshot to clone, if not the data as it is now.
+    /// The snapshot to clone; if none, the current data.
     pub snapshot: Option<Uuid>,
     /// When it expires, if ever.
     pub expires_at: Option<DateTime<Utc>>,
@@ -123,7 +123,7 @@ async fn is_taking(app: &App, id: Uuid) -> Result<bool, RequestError> {
     Ok(c.active_job.is_none() || c.active_kind() == Some(JobKind::Snapshot))
 }
 
-/// Clones `c`, as it is now or from one of its snapshots. The clone belongs to the owner of `c`.
+/// Clones the current data of `c`, or one of its snapshots. The clone belongs to the owner of `c`.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.
@@ -170,7 +170,7 @@ async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Act
         cpus: MilliCpus(c.millicpus),
         cores: CpuRequest::stored(c.cpuset.as_deref()),
         extensions: c.extensions.clone(),
-        // What is in a clone is in the backups of its source.
+        // The backups of its source contain the data of the clone.
         backup_freq: Policy::Never,
         expires_at: wanted.expires_at,
     };
@@ -258,7 +258,7 @@ pub async fn reset(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Requ
     if kept { restore(app, c, origin, actor).await } else { Err(RequestError::NoOrigin) }
 }
 
-/// Replaces the data of a clone with that of its source as it is now.
+/// Replaces the data of a clone with the current data of its source.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.
@@ -291,7 +291,7 @@ pub(crate) fn same_owner(clone: &Container, source: &Container) -> Result<(), Re
     if clone.account_id == source.account_id { Ok(()) } else { Err(RequestError::SourceOfOther) }
 }
 
-/// The same, read again under the lock: either may have been given away in the meantime.
+/// The same, read again under the lock: either may have got another owner in the meantime.
 pub(crate) async fn still_same_owner(
     tx: &mut PgConnection,
     clone: &Container,
@@ -326,7 +326,7 @@ pub async fn promote(app: &App, c: &Container, actor: &Actor) -> Result<(), Requ
     Ok(tx.commit().await?)
 }
 
-/// Ends the time for which a snapshot is kept. Its directory is removed when no clone can be reset to it.
+/// Lets a snapshot expire now. Its directory is removed when no clone can be reset to it.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.

@@ -58,8 +58,8 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     Ok(app.files.sync(&to).await?)
 }
 
-/// Keeps the previous data. A clone has what was switched off in other data from now on, and one that was refreshed
-/// another origin.
+/// Keeps the previous data. For a clone, also records what was switched off in its new data and, after a refresh, its new
+/// origin.
 async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
     swap::done(w).await?;
     let (c, snapshot) = (w.container().await?, source(w).await?);

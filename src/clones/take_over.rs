@@ -1,5 +1,5 @@
-//! Makes a copy of another database's data a database of its own. A server without network access recovers the copy, ends
-//! what would write elsewhere, and replaces the passwords.
+//! Turns a copy of another database's data into an independent database. A server without network access recovers the copy,
+//! switches off what could write to other servers, and replaces the passwords.
 
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(crate) fn admin_of(app: &App, snapshot: &Snapshot) -> Result<SecretString, S
 /// Recovers the data in directory `id`, which came from `snapshot`, and gives it the passwords of clone `c`.
 ///
 /// # Errors
-/// If the data cannot be recovered, or somebody has more rights in it than the owner of a database.
+/// If the data cannot be recovered, or somebody has more privileges in it than the owner of a database.
 pub(super) async fn take_over(
     w: &StepContext,
     (c, id): (&Container, Uuid),
@@ -54,7 +54,7 @@ pub(super) async fn take_over(
         Err(StepError::Fail(first)) if fetched == Fetched::MovedBefore => {
             let own = w.blueprint().await?.admin_password();
             match take_over_with(w, (c, id), (snapshot, fetched), &own).await {
-                // It had not: then the first reason is the one that matters.
+                // It had not, so the first error is the one to report.
                 Err(StepError::Fail(why)) if why.contains(LOCKED_OUT) => Err(StepError::Fail(first)),
                 done => done,
             }
@@ -97,7 +97,7 @@ async fn take_over_with(
     let user = user.ok_or_else(|| StepError::Fail("The password of this clone no longer exists.".to_owned()))?;
     let id = launch(w, &sealed).await?;
     nobody_gained(app, &sealed, &id).await?;
-    // Recorded before anything of it is gone: the data may be the only copy.
+    // Recorded before anything is switched off: the data may be the only copy.
     let (plan, engine) = (sealed.blueprint.plan(), sealed.blueprint.image.engine.engine());
     let found = found(&printed(app, &id, &engine.to_cut_off(&plan)).await?);
     let mut db = app.db.acquire().await?;
@@ -114,7 +114,8 @@ async fn launch(w: &StepContext, sealed: &SealedServer) -> Result<String, StepEr
     sealed.launch(&w.app).await
 }
 
-/// Recovers a copy in a sealed server, and ends what would write elsewhere. Returns the engine's id of the running server.
+/// Recovers a copy in a sealed server, and switches off what could write to other servers. Returns the engine's id of the
+/// running server.
 ///
 /// # Errors
 /// As for [`take_over`].
@@ -124,10 +125,10 @@ pub(crate) async fn recover(w: &StepContext, sealed: &SealedServer) -> Result<St
     Ok(id)
 }
 
-/// Ends what would write elsewhere in the data of a running sealed server.
+/// Switches off what could write to other servers in the data of a running sealed server.
 ///
 /// # Errors
-/// If somebody has more rights in the data than the owner of a database.
+/// If somebody has more privileges in the data than the owner of a database.
 pub(crate) async fn cut_off(app: &App, sealed: &SealedServer, id: &str) -> Result<(), StepError> {
     nobody_gained(app, sealed, id).await?;
     let kind = sealed.blueprint.image.engine;

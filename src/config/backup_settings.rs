@@ -1,4 +1,4 @@
-//! The settings of backups: how they are made and kept, and who is told of failures.
+//! The settings of backups: how they are made and kept, and who is notified of failures.
 
 use crate::config::setting::{Setting, ValueKind, s};
 

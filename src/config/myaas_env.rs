@@ -38,7 +38,7 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("MYAAS_WAIT_TIMEOUT", Meaning::Nothing("it is for clients")),
 ];
 
-/// What a variable means; `None` if it is none of them.
+/// What a variable means; `None` if it is unknown.
 pub(super) fn meaning(name: &str) -> Option<&'static Meaning> {
     VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, meaning)| meaning)
 }

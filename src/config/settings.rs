@@ -174,7 +174,7 @@ const BEFORE_BACKUPS: &[Setting] = &[
         "databases.pin_cores",
         ValueKind::Number,
         "0",
-        "Number of cores to which a new database is pinned if its form is not changed; the portal chooses the least used \
+        "Number of cores to which new databases are pinned by default; the portal chooses the least used \
          ones of one NUMA node. At most as many as the largest node has. 0: databases are not pinned.",
     ),
     s(
@@ -182,7 +182,7 @@ const BEFORE_BACKUPS: &[Setting] = &[
         ValueKind::Text,
         "",
         "Groups of cores that belong together, instead of the NUMA nodes of the machine: sets of cores separated by \
-         colons, for example 2,14:4,16. Cores that are in no group are not chosen automatically.",
+         colons, for example 2,14:4,16. Cores outside these groups are not chosen automatically.",
     ),
     s(
         "databases.system_dir",
@@ -232,18 +232,23 @@ const BEFORE_BACKUPS: &[Setting] = &[
         ValueKind::List,
         "",
         "Longest time to live of databases: entries TIME, ENGINE=TIME, ROLE=TIME or ROLE:ENGINE=TIME, for example 90d, \
-         neo4j=2w. TIME is a number with m, h, d or w, or never. The closest entry applies, a role before an engine. \
-         Where one applies, every new database has an end. Entries without a role do not apply to admins. Empty: no \
+         neo4j=2w. TIME is a number with m, h, d or w, or never. The most specific entry applies, a role before an engine. \
+         Where one applies, every new database expires. Entries without a role do not apply to admins. Empty: no \
          limit.",
     ),
     s(
         "limits.ttl_default",
         ValueKind::List,
         "",
-        "Time to live suggested in forms and given to databases for which none is requested, in the same form. Empty: \
-         the longest one, or no end.",
+        "Time to live suggested in forms and given to databases for which none is requested, in the same format. Empty: \
+         the longest one; if there is none, databases do not expire.",
     ),
-    s("limits.load_hours", ValueKind::Number, "24", "Hours after which an unfinished load is terminated as failed."),
+    s(
+        "limits.load_hours",
+        ValueKind::Number,
+        "24",
+        "Hours after which an unfinished load is aborted and marked as failed.",
+    ),
     Setting {
         key: "admin_db.url",
         kind: ValueKind::Text,
@@ -293,8 +298,18 @@ const AFTER_BACKUPS: &[Setting] = &[
         "Workers reserved for short jobs (create, start, stop, restart, new password, delete), not available to long \
          jobs (backup, test restore, restore, load, upgrade, copy).",
     ),
-    s("jobs.short_hours", ValueKind::Number, "6", "Hours after which an unfinished short job is terminated as failed."),
-    s("jobs.long_hours", ValueKind::Number, "168", "Hours after which an unfinished long job is terminated as failed."),
+    s(
+        "jobs.short_hours",
+        ValueKind::Number,
+        "6",
+        "Hours after which an unfinished short job is aborted and marked as failed.",
+    ),
+    s(
+        "jobs.long_hours",
+        ValueKind::Number,
+        "168",
+        "Hours after which an unfinished long job is aborted and marked as failed.",
+    ),
     s("jobs.lease_seconds", ValueKind::Number, "20", "Seconds after which a job of a crashed portal is taken over."),
     s("jobs.retry_seconds", ValueKind::Number, "2", "Seconds before a failed step is retried; doubles each time."),
     s(
@@ -326,7 +341,7 @@ const AFTER_BACKUPS: &[Setting] = &[
         "jobs.reaper",
         ValueKind::List,
         "expired",
-        "Databases that the reaper removes: expired (their time to live is over), dead (their container has exited), \
+        "Databases that the reaper removes: expired (their time to live has passed), dead (their container has exited), \
          unhealthy (their server does not respond). The last two only affect databases with a time to live, and databases \
          from templates that are not backed up. Empty: none.",
     ),

@@ -44,7 +44,7 @@ const PROD: (&str, &str) = ("DB4SCI_MODE", "prod");
 const DEV: (&str, &str) = ("DB4SCI_MODE", "dev");
 
 #[test]
-fn the_mode_must_be_named() {
+fn a_mode_is_required() {
     let home = Home::new("prod", TIER);
     for env in [vec![], vec![("DB4SCI_MODE", "production")], vec![("DB4SCI_MODE", "")]] {
         let problems = home.load(&env).unwrap_err();
@@ -54,7 +54,7 @@ fn the_mode_must_be_named() {
 }
 
 #[test]
-fn the_classes_differ_where_they_should() {
+fn the_modes_have_different_defaults() {
     let (prod, dev) = (Home::new("prod", TIER), Home::new("dev", TIER));
     let (prod, dev) = (prod.load(&[PROD]).unwrap(), dev.load(&[DEV]).unwrap());
     assert_eq!(prod.server.listen.to_string(), "0.0.0.0:443");
@@ -70,7 +70,7 @@ fn the_classes_differ_where_they_should() {
 }
 
 #[test]
-fn the_file_beats_the_class_and_the_environment_beats_both() {
+fn the_environment_overrides_the_file_and_the_file_overrides_the_mode() {
     let home =
         Home::new("prod", &format!("trash.days = 20\n[server]\nlisten = \"127.0.0.1:5000\"\ntls = false\n{TIER}"));
     let config = home.load(&[PROD]).unwrap();
@@ -92,7 +92,7 @@ fn the_file_beats_the_class_and_the_environment_beats_both() {
 }
 
 #[test]
-fn unknown_keys_are_errors_that_name_the_nearest() {
+fn unknown_keys_are_errors_that_suggest_the_nearest_key() {
     let home = Home::new("prod", &format!("instence = \"x\"\ncolour = 1\n[server]\nlisten_on = \"x\"\n{TIER}"));
     let problems = home.load(&[PROD, ("DB4SCI__TRASH__DAY", "3")]).unwrap_err();
     let found = rules(&problems);
@@ -105,7 +105,7 @@ fn unknown_keys_are_errors_that_name_the_nearest() {
 }
 
 #[test]
-fn all_problems_come_at_once_each_with_file_key_and_rule() {
+fn all_problems_are_reported_at_once_with_file_key_and_rule() {
     let settings = r#"
 instance = "Not Good"
 [server]
@@ -156,7 +156,7 @@ limit = "much"
 }
 
 #[test]
-fn zone_copies_and_the_program_that_is_told_are_checked() {
+fn time_zone_copies_and_notify_command_are_validated() {
     let targets = "[[target]]\nname = \"one\"\nbucket = \"abc\"\n[[target]]\nname = \"two\"\nbucket = \"abc\"\n";
     let load = |settings: &str| Home::new("prod", &format!("{settings}\n{TIER}{targets}")).load(&[PROD]);
     let bad = "backups.time_zone = \"Berlin\"\nbackups.copies = [\"one\", \"three\"]\nnotify.command = [\"tell\"]";
@@ -179,7 +179,7 @@ fn zone_copies_and_the_program_that_is_told_are_checked() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_and_one_without_tiers_are_told() {
+fn invalid_toml_and_missing_tiers_are_reported() {
     let broken = Home::new("prod", "this is = = no toml").load(&[PROD]).unwrap_err();
     assert!(broken.iter().any(|p| p.key == "(syntax)"), "{broken:?}");
     let empty = Home::new("prod", "").load(&[PROD]).unwrap_err();
@@ -189,7 +189,7 @@ fn a_file_that_is_no_toml_and_one_without_tiers_are_told() {
 }
 
 #[test]
-fn secrets_come_from_files_and_are_never_shown() {
+fn secrets_are_read_from_files_and_never_printed() {
     let home = Home::new("prod", TIER);
     let file = home.0.join("url");
     std::fs::write(&file, "postgres://u:tell-nobody@db/x\n").unwrap();
@@ -213,7 +213,7 @@ fn secrets_come_from_files_and_are_never_shown() {
 }
 
 #[test]
-fn the_settings_of_this_repository_are_good_in_both_modes() {
+fn the_shipped_settings_are_valid_in_both_modes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for mode in [Mode::Prod, Mode::Dev] {
         let config = Config::load_mode(mode, root, &[]).unwrap_or_else(|p| panic!("{mode}: {p:#?}"));
@@ -241,7 +241,7 @@ fn images_are_replaced_or_taken_from_the_mirror() {
 }
 
 #[test]
-fn the_settings_reference_in_the_documents_is_the_code_s() {
+fn the_settings_reference_in_the_documents_is_current() {
     let text = include_str!("../../docs/OPERATIONS.md");
     let (_, rest) = text.split_once("<!-- settings -->\n").expect("the first marker");
     let (written, _) = rest.split_once("<!-- /settings -->").expect("the second marker");
@@ -252,7 +252,7 @@ fn the_settings_reference_in_the_documents_is_the_code_s() {
 }
 
 #[test]
-fn encryption_of_backups_is_checked() {
+fn backup_encryption_settings_are_validated() {
     let (key, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
     let (public, secret) = (key.to_public().to_string(), key.to_string());
     let settings = |recipients: &str, file: &str| {
@@ -281,7 +281,7 @@ fn encryption_of_backups_is_checked() {
 }
 
 #[test]
-fn times_to_live_are_read_from_file_and_environment_and_checked() {
+fn times_to_live_are_read_from_file_and_environment_and_validated() {
     use crate::domain::engine::EngineKind;
     use crate::domain::ttl::Lifetime;
     use crate::domain::user::Role;
@@ -314,7 +314,7 @@ fn times_to_live_are_read_from_file_and_environment_and_checked() {
 }
 
 #[test]
-fn variables_of_the_predecessor_set_what_they_mean() {
+fn variables_of_the_predecessor_set_the_matching_settings() {
     let home = Home::new("dev", TIER);
     let config = home
         .load(&[
@@ -347,7 +347,7 @@ fn variables_of_the_predecessor_set_what_they_mean() {
 }
 
 #[test]
-fn the_hour_of_imports_is_an_hour() {
+fn the_import_hour_is_validated() {
     let home = Home::new("dev", TIER);
     let hour = |text: &str| home.load(&[DEV, ("DB4SCI__TEMPLATES__HOUR", text)]).map(|config| config.templates.hour);
     assert_eq!(

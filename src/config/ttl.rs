@@ -4,7 +4,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::ttl::{Lifetime, TtlLimits};
 use crate::domain::user::Role;
 
-/// The databases that an entry is about. An entry for neither role nor engine is about those of all users.
+/// The databases that an entry applies to. Without role and engine, it applies to the databases of all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TtlScope {
     role: Option<Role>,
@@ -22,14 +22,15 @@ impl TtlScope {
         Some(Self { role: Some(Role::parse(role.trim())?), engine: Some(EngineKind::parse(engine.trim())?) })
     }
 
-    /// How closely it describes such a database; `None` if it is not about it. Administrators are only meant by name.
+    /// How specific it is for such a database; `None` if it does not apply. Only entries that name the role apply to
+    /// administrators.
     fn fits(self, role: Role, engine: EngineKind) -> Option<u8> {
         let meant = self.role.map_or(role == Role::User, |r| r == role) && self.engine.is_none_or(|e| e == engine);
         meant.then_some(u8::from(self.role.is_some()) * 2 + u8::from(self.engine.is_some()))
     }
 }
 
-/// An entry: the time to live for a scope, or none.
+/// An entry: the time to live for a scope, or no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TtlRule {
     scope: TtlScope,
@@ -70,7 +71,7 @@ impl TtlRules {
         new
     }
 
-    /// The time to live for the databases of a role and engine: that of the entry that describes them most closely.
+    /// The time to live for the databases of a role and engine: that of the most specific entry.
     pub fn of(&self, role: Role, engine: EngineKind) -> Option<Lifetime> {
         let fitting = self.0.iter().filter_map(|rule| Some((rule.scope.fits(role, engine)?, rule.lifetime)));
         fitting.max_by_key(|(closeness, _)| *closeness).and_then(|(_, lifetime)| lifetime)
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_entry_counts_and_administrators_are_meant_only_by_name() {
+    fn the_most_specific_entry_applies_and_administrators_only_by_role() {
         use EngineKind::{Mariadb, Mongodb, Neo4j, Postgres};
         let some = rules(&["30d", "neo4j = 7d", "user:mariadb=never", "user:mongodb=2w", "mongodb=1d"]);
         let user = |engine| days(&some, Role::User, engine);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused_with_a_reason() {
+    fn invalid_entries_are_rejected_with_a_reason() {
         for (text, why) in [
             ("root=1d", "“root” is not a role"),
             ("neo4j:user=1d", "is not a role"),
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_above_the_longest_is_a_contradiction() {
+    fn a_default_above_the_maximum_is_rejected() {
         let settings =
             |longest: &[&str], default: &[&str]| TtlSettings { longest: rules(longest), default: rules(default) };
         assert_eq!(settings(&["30d"], &["7d"]).contradiction(), None);

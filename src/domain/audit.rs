@@ -105,10 +105,10 @@ impl FindingKind {
     }
 }
 
-/// How long an audit says something about the present: a day, and the time that the next one takes.
+/// How long an audit counts as current: a day, and the time that the next one takes.
 const CURRENT: Duration = Duration::hours(25);
 
-/// Whether an audit of this time still says something about the present.
+/// Whether an audit of this time is still current.
 pub fn is_current(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     now - at <= CURRENT
 }

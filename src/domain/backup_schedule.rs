@@ -231,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_never_in_the_future_and_never_longer_ago_than_the_policy(
+        fn the_last_due_time_is_past_and_within_one_period(
             id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, zone in 0..ZONES.len(), second in 1_700_000_000i64..1_900_000_000
         ) {
             let now = DateTime::from_timestamp(second, 0).unwrap();
@@ -256,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn the_backup_that_is_drilled_next_was_made_for_it(id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, took in 0i64..11 * 60) {
+        fn the_next_tested_backup_has_fingerprints(id in any::<u128>(), hour in 0u32..24, spread in 0i64..720, took in 0i64..11 * 60) {
             let (id, window) = (Uuid::from_u128(id), Window { hour, spread, zone: Tz::UTC });
             for policy in [Policy::Daily, Policy::Weekly, Policy::Never] {
                 let mut now = DateTime::from_timestamp(1_750_000_000, 0).unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_missed_after_some_hours_or_when_the_next_one_is_due() {
+    fn a_run_is_missed_after_the_grace_period_or_when_the_next_is_due() {
         let window = Window { hour: 1, spread: 0, zone: Tz::UTC };
         let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
         let overdue = |line: &str, now: &str| Policy::stored(line).overdue(Uuid::nil(), window, at(now)).unwrap();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_one_is_told_in_words() {
+    fn the_next_run_is_described_in_words() {
         let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         let said =
             |text: &str, zone| Policy::stored(text).sentence(Uuid::nil(), Window { hour: 1, spread: 0, zone }, now);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_refused_with_a_sentence() {
+    fn invalid_schedules_are_rejected_with_a_sentence() {
         assert_eq!(Policy::read("", Policy::Weekly), Ok(Policy::Weekly));
         assert!(
             Policy::read("hourly", Policy::Daily).unwrap_err().contains("Daily, Weekly, Never or a cron expression")

@@ -52,7 +52,7 @@ mod tests {
     use super::CopyMethod;
 
     #[test]
-    fn every_method_is_stored_and_read_by_its_word() {
+    fn every_copy_method_round_trips() {
         for method in CopyMethod::ALL {
             assert_eq!(CopyMethod::stored(method.as_str()), method);
             assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());

@@ -216,7 +216,7 @@ mod tests {
         let mut found = BTreeSet::new();
         let mut at = from - Duration::seconds(1);
         while let Some(next) = line.next(zone, at).filter(|n| *n <= to) {
-            assert!(next > at, "{said}: it goes on");
+            assert!(next > at, "{said}: the next one is later");
             found.insert(next);
             at = next;
         }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_days_on_which_clocks_are_changed_no_run_is_lost_or_made_twice() {
+    fn no_run_is_skipped_or_repeated_when_clocks_change() {
         let mut changes = 0;
         for zone in ZONES {
             let mut day = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
@@ -252,7 +252,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
         #[test]
-        fn last_and_next_are_neighbours(
+        fn no_run_lies_between_last_and_next(
             zone in 0..ZONES.len(), text in 0..LINES.len(), second in 1_700_000_000i64..1_900_000_000, step in 0i64..90_000
         ) {
             let (zone, line) = (ZONES[zone], line(LINES[text]));
@@ -269,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused_with_a_sentence(text in ".{0,40}", fields in "[0-9*/,LW#a-z -]{0,30}") {
+        fn any_text_is_parsed_or_rejected_with_a_sentence(text in ".{0,40}", fields in "[0-9*/,LW#a-z -]{0,30}") {
             for text in [text, fields] {
                 match CronLine::parse(&text) {
                     Ok(line) => prop_assert_eq!(CronLine::parse(line.as_str()).unwrap(), line),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_can_not_be_used_are_refused_with_a_sentence() {
+    fn invalid_cron_lines_are_rejected_with_a_sentence() {
         for (text, why) in [
             ("", "Enter when to make backups"),
             ("30 2 * *", "five fields"),

@@ -1,11 +1,11 @@
-//! What happens around the end of a database: when its owner is warned, and which databases the reaper looks for.
+//! Expiry of databases: when owners are warned, and which databases the reaper looks for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The databases that the reaper removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReaperFilter {
-    /// Their time to live is over.
+    /// They have expired.
     Expired,
     /// They should be running, but their container has exited.
     Dead,
@@ -32,20 +32,20 @@ impl ReaperFilter {
     }
 }
 
-/// Whether a time to live that ends at `end` is over.
+/// Whether a database that expires at `end` has expired.
 pub fn is_over(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     end.is_some_and(|end| end <= now)
 }
 
-/// The times before an end at which an owner is warned.
+/// How long before the expiry an owner is warned.
 const LEADS: [TimeDelta; 2] = [TimeDelta::hours(24), TimeDelta::hours(1)];
-/// A time to live up to this is short: one warning, a tenth of it before the end.
+/// A time to live up to this is short: there is one warning, when a tenth of it is left.
 const SHORT: TimeDelta = TimeDelta::hours(48);
 
-/// The longest time before an end at which anybody is warned.
+/// The longest time before the expiry at which anybody is warned.
 pub const LONGEST_LEAD: TimeDelta = TimeDelta::hours(24);
 
-/// Whether a warning is due at `now` about an end that was set at `set_at`, if the last one was given at `warned_at`.
+/// Whether a warning is due at `now` about an expiry that was set at `set_at`, if the last warning was at `warned_at`.
 pub fn warning_is_due(
     (set_at, end): (DateTime<Utc>, DateTime<Utc>),
     warned_at: Option<DateTime<Utc>>,
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_warned_a_day_and_an_hour_before_or_a_tenth_of_a_short_time() {
+    fn owners_are_warned_a_day_and_an_hour_before_expiry() {
         let set_at = utc("2026-11-29T12:00:00Z");
         let day_and_hour = vec![TimeDelta::hours(24), TimeDelta::hours(1)];
         assert_eq!(warnings(set_at, set_at + TimeDelta::days(30)), day_and_hour);
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_reached_exactly_counts_and_none_never_does() {
+    fn a_database_expires_exactly_at_its_expiry() {
         let now = utc("2026-11-29T12:00:00Z");
         assert!(is_over(Some(now), now));
         assert!(!is_over(Some(now + TimeDelta::seconds(1)), now) && !is_over(None, now));
     }
 
     #[test]
-    fn after_a_pause_one_warning_is_enough() {
+    fn only_one_warning_follows_a_downtime() {
         let (set_at, end) = (utc("2026-11-01T00:00:00Z"), utc("2026-12-01T00:00:00Z"));
         let now = end - TimeDelta::minutes(5);
         assert!(warning_is_due((set_at, end), None, now));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_filter_has_its_word() {
+    fn every_reaper_filter_round_trips() {
         for filter in ReaperFilter::ALL {
             assert_eq!(ReaperFilter::parse(filter.as_str()), Some(filter));
         }

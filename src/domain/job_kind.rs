@@ -161,7 +161,7 @@ mod tests {
     use crate::domain::job_kind::*;
 
     #[test]
-    fn every_kind_comes_back_from_its_word() {
+    fn every_job_kind_round_trips() {
         for kind in JobKind::ALL {
             assert_eq!(JobKind::parse(kind.as_str()), Some(kind));
         }

@@ -110,7 +110,7 @@ mod tests {
     use crate::domain::object_keys::*;
 
     #[test]
-    fn what_is_built_is_parsed() {
+    fn built_keys_are_parsed_back() {
         let (instance, c, b) = (InstanceId::parse("lab").unwrap(), Uuid::from_u128(1), Uuid::from_u128(2));
         let location = backup(&instance, c, b);
         assert_eq!(parse_backup(&location), Some((instance.clone(), c, b)));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_its_own_form_is_a_backup() {
+    fn only_exact_locations_are_backups() {
         let (c, b) = (Uuid::from_u128(1), Uuid::from_u128(0xabc));
         let of = |text: String| parse_backup(&text);
         for other in ["lab".to_owned(), format!("lab/{c}"), format!("lab/{c}/x"), format!("lab/{c}/{b}/manifest.json")]

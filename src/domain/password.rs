@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_printable_character_is_taken_and_control_characters_are_not() {
+    fn printable_characters_are_accepted_and_control_characters_rejected() {
         let printable: String = (' '..='~').collect();
         for good in [printable.as_str(), "quotes'\"\\$`", "emoji 🐘🐘🐘", "пароль-пароль"] {
             assert!(Password::parse(good).is_ok());
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_passwords_differ_and_keep_the_rules() {
+    fn generated_passwords_are_unique_and_valid() {
         let random = Random::system();
         let (a, b) = (Password::generate(&random), Password::generate(&random));
         assert_ne!(a.expose(), b.expose());

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_read_and_print() {
+    fn amounts_round_trip() {
         for (raw, bytes, printed) in [
             ("512m", 512 * MIB, "512 MiB"),
             ("2g", 2 * GIB, "2 GiB"),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn cpus_read_and_print() {
+    fn cpus_round_trip() {
         assert_eq!(MilliCpus::parse("0.5"), Ok(MilliCpus(500)));
         assert_eq!(MilliCpus(1500).to_string(), "1.5");
         assert_eq!(MilliCpus(2000).to_string(), "2");

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_nights_becomes_what_the_policy_says() {
+    fn a_year_of_nightly_backups_is_thinned_by_the_policy() {
         let nights: Vec<KnownBackup> = (0..400).map(|n| known(n, i64::try_from(n).unwrap() * 24)).collect();
         let keep = KeepCounts { last: 3, daily: 14, weekly: 8, monthly: 12, yearly: 3, min_age_days: 7 };
         let verdicts = judge(&keep, &nights, now());
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_damaged_does_not_take_the_place_of_what_is_whole() {
+    fn a_doubtful_backup_does_not_replace_a_sound_one() {
         let doubtful = KnownBackup { proven: true, doubtful: true, ..known(1, 1) };
         let whole = KnownBackup { proven: true, ..known(2, 100) };
         let never_restored = known(3, 50);
@@ -288,7 +288,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_newest_good_and_proven_the_locked_the_read_and_the_young_stay(backups in backups(), keep in keep()) {
+        fn newest_proven_locked_used_and_young_backups_are_kept(backups in backups(), keep in keep()) {
             let gone = gone(&keep, &backups);
             let newest = |fit: fn(&&KnownBackup) -> bool| backups.iter().filter(fit).max_by_key(|b| (b.at, b.id)).map(|b| b.id);
             for id in [newest(|_| true), newest(|b| !b.doubtful), newest(|b| b.proven), newest(|b| b.proven && !b.doubtful)] {
@@ -302,14 +302,14 @@ mod tests {
         }
 
         #[test]
-        fn a_second_look_finds_nothing_more_to_remove(backups in backups(), keep in keep()) {
+        fn a_second_run_removes_nothing_more(backups in backups(), keep in keep()) {
             let first = gone(&keep, &backups);
             let left: Vec<KnownBackup> = backups.into_iter().filter(|b| !first.contains(&b.id)).collect();
             prop_assert!(gone(&keep, &left).is_empty());
         }
 
         #[test]
-        fn whoever_keeps_more_removes_no_more(backups in backups(), keep in keep(), more in keep()) {
+        fn keeping_more_never_removes_more(backups in backups(), keep in keep(), more in keep()) {
             let bigger = KeepCounts {
                 last: keep.last + more.last,
                 daily: keep.daily + more.daily,
@@ -322,7 +322,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_they_come_in_does_not_matter(backups in backups(), keep in keep()) {
+        fn the_order_of_the_input_does_not_matter(backups in backups(), keep in keep()) {
             let mut turned = backups.clone();
             turned.reverse();
             prop_assert_eq!(judge(&keep, &backups, now()), judge(&keep, &turned, now()));

@@ -99,7 +99,7 @@ mod tests {
     const SAID: &str = "A command in the container exited with code 1. Output: ";
 
     #[test]
-    fn what_announces_something_is_shown_with_it() {
+    fn a_heading_is_shown_with_the_line_it_introduces() {
         assert_eq!(
             line("The restored data does not match the backup:\nTable public.t in trial differs.\nAnd 3 more."),
             "The restored data does not match the backup: Table public.t in trial differs."
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_programs_reason_is_found_in_its_words() {
+    fn the_cause_is_found_in_program_output() {
         let maria = format!(
             "{SAID}--------------\nINSERT INTO t VALUES (1)\n--------------\n\nERROR 1100 (HY000) at line 5: Table 's' was not locked\n"
         );
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_without_a_quote_stays_whole() {
+    fn a_sentence_without_quoted_output_is_kept() {
         let time = "The backup started at 2026-11-28 10:00 failed: it was cancelled: 12";
         assert_eq!(line(time), time.strip_suffix(" 12").unwrap_or(time));
         let words = "The storage tier “fast” filled up during the restore.\nERROR: x";

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn purged_is_final_and_only_the_trash_or_a_failure_leads_there() {
+    fn purged_is_final_and_reached_only_from_the_trash_or_a_failure() {
         for event in Event::ALL {
             let to = transition(ContainerState::Purged, event);
             assert!(to.is_none() || to == Some(ContainerState::Purged));

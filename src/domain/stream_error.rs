@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_does_not_change_what_went_wrong() {
+    fn a_reader_preserves_the_original_error() {
         let lost = StreamError::transient("The store is away.");
         assert_eq!(StreamError::from(std::io::Error::other(lost.clone())), lost);
         let other = StreamError::from(std::io::Error::other("No such statement."));

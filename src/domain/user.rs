@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_do_what_is_theirs_unless_it_is_paused() {
+    fn owners_may_act_on_their_databases_outside_maintenance() {
         let owner = person(1, Role::User);
         let free = Subject { owner: owner.id, maintenance: None, read_only: None };
         let paused = Subject { maintenance: Some("disk swap"), ..free };

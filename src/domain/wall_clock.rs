@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_clock_skips_and_shows_twice() {
+    fn skipped_and_repeated_local_times_are_resolved() {
         let berlin = Tz::Europe__Berlin;
         assert_eq!(moments(berlin, local("2026-07-01T02:30:00")), (utc("2026-07-01T00:30:00Z"), None));
         assert_eq!(moments(berlin, local("2026-03-29T02:30:00")), (utc("2026-03-29T01:00:00Z"), None));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_in_both_times() {
+    fn a_time_is_described_in_utc_and_local_time() {
         let at = utc("2026-11-26T01:30:00Z");
         assert_eq!(describe(at, Tz::UTC), "2026-11-26 01:30 UTC");
         assert_eq!(describe(at, Tz::Europe__Berlin), "2026-11-26 01:30 UTC (2026-11-26 02:30 in Europe/Berlin)");

@@ -230,9 +230,9 @@ pub trait EngineBackup: Sync {
     fn settle(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
-    /// A command that reports a fault for each account that has more rights in a running server than the owner of its
-    /// database, and for whatever would run with the rights of the portal's accounts. `None` only if the engine has no
-    /// rights to compare.
+    /// A command that reports a fault for each account that has more privileges in a running server than the owner of its
+    /// database, and for whatever would run with the privileges of the portal's accounts. `None` only if the engine has no
+    /// privileges to compare.
     fn gained(&self, plan: &ServerSpec<'_>) -> Option<ExecSpec>;
     /// A command that reports the counts of a database.
     fn count(&self, plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec;
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_are_told_from_words_for_people() {
+    fn reports_are_distinguished_from_messages_for_people() {
         assert_eq!(ReportLine::read("pg_dump: error: no"), None);
         let sum = ReportLine::read(r#"db4sci: {"sum":{"code":0,"sha256":"ab"}}"#).unwrap().unwrap();
         assert_eq!(sum, ReportLine::Sum(DumpSum { code: 0, sha256: "ab".to_owned() }));

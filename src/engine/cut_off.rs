@@ -1,10 +1,10 @@
-//! What a copy of another database's data has that is going to be ended: the lines that scripts print.
+//! Parses the lines in which scripts print what they are about to switch off in a copy of another database's data.
 
 /// The beginning of such a line, followed by a kind and two names in hexadecimal digits, each after an `x`.
 const BEGIN: &str = "off ";
-/// Most sentences to keep.
+/// Maximum number of sentences to keep.
 const MOST: usize = 50;
-/// Most characters of a name to keep.
+/// Maximum length of a name, in characters.
 const LONGEST: usize = 80;
 
 /// Sentences about what is going to be switched off or removed. Anything else that the scripts printed is ignored.

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_make_the_same_as_the_whole() {
+    fn hashing_in_chunks_equals_hashing_at_once() {
         let whole = Definition::of("d", "view", "v", "SELECT 'a'::text");
         let mut hash = DefinitionHasher::default();
         hash.add(b"SELECT 'a'");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_text_costs_no_memory_and_is_still_told_apart() {
+    fn very_long_texts_are_hashed_without_being_held_in_memory() {
         let of = |last: &[u8]| {
             let mut hash = DefinitionHasher::default();
             for _ in 0..1000 {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_one_name_are_one_in_any_order() {
+    fn definitions_of_one_name_are_merged_in_any_order() {
         let a = Definition::of("d", "grant", "x", "one::text");
         let b = Definition::of("d", "grant", "x", "two::text");
         let c = Definition::of("d", "grant", "y", "two::text");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reported_needs_something_that_defines_it() {
+    fn a_reported_definition_needs_a_text_or_a_hash() {
         let read = |json: &str| serde_json::from_str::<ReportedDefinition>(json).unwrap().definition();
         let text = read(r#"{"kind":"role","name":"ada","text":"login"}"#).unwrap();
         assert_eq!((text.named().as_str(), text.database.as_str()), ("role ada", ""));

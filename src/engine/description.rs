@@ -61,28 +61,28 @@ pub trait Engine: Sync {
     /// Commands that create the user's role, or set its password if it exists. In a new server (`is_new`), they create the
     /// database too. If the administrator still has the password of a seed, they set its own.
     fn accounts(&self, plan: &ServerSpec<'_>, password: &SecretString, is_new: bool) -> Vec<ExecSpec>;
-    /// Commands that do beforehand what takes long when the accounts are set up. A server started in advance runs them
-    /// before it is paused.
+    /// Commands that do the slow part of setting up the accounts beforehand. A server started in advance runs them before it
+    /// is paused.
     fn warm_up(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }
     /// A command that writes what is only in the server's log to its data files, so that a copy of them recovers sooner and
-    /// shares more with them. `None` if the engine has none that changes no setting.
+    /// shares more with them. `None` if the engine has no such command that leaves its settings unchanged.
     fn flush(&self, _plan: &ServerSpec<'_>) -> Option<ExecSpec> {
         None
     }
     /// Commands that copy the data of a running server to an empty directory while the server keeps working. They run in
-    /// order in a container of their own, as described in [`COPY_DIR`](super::COPY_DIR); the moment of the copy is the end
+    /// order in a separate container, as described in [`COPY_DIR`](super::COPY_DIR); the moment of the copy is the end
     /// of the first. Empty if the engine has no such tool: the server is paused while its data is copied.
     fn copy_online(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }
-    /// Commands that print what [`Engine::cut_off`] is going to end, as [`cut_off`](super::cut_off) reads it. They change
-    /// nothing, so that the list can be recorded before anything of it is gone.
+    /// Commands that print what [`Engine::cut_off`] will switch off, as [`cut_off`](super::cut_off) reads it. They change
+    /// nothing, so that the list can be recorded first.
     fn to_cut_off(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()
     }
-    /// Commands that keep a copy of another database's data from writing elsewhere, and that take away all passwords but
+    /// Commands that prevent a copy of another database's data from writing to other servers, and remove all passwords except
     /// those of the portal's own roles. They run before anybody can connect to the copy, and can be repeated.
     fn cut_off(&self, _plan: &ServerSpec<'_>) -> Vec<ExecSpec> {
         Vec::new()

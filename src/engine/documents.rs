@@ -34,7 +34,7 @@ pub struct DocumentBatch {
 pub struct RefusedDocument {
     /// Where it comes from.
     pub place: DocumentPlace,
-    /// The server's words.
+    /// The server's message.
     pub why: String,
 }
 
@@ -44,7 +44,7 @@ struct Refused {
     first: Vec<RefusedDocument>,
 }
 
-/// The documents to load. Who sends them closes the channel at their end; an error says that they are incomplete.
+/// The documents to load. The sender closes the channel after the last one; an error means that they are incomplete.
 #[derive(Clone)]
 pub struct Documents {
     batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Result<DocumentBatch, String>>>>,

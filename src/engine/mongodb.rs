@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_younger_than_2002_is_refused_and_every_printable_one_is_taken() {
+    fn characters_added_after_2002_are_rejected_in_passwords() {
         let printable: String = (' '..='~').collect();
         assert_eq!(Mongodb.password_fault(&printable), None);
         assert_eq!(Mongodb.password_fault("pässwörter"), None);

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_the_store_become_labels_and_types() {
+    fn store_counts_become_labels_and_relationship_types() {
         let graph = json!({"results": [
             {"data": [{"row": ["5.26.0"]}]}, {"data": [{"row": [61000]}]}, {"data": [{"row": [2]}]},
             {"data": [{"row": [{

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_writes_in_two_ways_is_one() {
+    fn equivalent_spellings_are_normalised_to_one() {
         let first = "CHECK (((kind)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[])))";
         let again =
             "CHECK (((kind)::text = ANY (ARRAY[('a'::character varying)::text, ('b'::character varying)::text])))";
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quoted_stays() {
+    fn quoted_text_is_unchanged() {
         for text in ["'(a)::b '", "\"c (d)::e\"", "$x$ (f)::g $x$", "$$ (h) $$", "'it''s ( '"] {
             assert_eq!(loosened(text), text);
         }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_breaks_off_ends() {
+    fn truncated_text_is_accepted() {
         for text in ["'", "\"", "$", "$a", "$a$", "::", "::\"", "::x(", "::x(1", "(", "é::é", "::é.ü[]"] {
             let _ = loosened(text);
         }

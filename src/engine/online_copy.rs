@@ -4,7 +4,8 @@ use secrecy::SecretString;
 
 use crate::engine::spec::{ExecSpec, ServerSpec, Stdin};
 
-/// Where the container that copies has the empty directory for the copy. The server's data is where the server has it.
+/// Path of the empty directory for the copy in the container that copies. The server's data has the same path as in the
+/// server.
 pub const COPY_DIR: &str = "/db4sci-copy";
 /// The beginning of every script.
 const BEGIN: &str = include_str!("online_copy.sh");

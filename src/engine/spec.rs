@@ -323,14 +323,14 @@ mod tests {
     use crate::engine::spec::*;
 
     #[test]
-    fn a_version_is_not_taken_for_a_longer_one() {
+    fn a_version_does_not_match_a_longer_one() {
         let v = |version: &str| VersionFile { files: Vec::new(), version: version.to_owned() };
         assert!(v("17").agrees("17\n") && v("10.11").agrees("10.11.14-MariaDB") && v("11.8").agrees("11.8"));
         assert!(!v("1").agrees("17") && !v("10.1").agrees("10.11.14-MariaDB") && !v("17").agrees("15"));
     }
 
     #[test]
-    fn a_tool_has_the_name_that_the_image_knows() {
+    fn a_tool_has_the_name_used_in_the_image() {
         const CLIENT: Tool = Tool { names: &["mariadb", "mysql"] };
         let has = |names: &[&str]| Tools(names.iter().map(|n| (*n).to_owned()).collect());
         assert_eq!(has(&["mysql"]).name(CLIENT), "mysql");

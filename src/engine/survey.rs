@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_become_one_survey_and_rubbish_is_named() {
+    fn lines_become_one_survey_and_invalid_output_is_reported() {
         let said = r#"
             {"version": "17.6", "connections": 3, "databases": [{"name": "trial", "bytes": 7}, {"name": "b"}]}
             {"database": "trial", "objects": [{"name": "t", "kind": "table", "rows": 2}]}

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn version_and_databases_are_read_and_no_end_is_too_early() {
+    fn version_and_databases_are_read_from_any_prefix() {
         let header = doc! { "concurrent_collections": 4, "version": "0.1", "server_version": "6.0.5", "tool_version": "100.9.4" };
         let mut archive = [MAGIC.to_vec(), bytes(&header)].concat();
         for db in ["admin", "lab", "lab", "other"] {

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_that_is_left_follows_from_what_was_read() {
+    fn the_remaining_time_is_estimated_from_the_bytes_read() {
         let meter = LoadMeter { total: 1000, ..LoadMeter::default() };
         assert_eq!(meter.sentence(Duration::from_secs(1)), "0 B of the dump loaded");
         let mut read = crate::import::read_meter::CountedReader(std::io::repeat(0).take(250), meter.read.clone());

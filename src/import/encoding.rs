@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_through(text in "\\PC{0,40}") {
+        fn any_text_is_decoded(text in "\\PC{0,40}") {
             let text = format!("-- {text}\r\n");
             let le = |mark: &str| format!("{mark}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
             let be: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -142,7 +142,7 @@ mod tests {
         }
 
         #[test]
-        fn no_half_character_breaks_it(mut bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn truncated_characters_are_tolerated(mut bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             bytes.splice(..0, [0xff, 0xfe, b'a', 0]);
             prop_assert!(read(bytes).1.starts_with('a'));
         }

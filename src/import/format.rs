@@ -91,7 +91,7 @@ const NEO4J_4: &[u8] = b"zstd\0\0\0\x01";
 /// Magic number of zstd.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Recognises a dump of `neo4j-admin`; `None` if it is none. Dumps of version 5 have their own header. Dumps of version
+/// Recognises a dump of `neo4j-admin`; `None` if it is something else. Dumps of version 5 have their own header. Dumps of version
 /// 4 are compressed as a whole; the tool decompresses them, not the portal.
 fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     let dump = |packing, version| {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn dumps_are_known_by_their_beginning() {
+    fn dumps_are_recognised_by_their_beginning() {
         let pg = of("--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 17.2 (Debian)\n\nSET statement_timeout = 0;\n").unwrap();
         assert_eq!((pg.format, pg.version, pg.says_its_end), (Format::PgPlain, Some((17, 2)), true));
         let maria = of("/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19-11.8.2-MariaDB, for x\n--\n-- Host: localhost    Database: d\n-- Server version\t11.8.2-MariaDB\n\n/*!40101 SET NAMES utf8mb4 */;\n").unwrap();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_says_its_servers_version() {
+    fn the_server_version_is_read_from_an_archive() {
         let mut head = b"PGDMP\x01\x10\x00\x04\x08\x01\x00".to_vec();
         let number = |n: u8| vec![0, n, 0, 0, 0];
         head.extend((0..7).flat_map(|_| number(1)));

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_file_that_becomes_a_hundred_gigabytes_is_refused_soon() {
+    fn a_decompression_bomb_is_rejected_early() {
         let limits = || ReadLimits { most: 400 * 1024 * 1024 * 1024, wanted: None };
         let packed = |pack: fn(&[u8]) -> Vec<u8>| (pack(HEAD), pack(&vec![0; PIECE]));
         for (name, (head, zeroes)) in [("bzip2", packed(bzip2)), ("zstd", packed(zstd)), ("xz", packed(xz))] {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_of_equal_rows_is_none_of_those() {
+    fn a_dump_of_equal_rows_is_not_rejected_as_a_bomb() {
         let rows = gzip("1\t\\N\tthe same\n".repeat(1_000_000).as_bytes());
         let dump = [gzip(HEAD), rows.repeat(30)].concat();
         let limits = ReadLimits { most: 400 * 1024 * 1024 * 1024, wanted: None };

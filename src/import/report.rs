@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_stands_beside_its_statement() {
+    fn each_failure_is_matched_with_its_statement() {
         let progress = LoadProgress::default();
         progress.note(sent((2, 4), 10, "create table t"));
         progress.note(sent((5, 5), 13, "select 1"));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_asked_for_is_no_failure() {
+    fn a_response_to_a_probe_is_not_a_failure() {
         let progress = LoadProgress::default();
         progress.note(sent((2, 2), 1, "copy t from stdin"));
         progress.ask((2, 2), 4);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pg_restore_says_is_understood() {
+    fn output_of_pg_restore_is_parsed() {
         let said = "pg_restore: from TOC entry 5; 1259 TABLE t\npg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE t;\nmore of it\n\npg_restore: warning: errors ignored on restore: 1\n";
         let (report, words) = read(Format::PgCustom, &LoadProgress::default(), said);
         assert_eq!((report.failed, report.failures[0].statement.as_str()), (1, "ALTER TABLE t;"), "{report:?}");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mongorestore_says_is_understood() {
+    fn output_of_mongorestore_is_parsed() {
         let said = "2026-11-27T05:00:00.000+0000\tpreparing collections to restore from\n\
                     2026-11-27T05:00:00.000+0000\tcontinuing through error: E11000 duplicate key error collection: d.c\n\
                     2026-11-27T05:00:01.000+0000\t5 document(s) restored successfully. 3 document(s) failed to restore.\n";
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_failures_are_counted_and_a_hundred_kept() {
+    fn all_failures_are_counted_and_the_first_hundred_kept() {
         let said = "ERROR 1064 (42000) at line 3: no\n".repeat(1000);
         let (report, _) = read(Format::MariaSql, &LoadProgress::default(), &said);
         assert_eq!((report.failed, report.failures.len()), (1000, MOST));

@@ -243,7 +243,7 @@ impl DumpReader {
     }
 }
 
-/// What is told about an archive of `pg_dump`. `changed`: its encoding was.
+/// What the report says about an archive of `pg_dump`. `changed`: its encoding was replaced.
 fn of_archive(changed: bool) -> LeftOut {
     LeftOut { told: changed.then(|| ARCHIVE_AS_UTF8.to_owned()).into_iter().collect(), ..LeftOut::default() }
 }

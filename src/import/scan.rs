@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_utf16_hide_nothing() {
+    fn byte_order_marks_and_utf16_are_handled() {
         for (name, format, told) in [
             ("bom.sql", Format::PgPlain, 0),
             ("bom-mysql.sql", Format::MariaSql, 0),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_stopped() {
+    fn decompression_bombs_are_stopped() {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         std::io::Write::write_all(&mut packer, b"select 1;\n").unwrap();
         let blanks = vec![b' '; 1024 * 1024];

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_taken_several_are_asked_about() {
+    fn a_single_database_is_selected_and_several_are_asked_about() {
         let one = |name: &str| Ok(DumpSelection::One(name.to_owned()));
         let two = dump(Format::MariaSql, &["mice", "rats"]);
         assert_eq!(choose(&dump(Format::PgPlain, &[]), "", "trial"), Ok(DumpSelection::Whole));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn all_have_places_of_their_own() {
+    fn every_database_is_loaded_into_its_own() {
         let names = ["", "mice", "trial", "postgres"].map(str::to_owned);
         let places = |dialect| targets(&names, dialect, "trial").into_iter().map(|t| t.database).collect::<Vec<_>>();
         assert_eq!(places(Dialect::Postgres), ["trial", "mice", "trial", "trial_postgres"]);

@@ -43,7 +43,7 @@ pub fn describe(head: &[u8]) -> String {
     format!("File format not recognised. It begins with {}. {SEND}", beginning(head))
 }
 
-/// What a text is, if it is none of the formats that are loaded, with advice.
+/// Describes a text in an unsupported format, with advice.
 fn text_kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = String::from_utf8_lossy(head.get(..1024).unwrap_or(head));
     let code = |line: &&str| !line.is_empty() && !line.starts_with("//");
@@ -137,7 +137,7 @@ mod tests {
     use crate::import::unsupported::*;
 
     #[test]
-    fn a_file_is_described_as_what_it_is() {
+    fn unsupported_files_are_described() {
         for (head, words) in [
             (b"7z\xbc\xaf\x27\x1crest".as_slice(), "7-Zip"),
             (b"name,age\nada,36\n", "the text “name,age”"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn archives_that_were_taken_for_text_are_told() {
+    fn archives_damaged_by_redirection_are_recognised() {
         let wide = |text: &str| [vec![0xff, 0xfe], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
         for text in ["PGDMP\u{1}\u{f}\0", "DZV1abc", "mΓÖü\u{c}", "\u{1f}ï\u{8}", "(╡/²"] {
             assert!(broken_by_redirection(&wide(text)).is_some(), "{text}");

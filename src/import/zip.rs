@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_file_is_read_and_several_are_named() {
+    fn a_single_file_is_read_and_several_are_rejected() {
         let end = b"PK\x01\x02and so on".as_slice();
         for (later, stored) in [(false, false), (true, false), (false, true)] {
             let dump = member("lab/dump.sql", b"select 1;", later, stored);

@@ -26,7 +26,7 @@ async fn mark_failed(tx: &mut PgConnection, app: &App, job: &Job, failure: (&str
         return template_alerts::failed(tx, job, failure.1, app.clock.now()).await;
     };
     backup_alerts::failed(tx, job, failure.1, app.clock.now()).await?;
-    // The reconciler counts the failures of its own restarts and decides itself.
+    // The reconciler counts failures of the restarts that it requested, and decides what follows.
     if job.created_by == crate::jobs::reconcile_servers::ACTOR && job.kind() == Some(JobKind::Start) {
         return Ok(());
     }

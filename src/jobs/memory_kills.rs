@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::quantity::ByteSize;
 use crate::runtime::Observed;
 
-/// How far back to ask the engine for events, for those that happened while the portal did not listen. It remembers few.
+/// How far back to ask the engine for events, for those that happened while the portal did not listen. The engine keeps only a few.
 const LOOK_BACK: chrono::Duration = chrono::Duration::days(1);
 /// Delay before listening again.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -338,7 +338,7 @@ mod tests {
     use crate::jobs::reconcile_servers::*;
 
     #[test]
-    fn failures_add_up_within_the_window_and_start_anew_after_it() {
+    fn failures_add_up_within_the_window_and_are_reset_after_it() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let mut r = RestartCounters { failures: 0, failures_since: None, next_start_at: None };
         for i in 1..=6 {

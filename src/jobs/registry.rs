@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_the_time_to_cancel_is_a_step_of_the_job() {
+    fn the_last_cancellable_step_exists_in_the_job() {
         for flow in FLOWS {
             if let Cancel::Before(step) = flow.rules.cancel {
                 assert!(flow.names().contains(&step), "{}: {step}", flow.kind);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_as_long_as_the_data_is_large_can_be_cancelled() {
+    fn jobs_that_depend_on_the_data_size_can_be_cancelled() {
         for flow in FLOWS.iter().filter(|f| f.rules.pool.is_long()) {
             assert_ne!(flow.rules.cancel, Cancel::Never, "{}", flow.kind);
         }

@@ -33,7 +33,7 @@ use crate::trash::tombstone;
 struct PeriodicWork {
     /// Its key in the table `schedule`.
     name: &'static str,
-    /// For people.
+    /// Its title, for people.
     title: &'static str,
     every: fn(&App) -> Duration,
     run: for<'a> fn(&'a Arc<App>) -> BoxFuture<'a, anyhow::Result<Value>>,

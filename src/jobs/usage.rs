@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_family_shares_counts_once() {
+    fn blocks_shared_within_a_family_count_once() {
         let mut sum = Sum::default();
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for (family, bytes, shared) in [(one, 100, Some(90)), (one, 95, Some(85)), (other, 50, None)] {

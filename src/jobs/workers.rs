@@ -184,7 +184,7 @@ async fn execute(app: &Arc<App>, job: Job, lease: &str, stop: &CancellationToken
         let why = format!("The job was started {} times and never finished.", work.job.attempt);
         return give_up(&work, flow, (flow.steps.len().saturating_sub(1), &why)).await;
     }
-    // What has begun is brought to its end: stopping halfway through could leave the new owner without a database.
+    // A job that has begun is completed: stopping halfway through could leave the new owner without a database.
     if before.iter().all(|s| s.status == StepStatus::Pending) {
         match lost_the_database(&work).await {
             Ok(None) => {}

@@ -28,7 +28,7 @@ pub struct AdminManifest {
     pub schema: u32,
     /// Instance id of the portal.
     pub instance: String,
-    /// The moment of which it contains the state.
+    /// The time of the state it contains.
     pub made_at: DateTime<Utc>,
     /// Version of the program that made it.
     pub program: String,
@@ -48,7 +48,7 @@ pub struct AdminManifest {
 /// A complete backup of mydb_admin in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAdminBackup {
-    /// The moment of which it contains the state.
+    /// The time of the state it contains.
     pub made_at: DateTime<Utc>,
     /// Its key prefix.
     pub location: String,
@@ -112,7 +112,7 @@ mod tests {
     use crate::manifest::admin::*;
 
     #[test]
-    fn only_whole_ones_with_a_time_are_found() {
+    fn only_complete_backups_with_a_time_are_found() {
         let at = |key: &str| moment(key, "lab/mydb_admin/").map(|(at, _)| at.timestamp());
         assert_eq!(at("lab/mydb_admin/20270115T080000Z/manifest.json"), Some(1_800_000_000));
         for other in
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_is_known_by_what_lies_beside_its_manifest() {
+    fn a_backup_is_recognised_by_the_objects_next_to_its_manifest() {
         let object = |key: &str, bytes| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes, etag: String::new() };
         let found = whole(
             &[
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_portal_left_is_known_after_an_hour() {
+    fn leftovers_of_a_killed_portal_are_recognised_after_an_hour() {
         let object = |key: &str| ObjectInfo { key: format!("lab/mydb_admin/{key}"), bytes: 1, etag: String::new() };
         let objects =
             ["20270115T080000Z/mydb_admin.pgdump.zst", "20270115T080000Z/keys.age", "20270115T090000Z/manifest.json"];

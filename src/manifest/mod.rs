@@ -17,8 +17,9 @@ use uuid::Uuid;
 use crate::domain::engine::EngineKind;
 use crate::encryption::Identities;
 use crate::engine::definition::Definition;
-use crate::engine::part::{Count, Part};
+use crate::engine::part::Count;
 use crate::engine::partial::Selection;
+pub use crate::manifest::object::Object;
 
 /// Version of the format. Readers reject later versions, because they could not restore what they do not know.
 pub const SCHEMA: u32 = 2;
@@ -34,7 +35,7 @@ pub const RUNNING: &str = "running server";
 pub const COPY: &str = "frozen copy";
 /// Kind of the counts of computed data. Their rows depend on when they were last computed.
 pub const COMPUTED: &str = "materialized view";
-/// Kind of the rows of a system-versioned table that are valid now. Older portals counted only all rows with their
+/// Kind of the count of the current rows of a system-versioned table. Older portals counted only all rows, with their
 /// history.
 const PRESENT: &str = "present rows";
 /// Maximum size of a manifest in bytes, enough for 100,000 tables.
@@ -150,7 +151,7 @@ pub struct BackupSubject {
     pub backup_freq: String,
     /// Extensions selected when it was created.
     pub extensions: Vec<String>,
-    /// When it was to end, if ever. Older portals did not record this.
+    /// When it was to expire, if ever. Older portals did not record this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     /// The cores its owner asked for, if not all: a list, or `auto:` and a number. Older portals did not record this.
@@ -293,14 +294,14 @@ impl Manifest {
 mod tests {
     use crate::manifest::BackupSubject;
 
-    /// The description of a database as portals wrote it before they recorded its end and its cores.
+    /// The description of a database as portals wrote it before they recorded its expiry and its cores.
     const OLDER: &str = r#"{"id":"01990c3e-7d53-7c70-a3a4-1f0d6f4f2b11","name":"lab","engine":"postgres",
         "image":"docker.io/library/postgres:17","digest":"","version":"17.6","dbname":"trial","dbuser":"ada","owner":"ada",
         "contact":"","department":"","description":"","storage":"standard","memory_bytes":1,"millicpus":1,
         "backup_freq":"Daily","extensions":[]}"#;
 
     #[test]
-    fn end_and_cores_are_kept_and_manifests_without_them_are_read() {
+    fn expiry_and_cores_are_kept_and_manifests_without_them_are_read() {
         let mut subject: BackupSubject = serde_json::from_str(OLDER).unwrap();
         assert_eq!((subject.expires_at, subject.cpuset.as_deref()), (None, None));
         let written = serde_json::to_value(&subject).unwrap();

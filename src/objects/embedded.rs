@@ -96,7 +96,7 @@ impl EmbeddedStore {
     /// Binds a store for `dir` on loopback and fills in its URL and keys. The secret is new at every start and never
     /// leaves this process.
     pub fn bind(dir: &Path, target: &mut Target) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't make {}", dir.display()))?;
+        std::fs::create_dir_all(dir.join(&target.bucket)).with_context(|| format!("can't create {}", dir.display()))?;
         let files = FileSystem::new(dir).map_err(|e| anyhow::anyhow!("can't serve {}: {e:?}", dir.display()))?;
         remove_cut(dir).with_context(|| format!("can't clean up {}", dir.display()))?;
         let random = Random::system();

@@ -55,7 +55,7 @@ pub(crate) const START: Step =
 /// Waits until the server answers.
 pub(crate) const WAIT: Step =
     Step::new("Wait until the server responds", |w| Box::pin(wait(w))).resume(Resume::Starting);
-/// Says that the database is there.
+/// Records that the database is ready.
 pub(crate) const HAND_OVER: Step = Step::new("Finish setup", |w| Box::pin(hand_over(w))).resume(Resume::Running);
 
 pub(crate) async fn check_storage(w: &StepContext) -> Result<(), StepError> {

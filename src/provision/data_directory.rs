@@ -13,7 +13,7 @@ pub async fn prepare(app: &App, b: &Blueprint) -> Result<(), StepError> {
     note_maker(&b.dir, &b.image).await
 }
 
-/// Notes next to a data directory what wrote it, unless that is noted.
+/// Records next to a data directory which server wrote it, unless that is already recorded.
 pub(crate) async fn note_maker(dir: &DataDir, image: &CatalogImage) -> Result<(), StepError> {
     Ok(dir.note_maker(&maker(image)).await?)
 }

@@ -258,7 +258,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_as_it_was_is_no_change() {
+    fn unchanged_values_are_not_changes() {
         let c = container();
         let same = EditRequest {
             contact: Some(c.contact.clone()),

@@ -37,7 +37,7 @@ pub async fn run_all(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), S
 /// runs again in the usual way, so it must be one that can be repeated.
 pub async fn run_at_once(app: &App, id: &str, commands: &[ExecSpec]) -> Result<(), StepError> {
     if let (Some(shell), [command]) = (app.shells.take(id), commands) {
-        // A command that takes long goes on in the container, so it must not be started a second time beside itself.
+        // A slow command continues in the container, so it must not be started a second time.
         let said = tokio::time::timeout(ANSWER, shell.run(command)).await.map_err(|_| {
             StepError::Retry(format!("The server did not finish a command within {} s.", ANSWER.as_secs()))
         })?;

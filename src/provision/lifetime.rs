@@ -1,4 +1,4 @@
-//! The end of a database with a time to live: set anew by its owner, or by the rules of the site.
+//! The expiry of a database: set by its owner, or by the rules of the site.
 
 use chrono::{DateTime, Utc};
 
@@ -17,12 +17,12 @@ pub fn limits(app: &App, role: Role, engine: EngineKind) -> TtlLimits {
     app.config.limits.ttl.of(role, engine)
 }
 
-/// When a database ends for which nobody said so.
+/// When a database expires if nobody has chosen a time.
 pub fn usual_end(app: &App, role: Role, engine: EngineKind) -> Option<DateTime<Utc>> {
     limits(app, role, engine).usual().end(app.clock.now()).ok().flatten()
 }
 
-/// A change of the end, in words for the log.
+/// A change of the expiry, in words for the log.
 pub(super) fn change(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>) -> String {
     let text = |end: Option<DateTime<Utc>>| {
         end.map_or("never".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
@@ -30,14 +30,14 @@ pub(super) fn change(before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>
     format!("expires {} → {}", text(before), text(after))
 }
 
-/// Sets or removes the end of a database.
+/// Sets or removes the expiry of a database.
 ///
 /// # Errors
 /// [`RequestError::State`] if it is in the trash or being deleted: it is too late then.
 pub async fn extend(app: &App, c: &Container, end: Option<DateTime<Utc>>, actor: &Actor) -> Result<(), RequestError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    // The reaper takes the same lock before it looks at the end once more.
+    // The reaper takes the same lock before it checks the expiry again.
     let state = states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)?;
     if matches!(state, ContainerState::Deleting | ContainerState::Trashed) {
         return Err(RequestError::State(state));

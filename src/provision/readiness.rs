@@ -36,8 +36,8 @@ until printf %s "${said%.}" | "$@"; do
   sleep 0.1
 done
 "#;
-/// The same for a conversation, whose input cannot be repeated: tries until the connection is open, which the exit code 1
-/// denies. What is said over the connection is the caller's business.
+/// The same for a conversation, whose input cannot be repeated: tries until the connection is open; the exit code 1 means
+/// that it is not. The caller holds the conversation.
 const CONNECT: &str = r#"end=$(($(date +%s) + $0))
 while :; do
   "$@"
@@ -236,7 +236,7 @@ mod tests {
     use crate::provision::readiness::*;
 
     #[test]
-    fn work_is_told_from_words() {
+    fn work_reports_are_distinguished_from_messages() {
         let round =
             ProbeResult::read("psql: error\nFATAL:  the database system is starting up\ndb4sci-worked 120 4096\n");
         assert_eq!(round.worked, Some((120, 4096)));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_works_is_waited_for_and_one_that_only_refuses_is_not() {
+    fn a_working_server_is_waited_for_and_a_rejecting_one_is_not() {
         let round = |ticks, bytes| ProbeResult { words: "refused".to_owned(), worked: Some((ticks, bytes)) };
         assert!(!round(140, 0).made_progress(Some((100, 0))) && !round(100, 0).made_progress(None));
         assert!(round(200, 0).made_progress(Some((100, 0))) && round(100, 1 << 20).made_progress(Some((100, 0))));

@@ -3,7 +3,7 @@
 //!
 //! A seed belongs to an engine, a digest of the image, a configuration and a tier. Its administrator has a password
 //! that only the portal knows. It remains valid in a copy until the accounts are set up ([`super::rotate_password`]), which
-//! gives the administrator of the copy its own password. Until then the copy contains nothing of anyone's, so an
+//! gives the administrator of the copy its own password. Until then the copy contains nobody's data, so an
 //! interrupted attempt starts over with another copy.
 
 use secrecy::SecretString;

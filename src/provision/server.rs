@@ -18,7 +18,7 @@ use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::Observed;
 
-/// What the engine says of a command whose program the image does not have. These images do not even have a shell.
+/// The engine's message if the image lacks the program of a command. These images do not even have a shell.
 const NO_PROGRAM: &str = "executable file not found";
 /// Prints those of its arguments that the image contains: programs, and control files of extensions where Debian and the
 /// official images have them.

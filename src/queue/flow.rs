@@ -19,8 +19,8 @@ pub enum Resume {
     Nothing,
     /// A copy of a seed is complete on disk.
     Copy,
-    /// Data that the image was initialising is complete. Only before the accounts are set: later, an ended server is no sign
-    /// of incomplete data.
+    /// Data that the image was initialising is complete. Only before the accounts are set: later, an ended server does not
+    /// mean that its data is incomplete.
     Initialised,
     /// The same, and the server is running.
     Starting,

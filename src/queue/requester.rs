@@ -1,4 +1,4 @@
-//! A job acts for whoever requested it, and it may have waited for long: until the database had another owner.
+//! A job acts for whoever requested it. While it waited, the database may have got another owner.
 
 use uuid::Uuid;
 

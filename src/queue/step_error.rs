@@ -30,7 +30,7 @@ impl StepError {
         }
     }
 
-    /// The same error with its message replaced by what `tell` makes of it.
+    /// The same error with its message replaced by the result of `tell`.
     #[must_use]
     pub fn with_message(self, tell: impl FnOnce(String) -> String) -> Self {
         match self {

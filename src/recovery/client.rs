@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_becomes_variables() {
+    fn a_url_is_converted_to_environment_variables() {
         let url = SecretString::from("postgres://a%20b:p%40ss@db.example.org:5433/mydb_admin?sslmode=require");
         let env = environment(&url).unwrap();
         let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.expose_secret().to_owned());

@@ -34,7 +34,7 @@ mod tests {
     use crate::recovery::retention::*;
 
     #[test]
-    fn two_days_whole_then_one_a_day_and_never_the_newest() {
+    fn all_of_two_days_and_one_a_day_are_kept_and_always_the_newest() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let hourly: Vec<_> = (0..24 * 120).map(|h| (now - Duration::hours(h), h)).collect();
         let gone: HashSet<i64> = goes(&hourly, now).into_iter().collect();

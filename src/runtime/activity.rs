@@ -61,7 +61,7 @@ mod tests {
     use crate::runtime::activity::*;
 
     #[test]
-    fn only_a_server_that_was_left_alone_is_idle() {
+    fn only_an_unused_server_is_idle() {
         let (id, now) = (Uuid::from_u128(1), Instant::now());
         let stats = |sent, cpu_us| Stats { memory: 0, cpu_us, sent };
         let later = |seconds| now + Duration::from_secs(seconds);

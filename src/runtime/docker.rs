@@ -200,7 +200,7 @@ impl Runtime for DockerRuntime {
         match self.docker.start_container(id, None::<query::StartContainerOptions>).await {
             Ok(()) => Ok(()),
             Err(e) if translate::status(&e) == Some(304) => Ok(()),
-            // A paused container runs already, but its processes stand still.
+            // A paused container counts as running, but its processes are frozen.
             Err(_) if self.is_paused(id).await? => self.unpause(id).await,
             Err(e) => Err(translate::start_error(&e)),
         }

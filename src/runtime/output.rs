@@ -1,5 +1,5 @@
-//! Input and output of commands in containers, and logs. What is kept of them is limited in length: whoever owns the
-//! database decides how much is printed.
+//! Input and output of commands in containers, and logs. What is kept of them is limited in length, because the owner of
+//! the database decides how much is printed.
 
 use bytes::Bytes;
 use futures::StreamExt;

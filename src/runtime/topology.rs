@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_read_from_every_kind_of_machine() {
+    fn numa_nodes_are_read_on_every_kind_of_machine() {
         for (tree, expected) in [
             ("one-node", "0-3"),
             ("two-nodes", "0-3:4-7"),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_takes_the_place_of_the_nodes() {
+    fn a_core_map_replaces_the_numa_nodes() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/topologies/two-nodes");
         let map = parse_map("0,4:1,5:9").unwrap();
         let found = read(&dir, Some(&map)).unwrap();

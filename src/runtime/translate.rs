@@ -30,7 +30,7 @@ fn words(e: &Error) -> String {
     }
 }
 
-/// What engines say of a container in which no command can run.
+/// Messages of engines about a container in which no command can run.
 const NOT_RUNNING: [&str; 5] = [
     "is not running",
     "is restarting",
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_occupied_port_is_told_from_other_failures() {
+    fn an_occupied_port_is_distinguished_from_other_failures() {
         let refused = |message: &str| {
             start_error(&Error::DockerResponseServerError { status_code: 500, message: message.to_owned() })
         };
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_ended_is_told_from_a_name_in_use_whatever_the_code() {
+    fn an_ended_container_is_distinguished_from_a_name_in_use() {
         let told = |status_code, message: &str| {
             let message = message.to_owned();
             error(&Error::DockerResponseServerError { status_code, message }, "run sh in the container")

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_arrives_as_it_is() {
+    fn a_command_arrives_unchanged() {
         let odd = "a'b\"c $(id) `id` \\n \\0101 \\\\ %s *\ttab\nnext line é 日本\\";
         assert_eq!(run(&["printf", "%s|%s", odd, ""], &[], ""), format!("{odd}|"));
         assert_eq!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_needs_a_command_of_its_own() {
+    fn a_conversation_cannot_use_a_waiting_shell() {
         let talk = Conversation::new(|_, _| Box::pin(async { Ok(()) }));
         let command =
             ExecSpec { argv: vec!["sh".to_owned()], env: Vec::new(), stdin: Stdin::Conversation(talk), user: None };

@@ -106,7 +106,7 @@ mod tests {
     use crate::sql::classify::*;
 
     #[test]
-    fn a_statement_says_what_it_is_about() {
+    fn statements_are_classified() {
         use Meaning as M;
         let name = |n: &str| n.to_owned();
         for (text, wanted) in [

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_no_data_names_a_database() {
+    fn data_does_not_name_databases() {
         let text = "create table t (a text);\ncopy t from stdin;\n\\connect rats\n\\.\ninsert into t values ('\n\\connect mice\n');\n\
                     create function f() returns int language sql as $$\n\\connect cats\n$$;\n-- \\connect dogs\n/*\n\\connect owls\n*/";
         assert_eq!(names(text, Dialect::Postgres), [""]);

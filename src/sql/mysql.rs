@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_byte_is_no_backslash_and_no_quote() {
+    fn second_bytes_of_characters_are_not_backslashes_or_quotes() {
         for (set, character) in
             [("sjis", b"\x95\x5c"), ("cp932", b"\x81\x60"), ("gbk", b"\xd5\x5c"), ("big5", b"\xa5\x5c")]
         {

@@ -338,7 +338,7 @@ mod tests {
     use crate::sql::postgres::is_off;
 
     #[test]
-    fn every_way_to_switch_the_setting_off_is_understood() {
+    fn every_way_to_turn_the_setting_off_is_understood() {
         for value in ["= off", "= 'off'", "TO off", "to 'OFF'", "=false", "= f", "TO no", "= 0", "= of", "= 'n'"] {
             assert!(is_off(&format!("SET standard_conforming_strings {value};")), "{value}");
         }

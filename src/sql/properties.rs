@@ -136,21 +136,21 @@ fn whole(units: &[Written]) -> (String, Vec<(PieceKind, String)>) {
 
 proptest! {
     #[test]
-    fn postgres_statements_are_told_apart(units in prop::collection::vec(postgres_unit(), 0..8), drops in 1usize..200) {
+    fn postgres_statements_are_split(units in prop::collection::vec(postgres_unit(), 0..8), drops in 1usize..200) {
         let (text, wanted) = whole(&units);
         let found: Vec<_> = split(&text, Dialect::Postgres, drops).into_iter().filter(|f| !f.1.is_empty()).map(|f| (f.0, f.1)).collect();
         prop_assert_eq!(found, wanted, "{}", text);
     }
 
     #[test]
-    fn mysql_statements_are_told_apart(units in prop::collection::vec(mysql_unit(), 0..8), drops in 1usize..200) {
+    fn mysql_statements_are_split(units in prop::collection::vec(mysql_unit(), 0..8), drops in 1usize..200) {
         let (text, wanted) = whole(&units);
         let found: Vec<_> = split(&text, Dialect::Mysql, drops).into_iter().map(|f| (f.0, f.1)).collect();
         prop_assert_eq!(found, wanted, "{}", text);
     }
 
     #[test]
-    fn nothing_is_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..600), drops in 1usize..200) {
+    fn arbitrary_bytes_are_accepted(bytes in prop::collection::vec(any::<u8>(), 0..600), drops in 1usize..200) {
         for dialect in [Dialect::Postgres, Dialect::Mysql] {
             let mut pieces = Splitter::sized(Drops(&bytes, drops), dialect, 256, (128, 32));
             for _ in 0..=2 * bytes.len() + 2 {
@@ -164,14 +164,14 @@ proptest! {
 }
 
 #[test]
-fn a_statement_knows_its_line() {
+fn statements_have_line_numbers() {
     let text = "-- a\nselect 1;\n\ncopy t from stdin;\n1\n2\n\\.\nselect\n2;";
     let found = split(text, Dialect::Postgres, 7);
     assert_eq!(found.iter().map(|f| f.2).collect::<Vec<_>>(), [2, 4, 5, 8]);
 }
 
 #[test]
-fn what_only_speaks_of_a_setting_sets_nothing() {
+fn mentioning_a_setting_does_not_change_it() {
     let counted = |text: &str, dialect| split(text, dialect, 7).len();
     let maria = "CREATE TABLE t (a text) COMMENT='set sql_mode NO_BACKSLASH_ESCAPES';\nINSERT INTO t VALUES ('it\\'s; x');\n\
                  SET sql_mode = 'NO_BACKSLASH_ESCAPES';\nSELECT 'a\\';\n/*!50003 SET sql_mode = '' */;\nSELECT '\\';'";

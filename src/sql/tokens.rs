@@ -118,7 +118,7 @@ mod tests {
     use crate::sql::tokens::*;
 
     #[test]
-    fn comments_are_left_out_but_not_what_is_executed() {
+    fn comments_are_skipped_except_executable_ones() {
         let said = tokens(b"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `mi``ce` /*!40100 DEFAULT */", Dialect::Mysql);
         let words = ["CREATE", "DATABASE", "IF", "NOT", "EXISTS"].map(|w| Token::Word(w.to_owned()));
         assert_eq!(said.get(..5), Some(&words[..]));

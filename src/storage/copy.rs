@@ -248,7 +248,7 @@ impl DirectoryCopy<'_> {
     }
 }
 
-/// Removes the entries of a copy that are not in the source any more.
+/// Removes the entries of a copy that are no longer in the source.
 fn remove_others(to: &OwnedFd, present: &Present) -> Result<(), Errno> {
     for entry in Dir::read_from(to)? {
         let entry = entry?;

@@ -175,7 +175,7 @@ fn begin_copy(from: &DataDir, to: &DataDir) -> Result<(OwnedFd, CopyPlace), Stor
 }
 
 impl CopyPlace {
-    /// Makes the copy as a snapshot. `false` if its source is no subvolume, or there is another reason to copy file by
+    /// Makes the copy as a snapshot. `false` if its source is not a subvolume, or there is another reason to copy file by
     /// file.
     fn snapshot(&self, from: &DataDir, source: &OwnedFd) -> Result<bool, StorageError> {
         let fault = |e: Errno| io("take a snapshot of the data", &from.root())(e.into());

@@ -182,8 +182,8 @@ impl Files {
         blocking(move || copy_ahead(&from, &to, &volume, &still).map(Some)).await
     }
 
-    /// The second pass: copies what has changed since, while the server stands still. Without a first pass, copies
-    /// everything. [`Files::finish_copy`] must follow, when the server works again.
+    /// The second pass: copies what has changed since, while the server is paused. Without a first pass, copies
+    /// everything. [`Files::finish_copy`] must follow after the server has been resumed.
     ///
     /// # Errors
     /// As for [`Files::copy`].
@@ -217,7 +217,7 @@ impl Files {
         blocking(move || finish_copy(&to, ahead, &volume, &still)).await
     }
 
-    /// Makes the directory `from`, with everything in it, the directory `to` on the same tier. What is in `to` is removed.
+    /// Moves the directory `from`, with everything in it, to `to` on the same tier. What was in `to` is removed.
     /// `false` if there is no `from`, because it was moved before; `image` is used by a helper container.
     pub async fn move_directory(&self, from: &DataDir, to: &DataDir, image: &str) -> Result<bool, StorageError> {
         let at = from.clone();

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_mounted_below_is_found() {
+    fn only_mounts_below_the_directory_are_found() {
         let table = b"22 1 8:1 / / rw - ext4 /dev/a rw\n30 22 0:5 / /srv/a rw - btrfs /dev/b rw\n\
                       31 30 0:6 / /srv/a/one\\040two/in\\134x rw - tmpfs t rw\n";
         let found = |dir: &str| first_below(table, Path::new(dir));

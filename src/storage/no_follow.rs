@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_first_lines_are_taken() {
+    fn only_plain_first_lines_are_accepted() {
         assert_eq!(SmallFile::of(b"17\n"), SmallFile::Line("17".to_owned()));
         assert_eq!(SmallFile::of(b"11.8.3-MariaDB\r\nmore"), SmallFile::Line("11.8.3-MariaDB".to_owned()));
         assert_eq!(SmallFile::of(b""), SmallFile::Line(String::new()));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leads_out_by_either_way() {
+    fn no_name_leads_out_of_the_directory() {
         let dir = std::env::temp_dir().join(format!("db4sci-beneath-{}", std::process::id()));
         std::fs::create_dir_all(dir.join("in/sub")).unwrap();
         std::fs::write(dir.join("secret"), "17\n").unwrap();

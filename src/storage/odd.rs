@@ -1,4 +1,4 @@
-//! What no server creates in its data directory. A copy is refused because of it, by name, however the copy is made.
+//! Files that no server creates in its data directory. Every kind of copy rejects them, by name.
 
 use std::os::fd::OwnedFd;
 
@@ -90,7 +90,7 @@ mod tests {
     use super::leads_out;
 
     #[test]
-    fn a_link_is_followed_in_thought_only() {
+    fn link_targets_are_resolved_without_following_links() {
         let out = |link: &str| leads_out(link.as_bytes(), "/var/lib/mysql");
         for inside in ["ibdata1", "sub/file", "/var/lib/mysql/sub", "..data"] {
             assert!(!out(inside), "{inside}");

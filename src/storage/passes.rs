@@ -1,5 +1,5 @@
 //! Copies in two passes. The first copies everything while the server runs; the second, while it is paused, only what has
-//! changed since. So the server stands still for the time that its last changes take, not for that of all its data.
+//! changed since. So the server is paused only while its last changes are copied, not all of its data.
 //!
 //! A file counts as unchanged if inode, size, and times of modification and change are as they were before it was copied,
 //! and the last change was before the first pass began. The second condition covers changes that the resolution of those
@@ -15,7 +15,7 @@ use rustix::fs::Stat;
 
 /// Seconds by which the times of files may be behind the clock.
 const SLACK: i64 = 2;
-/// Most files to remember, to limit memory. Others are copied again.
+/// Maximum number of files to remember, to limit memory. Others are copied again.
 const MOST: usize = 500_000;
 
 /// What a file was like before the first pass copied it.
@@ -79,7 +79,7 @@ pub(super) enum Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Whether something that vanishes is no error.
+    /// Whether files may vanish meanwhile.
     pub fn tolerates_changes(self) -> bool {
         matches!(self, Self::First(_))
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_is_as_it_was_and_not_new_is_unchanged() {
+    fn only_older_files_with_equal_metadata_count_as_unchanged() {
         let pass = FirstPass::begin();
         let (old, new) = (pass.since - 60, pass.since - SLACK);
         pass.note(b"x/a", &stat(old, 10));

@@ -1,5 +1,5 @@
-//! Checks a data directory as a copy made file by file is checked: a snapshot after it was made, while the server of its
-//! source works again, or the directory of a running server before its own tool copies it.
+//! Checks a data directory like a copy made file by file: a snapshot after it was made, when the server of its source has
+//! been resumed, or the directory of a running server before its own tool copies it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};

@@ -79,7 +79,7 @@ pub(super) fn snapshot(source: &OwnedFd, at: &OwnedFd, name: &CStr) -> Result<()
 /// Removes the subvolume `name` with everything in it.
 ///
 /// # Errors
-/// [`Errno::NOTEMPTY`] if there are subvolumes in it, [`Errno::NOTDIR`] if it is none.
+/// [`Errno::NOTEMPTY`] if there are subvolumes in it, [`Errno::NOTDIR`] if it is not a subvolume.
 pub(super) fn destroy(at: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     if !is_top(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?) {
         return Err(Errno::NOTDIR);

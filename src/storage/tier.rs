@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_tier_is_made_where_that_can_t_be_a_mistake() {
+    fn a_new_tier_is_created_only_where_that_is_safe() {
         let (dir, instance) = (ground("new"), InstanceId::parse("lab").unwrap());
         for path in ["data/tiers-of-it/fast", "beside"] {
             let tier = tier(&dir, path);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_is_not_mounted_never_passes_for_an_empty_tier() {
+    fn an_unmounted_disk_is_never_taken_for_an_empty_tier() {
         let (dir, instance) = (ground("gone"), InstanceId::parse("lab").unwrap());
         let tier = tier(&dir, "disk");
         begin(&tier, &instance, false).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_of_an_older_portal_is_known_by_its_databases() {
+    fn a_tier_of_an_older_portal_is_recognised_by_its_databases() {
         let (dir, instance) = (ground("old"), InstanceId::parse("lab").unwrap());
         let tier = tier(&dir, "disk");
         std::fs::create_dir(&tier.path).unwrap();

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
 use rustix::io::Errno;
 
-/// Most bytes that Linux allows for all names of a file, and for a value.
+/// Maximum bytes that Linux allows for all names of a file, and for a value.
 const MOST: usize = 64 << 10;
 /// Beginnings of the names that are copied.
 const COPIED: [&[u8]; 2] = [b"user.", b"system.posix_acl_"];

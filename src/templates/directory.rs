@@ -7,7 +7,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::manifest::dump::Format;
 
-/// Files of at most this many bytes are no dumps: an error message, or the start of a transfer.
+/// Files of at most this many bytes are not dumps, but an error message or the start of a transfer.
 pub const SMALLEST: u64 = 100;
 
 /// Endings of dumps, longest first, and the engine if the ending says it.
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_received_dump_keeps_its_ending_if_that_is_one_of_its_engine() {
+    fn a_received_dump_keeps_an_ending_of_its_engine() {
         assert_eq!(ending("shop.SQL dump.sql.gz", Format::PgPlain), ".sql.gz");
         assert_eq!(ending("shop.dump", Format::PgCustom), ".dump");
         assert_eq!(ending("shop.archive", Format::PgCustom), ".pgdump");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn files_become_templates_by_their_names() {
+    fn templates_are_named_after_their_files() {
         let files = [
             ("shop.sql", true, 500),
             ("shop.post.sql", true, 20),

@@ -73,7 +73,7 @@ pub(super) async fn fill(
     let app = &w.app;
     let kind = sealed.blueprint.image.engine;
     let engine = engine_backup(kind)?;
-    // Nobody needs it later: each copy gets a password of its own.
+    // Nobody needs it later: each copy gets its own password.
     let password = Password::generate(&app.random).secret().clone();
     let stopped = engine.load_mode() == DumpMode::Stopped;
     let id = match source.dump.filter(|_| stopped) {
@@ -203,7 +203,7 @@ async fn run_hook(
     if script::engine_of(hook).is_some_and(|engine| engine != kind)
         || script::is_sql(hook) != sql_format(kind).is_some()
     {
-        return Err(StepError::Fail(format!("{} is no script for {}.", file_name(hook), kind.label())));
+        return Err(StepError::Fail(format!("{} is not a script for {}.", file_name(hook), kind.label())));
     }
     let Some(format) = sql_format(kind) else { return script::run(w, (hook, most), (id, plan), password).await };
     // Statements of SQL are sent like those of a dump, so that a failure is known with its line.
@@ -263,7 +263,7 @@ mod tests {
     use crate::manifest::dump::LoadFailure;
 
     #[test]
-    fn a_failure_is_told_with_its_place() {
+    fn a_failure_is_reported_with_its_location() {
         let failure = |line| LoadFailure {
             line,
             text: "no such table".into(),

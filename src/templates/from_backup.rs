@@ -71,7 +71,7 @@ impl<'a> BackupImport<'a> {
     ) -> Result<LoadReport, StepError> {
         let (app, kind, source) = (&w.app, sealed.blueprint.image.engine, &self.source);
         room(sealed, source.row.raw_bytes.unwrap_or(0)).await?;
-        // What an interrupted attempt left has either passwords.
+        // An interrupted attempt may have changed the passwords in the data.
         sealed.remove(app).await?;
         w.progress("Restoring the backup in a server without network access").await;
         let id = raise(w, source, sealed).await?;
@@ -85,7 +85,7 @@ impl<'a> BackupImport<'a> {
         }
         cut_off(app, sealed, &id).await?;
         let there = sealed.blueprint.admin_password();
-        // Nobody needs it later: each copy gets a password of its own.
+        // Nobody needs it later: each copy gets its own password.
         let user = Password::generate(&app.random).secret().clone();
         replace_passwords(app, sealed, &id, &there, (&self.own, &user)).await?;
         sealed.blueprint.begins_with(self.own.clone());

@@ -66,12 +66,12 @@ pub(super) async fn fill(
     sealed: &mut SealedServer,
 ) -> Result<LoadReport, StepError> {
     let (app, kind) = (&w.app, sealed.blueprint.image.engine);
-    // An interrupted attempt left data with either passwords, so each attempt starts with a new copy.
+    // An interrupted attempt may have changed the passwords in the data, so each attempt starts with a new copy.
     sealed.remove(app).await?;
     data_directory::prepare(app, &sealed.blueprint).await?;
     copy(w, snapshot, &sealed.blueprint.dir, &sealed.blueprint).await?;
     let own = Password::generate(&app.random).secret().clone();
-    // Nobody needs it later: each copy gets a password of its own.
+    // Nobody needs it later: each copy gets its own password.
     let user = Password::generate(&app.random).secret().clone();
     let id = recover(w, sealed).await?;
     replace_passwords(app, sealed, &id, &admin_of(app, snapshot)?, (&own, &user)).await?;

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_on_the_pages_are_derived_and_short() {
+    fn names_on_the_pages_are_derived_and_shortened() {
         let name = |prefix: &str, template: &str, instance: &str, other| {
             derived(prefix, template, instance, other).map(|n| n.to_string()).unwrap()
         };

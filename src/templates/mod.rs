@@ -1,4 +1,4 @@
-//! Templates: databases at rest, imported from dumps, that new databases are copied from.
+//! Templates: stopped databases, imported from dumps, that new databases are copied from.
 //!
 //! A template has versions. A version is imported from a file in the directory of dumps (`directory.rs`), from an object in
 //! a backup target (`from_object.rs`), from a snapshot of a database (`from_snapshot.rs`) or from a backup (`from_backup.rs`)

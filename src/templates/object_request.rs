@@ -24,7 +24,7 @@ const HEAD: usize = 512 * 1024;
 /// the dump says which it is.
 ///
 /// # Errors
-/// [`RequestError::Template`] with a sentence, if there is no such object or it is no dump; nothing is written then.
+/// [`RequestError::Template`] with a sentence, if there is no such object or it is not a dump; nothing is written then.
 pub async fn create(
     app: &App,
     name: Option<&TemplateName>,

@@ -1,4 +1,4 @@
-//! Removes versions of templates that nothing needs any more.
+//! Removes versions of templates that are no longer needed.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

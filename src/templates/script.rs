@@ -55,7 +55,7 @@ pub(super) async fn run(
     let (app, name) = (&w.app, file_name(path));
     let kind = plan.image.engine;
     let exec = engine_backup(kind)?.script(plan, password);
-    let exec = exec.ok_or_else(|| StepError::Fail(format!("{name} is no script for {}.", kind.label())))?;
+    let exec = exec.ok_or_else(|| StepError::Fail(format!("{name} is not a script for {}.", kind.label())))?;
     let (out, pieces) = mpsc::channel::<Result<Bytes, String>>(16);
     let file = path.to_owned();
     let reading = tasks::blocking(move || send(&file, most, &out));
@@ -74,7 +74,7 @@ pub(super) async fn run(
             None => return Err(StepError::Fail(format!("{name}: the script was interrupted."))),
         }
     };
-    // A problem with the file explains more than the words about it.
+    // A problem with the file explains more than the server's message.
     reading
         .await
         .map_err(|e| StepError::Fail(format!("{name}: reading it was interrupted: {e}.")))?
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_of_a_script_says_its_engine() {
+    fn the_ending_of_a_script_determines_its_engine() {
         let of = |name: &str| engine_of(Path::new(name));
         assert_eq!((of("a.js"), of("a.post.js")), (Some(EngineKind::Mongodb), Some(EngineKind::Mongodb)));
         assert_eq!((of("a.cypher.gz"), of("a.post.cypher")), (Some(EngineKind::Neo4j), Some(EngineKind::Neo4j)));

@@ -38,7 +38,7 @@ pub(super) struct Stamp {
 /// Looks at a file.
 ///
 /// # Errors
-/// A sentence, if it does not exist, is no regular file, or is too small to be a dump.
+/// A sentence, if it does not exist, is not a regular file, or is too small to be a dump.
 pub(super) async fn stamp(path: &Path) -> Result<Stamp, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let about = match tokio::fs::symlink_metadata(path).await {
@@ -185,7 +185,7 @@ pub(super) async fn recognised(path: PathBuf, limits: ReadLimits) -> Result<Dump
 /// Recognises the engine of a dump by its beginning.
 ///
 /// # Errors
-/// A sentence, if it is none.
+/// A sentence, if it is not a dump.
 pub(super) async fn beginning(path: PathBuf) -> Result<Dump, String> {
     let found = tasks::blocking(move || {
         if path.is_dir() {
@@ -208,7 +208,7 @@ pub(super) async fn beginning(path: PathBuf) -> Result<Dump, String> {
 /// The same for a dump of which only the first bytes are at hand, as they are stored.
 ///
 /// # Errors
-/// A sentence, if it is none.
+/// A sentence, if it is not a dump.
 pub(super) async fn head_of(head: Vec<u8>) -> Result<Dump, String> {
     let found = tasks::blocking(move || {
         let packing = Packing::of(&head);

@@ -1,4 +1,4 @@
-//! The end of databases with a time to live: they are deleted as if by their owners, but by the reaper.
+//! Deletes databases for the reaper, in the same way as their owners delete them.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::trash::final_backup;
 use crate::trash::move_to_trash::DELETE;
 use crate::trash::purge::PURGE;
 
-/// What becomes of a database that the reaper removes.
+/// How the reaper removes a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
     /// It moves to the trash, with a final backup if it has one.
@@ -24,7 +24,7 @@ pub enum Removal {
 }
 
 impl Removal {
-    /// What becomes of `c`.
+    /// How the reaper removes `c`.
     pub fn of(c: &Container) -> Self {
         // Or it never ran.
         if c.started_at.is_none() || c.is_disposable() { Self::Purge } else { Self::ToTrash }
@@ -38,13 +38,13 @@ impl Removal {
     }
 }
 
-/// Whether the reaper may remove `c` for another reason than its end: only databases that are meant to go.
+/// Whether the reaper may remove `c` for another reason than its expiry: only temporary databases.
 pub fn is_temporary(c: &Container) -> bool {
     c.expires_at.is_some() || c.is_disposable()
 }
 
-/// Enqueues the removal of a database, for the reason that the log names. Returns `None` if `still` denies that the
-/// reason still exists: its owner may just have extended it.
+/// Enqueues the removal of a database, for the reason that the log names. Returns `None` if the reason no longer exists
+/// according to `still`: its owner may just have extended it.
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then. [`RequestError::Busy`] while a job of it is running, even a backup.
@@ -81,7 +81,7 @@ mod tests {
     use crate::provision::edit::tests::container;
 
     #[test]
-    fn only_what_has_data_of_its_own_moves_to_the_trash() {
+    fn only_databases_with_their_own_data_move_to_the_trash() {
         assert_eq!(Removal::of(&container()), Removal::ToTrash);
         assert!(!is_temporary(&container()));
         assert_eq!(Removal::of(&Container { started_at: None, ..container() }), Removal::Purge);

@@ -1,4 +1,5 @@
-//! Deletion of databases: by their owners or at the end of their time to live, the final backup, the trash, the deletion record in the targets, and permanent deletion.
+//! Deletion of databases, by their owners or when they expire: the final backup, the trash, the deletion record in the
+//! targets, and permanent deletion.
 
 pub mod expire;
 pub mod final_backup;

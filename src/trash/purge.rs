@@ -1,4 +1,4 @@
-//! The job that deletes a database permanently, with its data, and what is removed from mydb_admin then.
+//! The job that deletes a database permanently, with its data and its records in mydb_admin.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;

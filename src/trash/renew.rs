@@ -1,4 +1,4 @@
-//! The new end of a database that is restored from the trash after its time to live.
+//! The new expiry of an expired database that is restored from the trash.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::domain::expiry::is_over;
 use crate::provision::lifetime;
 
-/// Gives a database that is restored from the trash a new end if its time was over: the usual one of the site, or none.
-/// With the old end, it would be deleted again at once.
+/// Gives an expired database that is restored from the trash a new expiry: the site's default, or none. With the old one, it
+/// would be deleted again at once.
 pub(super) async fn renew(app: &App, tx: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
     let now = app.clock.now();
     let Some(c) = containers::by_id(&mut *tx, id).await?.filter(|c| is_over(c.expires_at, now)) else { return Ok(()) };
@@ -20,7 +20,7 @@ pub(super) async fn renew(app: &App, tx: &mut PgConnection, id: Uuid) -> Result<
     expiry::set(&mut *tx, id, end, now).await
 }
 
-/// When a database whose time was over will end if it is restored from the trash now.
+/// When an expired database will expire if it is restored from the trash now.
 pub async fn end_after_undelete(
     app: &App,
     db: &mut PgConnection,

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_and_an_address_have_their_share_and_give_it_back() {
+    fn requests_per_user_and_address_are_limited_and_released() {
         let caps = Caps::new(2);
         let enter = |person: &str, address: &str| caps.enter([format!("p {person}"), format!("a {address}")]);
         let mut ada = vec![enter("ada", "1"), enter("ada", "1")];

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_waits_for_its_reader_and_everything_else_ends() {
+    fn a_form_is_read_ahead_only_within_its_limits() {
         let ahead = ReadAhead::default();
         let task = Context::from_waker(Waker::noop());
         let send = |bytes: usize| {

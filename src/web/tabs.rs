@@ -1,5 +1,5 @@
-//! The tabs of a database, and the rule where a person continues after an action: on the tab they came from, which shows
-//! the steps of the job or the reason of a rejection.
+//! The tabs of a database, and where an action leads: back to the tab it was requested on, which shows the steps of the job
+//! or the reason of a rejection.
 
 use axum::response::Response;
 

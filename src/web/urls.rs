@@ -47,7 +47,7 @@ pub enum DatabasePage {
     Password,
     /// Sets a new password.
     RotatePassword,
-    /// Sets its end anew.
+    /// Sets when it expires.
     Extend,
 }
 

@@ -16,7 +16,7 @@ fn in_force(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_and_limits_change_and_the_limits_are_in_force() {
+async fn texts_and_limits_change_and_limits_take_effect() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -62,7 +62,7 @@ async fn texts_and_limits_change_and_the_limits_are_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cant_be_used_is_named_by_field_and_changes_nothing() {
+async fn invalid_fields_are_named_and_nothing_changes() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let (api, root) = (portal.token(&ada).await, portal.token(&admin).await);
@@ -105,7 +105,7 @@ async fn what_cant_be_used_is_named_by_field_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn saving_the_settings_page_as_it_is_disturbs_nobody() {
+async fn saving_unchanged_settings_changes_nothing() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

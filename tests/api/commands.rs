@@ -1,4 +1,4 @@
-//! The commands on the page of the API and beside a new token are run as they are shown.
+//! Runs the commands shown on the page of the API and beside a new token, unchanged.
 
 use std::io::Write;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn run(script: &str, token: &str, dir: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_works_as_it_is_shown() {
+async fn every_documented_command_works() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let dir = portal.dir.join("commands");
@@ -49,7 +49,7 @@ async fn every_command_works_as_it_is_shown() {
     let examples: Vec<_> = blocks.iter().filter(|text| text.starts_with("api ")).collect();
     assert!(examples.len() > 30, "{}", examples.len());
     for example in examples {
-        // Defined as a command that prints what it gets: the shell reads the line as it is shown.
+        // A function that prints its arguments replaces the command: the shell reads the line as it is shown.
         let said = run(
             &format!("read -rs TOKEN; PORTAL=https://portal; api() {{ printf '%s\\n' \"$@\"; }}\n{example}"),
             token,

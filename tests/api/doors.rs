@@ -14,7 +14,7 @@ fn is_shut(what: &str, reply: &Reply) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_good_token_of_an_enabled_account_opens_the_api() {
+async fn only_a_valid_token_of_an_enabled_account_opens_the_api() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let nobody = portal.nobody();
@@ -58,7 +58,7 @@ async fn only_a_good_token_of_an_enabled_account_opens_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_opens_no_page_and_is_shown_once() {
+async fn a_token_does_not_open_pages_and_is_shown_once() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let made = ada.post("/account/tokens", &[("name", "notebook"), ("days", "30")]).await.expect(200);
@@ -85,7 +85,7 @@ async fn a_token_opens_no_page_and_is_shown_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_cant_be_done_names_every_field_and_makes_nothing() {
+async fn an_invalid_create_names_every_field_and_creates_nothing() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

@@ -14,7 +14,7 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_is_answered_with_its_job_and_the_password_once() {
+async fn a_create_returns_its_job_and_the_password_once() {
     let portal = TestPortal::start().await;
     let api = portal.token(&portal.user("ada").await).await;
     let body = json!({"name": "lab", "dbname": "trial", "dbuser": "ada"});
@@ -52,7 +52,7 @@ async fn a_create_is_answered_with_its_job_and_the_password_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_waits_answers_the_whole_container() {
+async fn a_create_that_waits_returns_the_container() {
     let portal = TestPortal::start().await;
     let api = portal.token(&portal.user("ada").await).await;
     let body = json!({
@@ -93,7 +93,7 @@ async fn a_create_that_waits_answers_the_whole_container() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_is_stopped_started_deleted_and_brought_back() {
+async fn a_database_is_stopped_started_deleted_and_restored() {
     let portal = TestPortal::start().await;
     let api = portal.token(&portal.user("ada").await).await;
     let body = json!({"name": "lab", "dbname": "trial", "dbuser": "ada", "dbuserpass": "correct-horse"});

@@ -31,7 +31,7 @@ pub fn fill(portal: &TestPortal, owner: &str, names: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_comes_in_pages_each_row_once_newest_first() {
+async fn a_list_is_paged_newest_first_without_duplicates() {
     let portal = TestPortal::start().await;
     let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
     let (api, other) = (portal.token(&ada).await, portal.token(&eve).await);
@@ -65,7 +65,7 @@ async fn a_list_comes_in_pages_each_row_once_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_that_cant_be_used_is_named() {
+async fn invalid_parameters_are_named() {
     let portal = TestPortal::start().await;
     let api = portal.token(&portal.user("ada").await).await;
     for (path, field) in [
@@ -91,7 +91,7 @@ async fn a_parameter_that_cant_be_used_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_catalog_says_what_can_be_made_and_a_create_accepts_it() {
+async fn a_create_accepts_what_the_catalog_offers() {
     let portal = TestPortal::start().await;
     let api = portal.token(&portal.user("ada").await).await;
     let catalog = api.get("/api/v1/catalog").await.expect(200).json();

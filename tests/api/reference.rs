@@ -34,7 +34,7 @@ async fn refused(api: &Client, operation: &Operation, query: &str, body: &Value)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_takes_the_parameters_and_fields_that_are_described() {
+async fn every_operation_accepts_its_documented_parameters_and_fields() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;

@@ -45,7 +45,7 @@ async fn restored(ada: &Client, id: &str, fields: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn who_has_gained_rights_in_a_mongodb_gets_them_back_by_no_restore() {
+async fn no_restore_returns_gained_privileges_in_mongodb() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;
     as_admin(&portal, "lab", "db.getSiblingDB('trial').kept.insertOne({ a: 1 })");

@@ -1,5 +1,5 @@
-//! Databases in which somebody has more rights than an owner, or something that would run with the rights of others. A
-//! copy of such a database is refused, because it may go to somebody else.
+//! Databases in which somebody has more privileges than an owner, or which contain something that would run with the
+//! privileges of others. Copying such a database is rejected, because the copy may belong to somebody else.
 
 use mydb::domain::engine::EngineKind;
 use reqwest::Method;
@@ -11,7 +11,7 @@ use crate::support::{Client, TestPortal, docker};
 
 /// What an attacker who had become an administrator could leave behind in PostgreSQL, how to remove it, and the error.
 const POSTGRES: [(&str, &str, &str); 9] = [
-    ("create role backdoor superuser login", "drop role backdoor", "The role backdoor has rights over the complete server."),
+    ("create role backdoor superuser login", "drop role backdoor", "The role backdoor has privileges on the whole server."),
     (
         "grant pg_execute_server_program to ada",
         "revoke pg_execute_server_program from ada",
@@ -28,7 +28,7 @@ const POSTGRES: [(&str, &str, &str); 9] = [
         "drop event trigger plant; drop function public.plant()",
         "In the database trial, the event trigger plant runs in the sessions of others.",
     ),
-    ("alter role ada bypassrls", "alter role ada nobypassrls", "The role ada has rights over the complete server."),
+    ("alter role ada bypassrls", "alter role ada nobypassrls", "The role ada has privileges on the whole server."),
     (
         "alter system set log_min_duration_statement = 0",
         "alter system reset log_min_duration_statement",
@@ -37,7 +37,7 @@ const POSTGRES: [(&str, &str, &str); 9] = [
     (
         "grant set on parameter log_statement to ada",
         "revoke set on parameter log_statement from ada",
-        "Roles that are no superusers may set log_statement.",
+        "Roles that are not superusers may set log_statement.",
     ),
     (
         "alter role ada set session_preload_libraries = '/tmp/climb'",
@@ -56,32 +56,32 @@ const MARIADB: [(&str, &str, &str); 9] = [
     (
         "grant super on *.* to ada@'%'",
         "revoke super on *.* from ada@'%'",
-        "The account ada@% has rights over the complete server.",
+        "The account ada@% has privileges on the whole server.",
     ),
     (
         "create procedure trial.climb() sql security definer select current_user()",
         "drop procedure trial.climb",
-        "The procedure trial.climb runs with the rights of root@",
+        "The procedure trial.climb runs with the privileges of root@",
     ),
     (
         "create view trial.seen as select current_user() as who",
         "drop view trial.seen",
-        "The view trial.seen runs with the rights of root@",
+        "The view trial.seen runs with the privileges of root@",
     ),
     (
         "grant reload on *.* to db4sci_rebuild@'%' identified by 'x'",
         "drop user db4sci_rebuild@'%'",
-        "The account db4sci_rebuild@% has rights over the complete server.",
+        "The account db4sci_rebuild@% has privileges on the whole server.",
     ),
     (
         "create role climb; grant file on *.* to climb",
         "drop role climb",
-        "The account climb@ has rights over the complete server.",
+        "The account climb@ has privileges on the whole server.",
     ),
     (
         "grant update (Priv) on mysql.global_priv to bob@'%' identified by 'x'",
         "drop user bob@'%'",
-        "The account bob@% has rights over the complete server.",
+        "The account bob@% has privileges on the whole server.",
     ),
     (
         "create procedure mysql.hidden() select 1",
@@ -91,12 +91,12 @@ const MARIADB: [(&str, &str, &str); 9] = [
     (
         "create definer = 'db4sci_admin'@'%' procedure trial.later() sql security definer select current_user()",
         "drop procedure trial.later",
-        "The procedure trial.later runs with the rights of db4sci_admin@%.",
+        "The procedure trial.later runs with the privileges of db4sci_admin@%.",
     ),
     (
         "create table trial.m (a int); create trigger trial.t before insert on trial.m for each row set @a = current_user()",
         "drop table trial.m",
-        "The trigger trial.t runs with the rights of root@",
+        "The trigger trial.t runs with the privileges of root@",
     ),
 ];
 
@@ -128,7 +128,7 @@ async fn lab(engine: EngineKind, image: &str) -> (TestPortal, Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_with_rights_that_no_owner_has_is_not_cloned() {
+async fn a_postgres_with_excessive_privileges_is_not_cloned() {
     let (portal, api) = lab(EngineKind::Postgres, "docker.io/library/postgres:17").await;
     refused(&portal, &api, &POSTGRES, |statement| {
         let container = portal.container("lab");
@@ -139,7 +139,7 @@ async fn a_postgres_with_rights_that_no_owner_has_is_not_cloned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_with_rights_that_no_owner_has_is_not_cloned() {
+async fn a_mariadb_with_excessive_privileges_is_not_cloned() {
     let (portal, api) = lab(EngineKind::Mariadb, "docker.io/library/mariadb:11.8").await;
     refused(&portal, &api, &MARIADB, |statement| {
         as_admin(&portal, "lab", statement);

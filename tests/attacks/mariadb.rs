@@ -246,12 +246,12 @@ async fn trapped(image: &str, later: Option<&str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_a_mariadb_runs_with_more_rights_than_its_owner_s() {
+async fn mariadb_owners_never_gain_privileges() {
     Box::pin(trapped("docker.io/library/mariadb:11.8", None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn nor_of_an_older_mariadb_and_in_its_upgrade() {
+async fn mariadb_owners_never_gain_privileges_in_an_older_version_or_upgrade() {
     Box::pin(trapped("docker.io/library/mariadb:10.11", Some("docker.io/library/mariadb:11.8"))).await;
 }

@@ -39,7 +39,7 @@ t.createCollection("times", { timeseries: { timeField: "t", metaField: "m" }, ex
 t.times.insertMany([1, 2, 3].map((n) => ({ t: new Date(), m: { "$x": n }, n })));
 t.partial.createIndex({ a: 1 }, { unique: true, partialFilterExpression: { a: { $exists: true } }, hidden: true });
 t.text.createIndex({ w: "text" }, { default_language: "german" });
-// Every look at this database is noted from now on.
+// Every access to this database is recorded from now on.
 t.setProfilingLevel(2);
 print("set");
 "#;
@@ -125,7 +125,7 @@ fn dump(portal: &TestPortal, file: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
+async fn mongodb_owners_never_run_code_as_another_user() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;
     let token = portal.token(&ada).await;
@@ -198,7 +198,7 @@ async fn nothing_of_a_mongodb_owners_runs_as_somebody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn nothing_of_a_mongodb_owners_climbs_in_a_load_and_a_rebuild() {
+async fn mongodb_owners_never_gain_privileges_in_a_load_or_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = lab(&portal).await;
     assert_eq!(shell(&portal, "lab", SET, "correct-horse").lines().last(), Some("set"));
@@ -225,7 +225,7 @@ async fn nothing_of_a_mongodb_owners_climbs_in_a_load_and_a_rebuild() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_in_a_file_of_its_makers_choice_is_in_no_backup_and_told() {
+async fn collections_stored_elsewhere_are_rejected_from_backups_and_named() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;
     let script = r#"const t = db.getSiblingDB("trial"); t.auth("ada", PASSWORD);
@@ -240,7 +240,7 @@ async fn what_lies_in_a_file_of_its_makers_choice_is_in_no_backup_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_the_user_that_only_reads_gets_one() {
+async fn a_server_without_the_observer_gets_one() {
     let portal = TestPortal::with_store().await;
     lab(&portal).await;
     // A server from before this user existed, and servers whose user somebody gave more privileges.

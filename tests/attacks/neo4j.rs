@@ -126,7 +126,7 @@ pub async fn lab(portal: &TestPortal) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files() {
+async fn neo4j_owners_cannot_forge_responses_or_read_server_files() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;
     let token = portal.token(&ada).await;
@@ -179,7 +179,7 @@ async fn nothing_of_a_neo4j_owners_forges_an_answer_or_reads_the_servers_files()
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn nothing_of_a_neo4j_owners_climbs_in_a_load_and_a_rebuild() {
+async fn neo4j_owners_never_gain_privileges_in_a_load_or_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = lab(&portal).await;
     set(&portal).await;
@@ -213,7 +213,7 @@ async fn users(portal: &TestPortal, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn whatever_becomes_of_the_portals_user_in_neo4j_the_portal_gets_it_back() {
+async fn the_portal_recovers_its_user_in_neo4j() {
     let portal = TestPortal::with_store().await;
     let ada = lab(&portal).await;
     run(&portal, "lab", "correct-horse", "CREATE (:Kept {key: 'kept'})").await;

@@ -90,12 +90,12 @@ async fn look(portal: &TestPortal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
+async fn postgres_17_owners_never_gain_privileges() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
     trapped(&portal, &ada, POSTGRES_17).await;
-    // The server keeps the text of statements, which it loads a library for.
+    // The server records the text of statements; it loads a library for that.
     let kept =
         docker::docker(&["exec", &portal.container("lab"), "grep", "-raFl", "correct-horse", "/var/lib/postgresql"]);
     assert_eq!(kept, "", "a password is in a file of the server");
@@ -160,7 +160,7 @@ async fn nothing_of_an_owners_runs_with_more_rights_on_17() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn nothing_of_an_owners_runs_with_more_rights_in_an_upgrade_from_15_a_load_and_a_rebuild() {
+async fn postgres_owners_never_gain_privileges_in_an_upgrade_load_or_rebuild() {
     let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;
     trapped(&portal, &ada, POSTGRES_15).await;

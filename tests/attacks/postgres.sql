@@ -18,7 +18,7 @@ BEGIN
   BEGIN EXECUTE 'SET ROLE NONE'; EXECUTE 'ALTER ROLE ada SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
   BEGIN EXECUTE 'SET default_transaction_read_only = off'; EXCEPTION WHEN OTHERS THEN NULL; END;
   BEGIN EXECUTE 'ALTER ROLE db4sci_observer PASSWORD ''mine'''; EXCEPTION WHEN OTHERS THEN NULL; END;
-  -- Something that would stay behind and run with the rights of whoever was caught.
+  -- Something that would stay behind and run with the privileges of whoever was caught.
   IF session_user <> 'ada' THEN
     BEGIN EXECUTE 'CREATE FUNCTION public.left_behind() RETURNS text SECURITY DEFINER LANGUAGE sql AS ''SELECT session_user::text'''; EXCEPTION WHEN OTHERS THEN NULL; END;
   END IF;

@@ -37,7 +37,7 @@ async fn says(browser: &Browser, name: &str, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_made_proven_restored_and_undone_by_clicking() {
+async fn a_backup_is_made_verified_restored_and_undone_by_clicking() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

@@ -6,7 +6,7 @@ use super::driver::{Browser, JOB, Wish};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_copy_button_is_at_is_pasted_elsewhere() {
+async fn a_copy_button_copies_its_text() {
     let portal = TestPortal::start().await;
     portal.user("ada").await.create("lab", &[]).await;
     let browser = Browser::start(&portal.base, Wish::default()).await;

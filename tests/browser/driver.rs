@@ -272,7 +272,7 @@ impl Browser {
         self.click_on(By::Css(css.to_owned()), css).await;
     }
 
-    /// Clicks an element, again if the page has replaced it since it was found. If it is gone then, the click has led on.
+    /// Clicks an element, again if the page has replaced it since it was found. If it is gone then, the click has worked.
     async fn click_on(&self, by: By, what: &str) {
         let begin = Instant::now();
         loop {

@@ -16,13 +16,13 @@ pub const FAILED: &str = "imaging-3";
 pub const TRASHED: &str = "tumor-registry-5";
 /// The one in maintenance.
 pub const KEPT_BACK: &str = "seqlib-7";
-/// The one that is stopped.
+/// The stopped database.
 pub const STOPPED: &str = "cohort-9";
-/// The one that is being created.
+/// The database that is being created.
 pub const IN_WORK: &str = "single-cell-11";
-/// The one that is being deleted and is making its final backup.
+/// The database that is being deleted, during its final backup.
 pub const DELETING: &str = "images-10";
-/// The one that is being backed up.
+/// The database that is being backed up.
 pub const SAVING: &str = "cohort-20";
 /// One with the longest possible name, and a description without spaces.
 pub const LONG: &str = "longitudinal-cohort-follow-up-2019-00016";

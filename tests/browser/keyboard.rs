@@ -47,7 +47,7 @@ async fn tab_to(browser: &Browser, what: &str, mut there: impl FnMut(&Value) -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_is_reached_by_keyboard_and_the_focus_is_visible() {
+async fn everything_is_reachable_by_keyboard_with_visible_focus() {
     let portal = TestPortal::start().await;
     portal.user("ada").await;
     let browser = Browser::start(&portal.base, Wish::default()).await;

@@ -17,14 +17,14 @@ return { wide: document.documentElement.scrollWidth > width, width: document.doc
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_scrolls_sideways_and_no_page_is_complained_about() {
+async fn no_page_scrolls_sideways_or_logs_errors() {
     let tour = Box::pin(Tour::prepare()).await;
     let browser = Browser::start(&tour.portal.base, Wish { size: (360, 800), ..Wish::default() }).await;
     let (mut faults, mut last) = (Vec::new(), "");
     for stop in &tour.stops {
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
-        // A telephone, a narrow tablet, where tables are no cards any more, and one that is nearly a computer.
+        // A telephone, a narrow tablet, where tables are no longer cards, and a tablet almost as wide as a computer.
         for width in [640, 940, 360] {
             browser.resize(width, 800).await;
             let seen = browser.script(STICKS_OUT).await;

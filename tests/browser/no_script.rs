@@ -5,7 +5,7 @@ use super::whole_way::{psql_line, run_line};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_scripting_the_page_becomes_the_databases_by_itself() {
+async fn without_scripting_the_job_page_leads_to_the_database() {
     let portal = TestPortal::start().await;
     portal.user("ada").await;
     let browser = Browser::start(&portal.base, Wish { scripting: false, ..Wish::default() }).await;

@@ -70,7 +70,7 @@ async fn watch(browser: &Browser, name: &str) {
                  done: steps?.querySelectorAll('.done').length, said: document.getElementById('said')?.textContent };";
     let (begin, mut seen, mut said) = (Instant::now(), Vec::new(), Vec::new());
     while !browser.has(".connect-section").await {
-        assert!(begin.elapsed() < JOB, "{name} is made: {}", browser.text("body").await);
+        assert!(begin.elapsed() < JOB, "{name} was not created in time: {}", browser.text("body").await);
         if let Some(look) = browser.try_script(LOOK).await.filter(|look| look["done"].is_u64()) {
             let step = (look["document"].to_string(), look["done"].as_u64().unwrap_or(0));
             if !seen.contains(&step) {
@@ -105,7 +105,7 @@ async fn reveal(browser: &Browser) -> (String, String) {
     let second = browser.new_window().await;
     browser.open(&path).await;
     browser.find("form[action$='/password']").await;
-    // The page drops the form as soon as the password has been shown elsewhere; here it is submitted all the same.
+    // The page drops the form as soon as the password has been shown elsewhere; here it is submitted anyway.
     browser.script("window.kept = document.querySelector(\"form[action$='/password']\")").await;
     browser.switch_to(first.clone()).await;
     browser.press("Show password").await;
@@ -113,7 +113,7 @@ async fn reveal(browser: &Browser) -> (String, String) {
     let url = browser.find("#url").await.text().await.expect("the URL");
     browser.switch_to(second).await;
     browser
-        .until("the other page drops the form by itself", JOB, async |b| !b.has("form[action$='/password']").await)
+        .until("the other page has removed its form", JOB, async |b| !b.has("form[action$='/password']").await)
         .await;
     browser.script("document.body.append(window.kept); window.kept.submit()").await;
     browser

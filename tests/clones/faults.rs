@@ -59,7 +59,7 @@ async fn until(container: &str, wanted: &str, limit: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_between_freeze_and_thaw_thaws_when_it_comes_back() {
+async fn a_portal_killed_during_a_pause_resumes_the_database_at_its_start() {
     let (mut portal, ada, api) = lab(&[("storage", "cow")]).await;
     let container = portal.container("lab");
     refuse_to_unpause(&portal, 100_000);
@@ -123,7 +123,7 @@ async fn a_server_that_is_resumed_or_killed_while_it_is_copied_is_copied_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
+async fn links_out_of_the_data_directory_prevent_cloning_and_are_named() {
     let (portal, ada, api) = lab(&[]).await;
     let container = portal.container("lab");
     docker::docker_ok(&["exec", &container, "ln", "-s", "/etc/passwd", "/var/lib/postgresql/data/lead out"]);
@@ -136,7 +136,7 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
     assert_eq!(status(&container), "running");
     ada.wait_for("copy", "failed").await;
     tidy(&portal);
-    // Without the link it works: the clone is tried again with another snapshot, of what the source is then.
+    // Without the link it works: the clone is retried with a new snapshot of the source.
     docker::docker_ok(&["exec", &container, "rm", "/var/lib/postgresql/data/lead out"]);
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     db.batch_execute("create table t as select 1 as x").await.expect("writes");
@@ -145,7 +145,7 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
     assert_eq!(db.query_one("select x from t", &[]).await.expect("reads").get::<_, i32>(0), 1);
     drop(db);
     tidy(&portal);
-    // Where the source no longer exists, there is nothing to try again with.
+    // If the source no longer exists, the clone cannot be retried.
     docker::docker_ok(&["exec", &container, "ln", "-s", "/etc/passwd", "/var/lib/postgresql/data/lead out"]);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy-2" })).await.expect(202);
     ada.wait_for("copy-2", "failed").await;
@@ -158,7 +158,7 @@ async fn data_that_leads_out_of_its_directory_is_not_cloned_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_clones_at_once_are_all_right() {
+async fn many_simultaneous_clones_are_correct() {
     let (portal, ada, api) = lab(&[("storage", "cow"), ("memory", "128 MB")]).await;
     let count = if std::env::var_os("DB4SCI_TEST_FULL").is_some() { 100 } else { 8 };
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
@@ -208,7 +208,7 @@ async fn a_tier_that_is_full_for_the_copy_says_so_and_keeps_nothing_of_it() {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
     ada.create("lab", &[("storage", "small")]).await;
-    // Found out before anything is copied.
+    // The lack of space is detected before anything is copied.
     small.leave(200 * 1024 * 1024);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
     let error = failed(&portal, "snapshot").await;
@@ -260,7 +260,7 @@ async fn while_a_database_is_copied_nothing_else_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_copies_share_is_counted_once_and_shown() {
+async fn shared_space_is_counted_once_and_shown() {
     let (portal, ada, api) = lab(&[("storage", "cow"), ("memory", "128 MB")]).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     let fill = "create table t as select i, repeat(md5(i::text), 30) as body from generate_series(1, 60000) i";
@@ -270,7 +270,7 @@ async fn what_copies_share_is_counted_once_and_shown() {
     call(&api, "lab/snapshots", &json!({ "note": "all of it" }), 200).await;
     call(&api, "lab/clone", &json!({ "name": "copy" }), 201).await;
     portal.sql("update schedule set next_run = now() where name = 'usage'");
-    // The size is of the directory as it is now; most of it is shared.
+    // The size is the current size of the directory; most of it is shared.
     let shared = "select string_agg((shared_bytes > size_bytes / 2)::text, ' ') from container";
     portal.until(shared, |said| said == "true true").await;
     let counted = "select used_bytes < (select max(size_bytes) * 2 from container) and shared_bytes > 0

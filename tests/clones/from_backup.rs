@@ -8,7 +8,7 @@ use crate::backups::back_up;
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clone_of_a_backup_is_a_database_of_its_own_and_says_where_it_is_from() {
+async fn a_clone_of_a_backup_is_independent_and_names_its_source() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

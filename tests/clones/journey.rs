@@ -29,7 +29,7 @@ async fn remove(owner: &Client, name: &str) {
     owner.wait_until_gone(name).await;
 }
 
-/// While the source belongs to somebody else, its clone `copy` gets none of its data, not through an administrator either.
+/// While the source belongs to somebody else, its clone `copy` gets none of its data, not even through an administrator.
 /// The same applies to a clone that failed before and is tried again.
 async fn needs_the_same_owner(portal: &TestPortal, engine: EngineKind, (ada, api): (&Client, &Client)) {
     let odd = data(portal, "lab").join("lead out");
@@ -66,7 +66,7 @@ async fn journey(engine: EngineKind, image: &str, storage: &str) {
     journey_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
 }
 
-/// The same on a tier of which is known whether copies share blocks there: then a clone keeps its origin.
+/// The same on a given tier; `kept` says whether copies share blocks there, in which case a clone keeps its original data.
 pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, kept): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -75,11 +75,11 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut lab = sign(portal, engine, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     others::add(portal, engine).await;
 
-    // A clone of the running database, with a password of its own.
+    // A clone of the running database, with its own password.
     let made = call(&api, "lab/clone", &json!({ "name": "copy" }), 201).await;
     let password = made["password"].as_str().expect("a password").to_owned();
     assert_eq!((&made["clone_of"], &made["state"]), (&json!("lab"), &json!("running")), "{made}");
@@ -112,7 +112,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
         assert!(page.contains("no copy of its original data was kept"), "{page}");
     }
 
-    // And forward to the source as it is now.
+    // And forward to the current data of the source.
     call(&api, "copy/refresh", &json!({}), 200).await;
     let mut copy = sign(portal, engine, "copy", &password).await;
     assert_eq!(copy.get("word 3").await, Ok(Some("in the source".to_owned())));
@@ -145,7 +145,7 @@ pub async fn journey_on(portal: &TestPortal, engine: EngineKind, image: &str, (s
     let refused = api.json(Method::POST, "/api/v1/containers/copy/refresh", &json!({})).await.expect(409).text();
     assert!(refused.contains("The source of this clone no longer exists."), "{refused}");
 
-    // Promoted, it can no longer be reset, and its origin is removed.
+    // After the promotion, the clone can no longer be reset, and its origin is removed.
     call(&api, "copy/promote", &json!({}), 200).await;
     let refused = api.json(Method::POST, "/api/v1/containers/copy/reset", &json!({})).await.expect(409).text();
     assert!(refused.contains("This database is not a clone."), "{refused}");

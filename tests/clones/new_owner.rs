@@ -20,7 +20,7 @@ async fn a_copy_requested_before_the_owner_changed_is_not_made() {
     let (api, root) = (portal.token(&ada).await, portal.token(&portal.admin().await).await);
     ada.create("lab", &[]).await;
     let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     let made = call(&api, "lab/clone", &json!({ "name": "copy" }), 201).await;
     let password = made["password"].as_str().expect("a password").to_owned();
 

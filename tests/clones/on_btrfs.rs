@@ -75,7 +75,7 @@ async fn a_clone_of_a_clone_is_reset_promoted_and_purged_and_leaves_no_subvolume
     let api = portal.token(&ada).await;
     ada.create("lab", &[("storage", "btrfs"), ("memory", "128 MB")]).await;
     let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     let mut passwords = Vec::new();
     for (from, to) in [("lab", "copy"), ("copy", "copy-2")] {
@@ -159,7 +159,7 @@ async fn seeds_spares_templates_and_a_failed_copy_work_on_btrfs() {
     // Another spare is being made.
     portal.until("select count(*) from spare where made_at is not null", |said| said == "1").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
-    // What cannot be copied leaves nothing, and the source as it was.
+    // A failed copy leaves nothing behind, and the source unchanged.
     let before = disk.subvolumes().len();
     let inner = data(&portal, "from-seed").data().join("inner volume");
     crate::storage::run("btrfs", &["-q", "subvolume", "create", &inner.display().to_string()]);

@@ -1,4 +1,4 @@
-//! What a clone must not take over from its source: passwords of other accounts, and what would write elsewhere.
+//! What a clone must not take over from its source: passwords of other accounts, and anything that writes to other servers.
 
 use mydb::domain::engine::EngineKind;
 use mysql_async::Conn;
@@ -13,7 +13,7 @@ const PASSWORD: &str = "tagalong-7";
 /// A name of a database that a script might misread.
 const ODD: &str = "odd 'na\"me\\\n\u{1f418} dbname=postgres";
 
-/// Runs statements as the administrator of a PostgreSQL, each in a transaction of its own.
+/// Runs statements as the administrator of a PostgreSQL, each in its own transaction.
 fn postgres(portal: &TestPortal, name: &str, database: &str, statements: &[&str]) -> String {
     let container = portal.container(name);
     let dbname = format!("PGDATABASE={database}");

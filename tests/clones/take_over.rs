@@ -1,4 +1,4 @@
-//! The portal is killed while the data of a clone is made its own. Where nothing is shared, that data was moved, and there
+//! The portal is killed while a clone takes over its data. Where nothing is shared, that data was moved, and there
 //! is no other copy of it to start over with.
 
 use mydb::domain::engine::EngineKind;
@@ -19,8 +19,8 @@ const PAUSE: &str = "create table pause (what text);
     create trigger pause_moved before update of moved_to on snapshot for each row execute function pause_here('moved');
     create trigger pause_listed before update of cut_off on snapshot for each row execute function pause_here('listed')";
 
-/// Where it is killed: when the data was moved and nothing else has happened, when the list of what will be switched off
-/// is to be recorded, and when that is switched off.
+/// Where the portal is killed: after the data was moved, before the list of what will be switched off is recorded, and
+/// while that is switched off.
 const PLACES: [&str; 3] = ["moved", "listed", "cut off"];
 /// The number of the step.
 const STEP: usize = 5;
@@ -31,8 +31,8 @@ async fn reached(portal: &TestPortal, place: &Place, at: &str) {
     assert_eq!(held::waiting(place), 1, "{at}");
 }
 
-/// What must be listed on the page of the clone, in whichever attempt it was found. The tools that copy the data of running
-/// servers leave out what else there is.
+/// What must be listed on the page of the clone, whichever attempt found it. The tools that copy the data of running
+/// servers leave out the rest.
 fn listed(engine: EngineKind) -> &'static [&'static str] {
     match engine {
         EngineKind::Postgres => {
@@ -54,7 +54,7 @@ async fn killed_everywhere(engine: EngineKind, image: &str) {
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut lab = sign(&portal, engine, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     others::add(&portal, engine).await;
     for (n, at) in PLACES.iter().enumerate() {

@@ -25,7 +25,7 @@ async fn a_prefix(engine: EngineKind, image: &str, storage: &str) {
     a_prefix_on(&TestPortal::start().await, engine, image, (storage, storage == "cow")).await;
 }
 
-/// The same on a tier of which is known whether copies share blocks there.
+/// The same on a given tier; `shared` says whether copies share blocks there.
 pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (storage, shared): (&str, bool)) {
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -33,7 +33,7 @@ pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (
     more.push(("storage", storage.to_owned()));
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
-    sign(portal, engine, "lab", "correct-horse").await.prepare().await.expect("makes what it needs");
+    sign(portal, engine, "lab", "correct-horse").await.prepare().await.expect("the objects are created");
 
     let (committed, stop) = (Committed::default(), Arc::new(AtomicBool::new(false)));
     let mut writers = Vec::new();
@@ -83,7 +83,7 @@ pub async fn a_prefix_on(portal: &TestPortal, engine: EngineKind, image: &str, (
         while copy.get(&format!("{w}-{has}")).await.expect("reads").is_some() {
             has += 1;
         }
-        // What a writer had not heard back about may be in it as well.
+        // It may also contain a write that the server had not confirmed yet.
         assert!(before[w] <= has && has <= after[w] + 1, "{w}: {} ≤ {has} ≤ {} + 1", before[w], after[w]);
         for n in has..after[w] + 2 {
             assert_eq!(copy.get(&format!("{w}-{n}")).await, Ok(None), "writer {w}: {n} is there, but {has} is not");
@@ -114,11 +114,11 @@ async fn a_clone_of_a_busy_neo4j_is_a_prefix_of_its_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_shared_a_busy_postgres_keeps_working_and_is_copied_once() {
+async fn without_shared_blocks_a_busy_postgres_keeps_working_and_is_copied_once() {
     a_prefix(EngineKind::Postgres, "docker.io/library/postgres:17", "standard").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_shared_a_busy_mariadb_keeps_working_and_is_copied_once() {
+async fn without_shared_blocks_a_busy_mariadb_keeps_working_and_is_copied_once() {
     a_prefix(EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "standard").await;
 }

@@ -31,7 +31,7 @@ async fn fault(client: &Client, engine: EngineKind, image: &str, field: &'static
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_refused_by_the_rules_of_their_own_engine() {
+async fn names_are_rejected_by_the_rules_of_their_engine() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let (pg, maria, mongo) = (EngineKind::Postgres, EngineKind::Mariadb, EngineKind::Mongodb);
@@ -149,7 +149,7 @@ async fn data_of_another_version_is_refused_before_the_server_touches_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_in_a_hurry_does_not_spoil_a_neo4j_that_is_being_made() {
+async fn an_early_connection_does_not_break_a_new_neo4j() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let form = fields(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community");

@@ -96,7 +96,7 @@ async fn contract(engine: EngineKind, image: &str, version: &str) {
     ends(&db, &password).await;
 }
 
-/// The user can do its work: structures, unicode, large values, transactions.
+/// The user can do ordinary work: structures, unicode, large values, transactions.
 async fn works(db: &Database<'_>, version: &str) {
     let mut session = db.session(PASSWORD).await;
     let said = session.version().await.expect("a version");
@@ -219,7 +219,7 @@ async fn resizes(db: &Database<'_>, memory: i64, password: &str) {
     db.keeps(password, "unicode").await;
 }
 
-/// A server that was killed comes back by itself, with its data.
+/// A killed server is restarted automatically, with its data.
 async fn survives_a_kill(db: &Database<'_>, password: &str) {
     let mut session = db.session(password).await;
     session.put("before the kill", UNICODE).await.expect("a row");

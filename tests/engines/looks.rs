@@ -7,7 +7,7 @@ use mydb::jobs::survey::survey;
 use crate::support::{TestPortal, docker::docker};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
+async fn server_contents_are_shown_and_a_hanging_server_slows_no_page() {
     let portal = TestPortal::start().await;
     let (admin, ada, bob) = (portal.admin().await, portal.user("ada").await, portal.user("bob").await);
     ada.create("lab", &[("extensions", "hstore"), ("extensions", "pg_stat_statements")]).await;
@@ -108,7 +108,7 @@ async fn what_is_in_a_server_is_seen_and_a_hanging_one_slows_no_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn points_are_thinned_out_with_their_age() {
+async fn data_points_are_thinned_with_age() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -135,7 +135,7 @@ async fn points_are_thinned_out_with_their_age() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_nobody_talks_to_is_not_scanned_again() {
+async fn an_unused_server_is_not_scanned_again() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("quiet", &[]).await;

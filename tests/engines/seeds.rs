@@ -114,7 +114,7 @@ fn identity(portal: &TestPortal, engine: EngineKind, n: &str) -> Vec<String> {
 
 /// The seeds are those that a portal has made for all tests of this run.
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_of_every_engine_begin_with_prepared_data() {
+async fn databases_of_every_engine_start_from_prepared_data() {
     let portal = TestPortal::start().await;
     let made = rows(&portal).await;
     let ada = portal.user("ada").await;
@@ -160,7 +160,7 @@ async fn databases_of_every_engine_begin_with_prepared_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_outdated_or_damaged_is_not_begun_with() {
+async fn outdated_or_damaged_seeds_are_not_used() {
     let mut portal = preparing(&["postgres:17"]).await;
     let before = prepared(&portal, 1).await;
     let ada = portal.user("ada").await;
@@ -203,7 +203,7 @@ async fn what_is_outdated_or_damaged_is_not_begun_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_while_it_prepares_nothing_half_made_is_begun_with_or_left() {
+async fn a_kill_during_preparation_leaves_no_incomplete_seed() {
     let mut portal = preparing(&["postgres:17"]).await;
     for tenths in [3, 8, 13, 18] {
         tokio::time::sleep(Duration::from_millis(tenths * 100)).await;

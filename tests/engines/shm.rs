@@ -5,7 +5,7 @@ use tokio_postgres::SimpleQueryMessage;
 use crate::support::{TestPortal, docker};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parallel_join_within_the_memory_of_a_small_server_is_answered() {
+async fn a_parallel_join_works_within_a_small_memory_limit() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("memory", "512m"), ("cpus", "2")]).await;

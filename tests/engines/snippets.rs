@@ -50,11 +50,7 @@ const NOT_RUN: &[(EngineKind, &str, &str)] = &[
         "mongolite is neither a Debian package nor in a registry that the tests use; only parsed",
     ),
     (EngineKind::Neo4j, "jdbc", "the JDBC driver of Neo4j is in no registry that the tests use"),
-    (
-        EngineKind::Postgres,
-        "jdbc",
-        "run by snippets::every_snippet_works_as_it_stands_there, with a password that it can use",
-    ),
+    (EngineKind::Postgres, "jdbc", "run by snippets::every_connection_example_works, with a password that it can use"),
 ];
 
 /// Where dev/drivers/make.sh put the drivers.

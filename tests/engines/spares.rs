@@ -10,7 +10,7 @@ use super::{fields, place, sign_in};
 use crate::support::{Options, TestPortal, docker};
 
 const LIMIT: Duration = Duration::from_secs(300);
-/// The path of a new database that took one.
+/// What the page of a new database says if it took a spare.
 const TAKEN: &str = "From a server that was started in advance";
 const PASSWORD: &str = "correct-horse";
 
@@ -24,7 +24,7 @@ async fn keeping(rules: &'static [&'static str]) -> TestPortal {
     TestPortal::with(Options { configure, ..Options::default() }).await
 }
 
-/// Waits until so many are ready and none is being made.
+/// Waits until this many are ready and none is being made.
 async fn ready(portal: &TestPortal, count: usize) {
     let begin = Instant::now();
     let counted = format!("{count}|0");
@@ -37,7 +37,7 @@ async fn ready(portal: &TestPortal, count: usize) {
     }
 }
 
-/// By which path a database was made.
+/// How a database was created, according to its job.
 fn how(portal: &TestPortal, name: &str) -> String {
     portal.sql(&format!(
         "select coalesce(detail, '') from job_step join job on job.id = job_id join container on container.id = container_id
@@ -78,7 +78,7 @@ async fn every_engine_gives_a_new_database_a_server_that_was_started_in_advance(
         assert!(before.contains(&id), "the server was one of them");
         let at = place(&portal, engine, &name);
         let mut session = sign_in(&at, PASSWORD).await.expect("the user signs in");
-        session.prepare().await.expect("makes what it needs");
+        session.prepare().await.expect("the objects are created");
         session.put("word", "kept").await.expect("writes");
         assert_eq!(session.overreach().await, Vec::<String>::new());
         drop(session);
@@ -96,7 +96,7 @@ async fn every_engine_gives_a_new_database_a_server_that_was_started_in_advance(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_creates_for_few_servers_are_all_right_and_none_is_given_twice() {
+async fn many_creates_share_few_spares_and_none_is_used_twice() {
     let portal = keeping(&["postgres=3"]).await;
     let ada = portal.user("ada").await;
     ready(&portal, 3).await;
@@ -129,11 +129,11 @@ async fn many_creates_for_few_servers_are_all_right_and_none_is_given_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_work_is_thrown_away_unnoticed() {
+async fn a_broken_spare_is_replaced_unnoticed() {
     let portal = keeping(&["postgres=1"]).await;
     let ada = portal.user("ada").await;
     ready(&portal, 1).await;
-    // Its server stands still by itself, which shows only when it is taken.
+    // Its server hangs, which is noticed only when it is taken.
     let container = spare(&portal);
     docker::docker(&["unpause", &container]);
     let pid = docker::docker_ok(&["inspect", "-f", "{{.State.Pid}}", &container]);
@@ -166,7 +166,7 @@ async fn a_server_that_does_not_work_is_thrown_away_unnoticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_stay_paused_over_a_restart_and_none_is_lost_when_the_portal_is_killed() {
+async fn spares_stay_paused_over_restarts_and_survive_kills() {
     let mut portal = keeping(&["postgres=1"]).await;
     portal.user("ada").await;
     ready(&portal, 1).await;

@@ -41,7 +41,7 @@ async fn closed(stream: &mut TcpStream) -> (f64, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_without_a_whole_request_ends() {
+async fn a_connection_without_a_complete_request_is_closed() {
     for tls in [false, true] {
         let portal = portal(|_| {}, tls).await;
         // One connection sends nothing, the other a byte now and then.
@@ -71,7 +71,7 @@ async fn a_connection_without_a_whole_request_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_connection_ends_and_one_that_waits_for_its_answer_does_not() {
+async fn an_idle_connection_is_closed_but_a_waiting_one_is_not() {
     let portal = portal(|_| {}, false).await;
     let mut idle = connect(&portal).await;
     idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
@@ -97,7 +97,7 @@ async fn an_idle_connection_ends_and_one_that_waits_for_its_answer_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_has_its_share_of_connections() {
+async fn connections_per_address_are_limited() {
     let portal = portal(|s| s.connections_per_address = 8, false).await;
     let ask = async |stream: &mut TcpStream| {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
@@ -122,7 +122,7 @@ async fn an_address_has_its_share_of_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_has_so_many_connections_and_says_so() {
+async fn connections_in_total_are_limited_with_a_message() {
     let portal = portal(|s| s.connections = 16, false).await;
     let mut held = Vec::new();
     for _ in 0..16 {
@@ -136,7 +136,7 @@ async fn a_portal_has_so_many_connections_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_must_come_at_a_least_rate() {
+async fn a_request_body_must_arrive_at_the_minimum_rate() {
     let portal = portal(|_| {}, false).await;
     let send = async |pieces: usize, size: usize| {
         let mut stream = connect(&portal).await;
@@ -172,7 +172,7 @@ async fn a_body_must_come_at_a_least_rate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_has_so_many_streams() {
+async fn streams_per_person_are_limited() {
     let portal = portal(|s| s.streams_per_person = 2, true).await;
     let (ada, bert) = (portal.user("ada").await, portal.user("bert").await);
     portal.sql(

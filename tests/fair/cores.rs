@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::docker::docker_ok;
 use crate::support::{Client, Options, PATIENCE, TestPortal};
 
-/// A machine that every test machine can stand for: two cores that belong together, or one.
+/// The description of a machine that works on any test machine: two cores that belong together, or one.
 fn machine(tree: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/topologies").join(tree)
 }
@@ -64,7 +64,7 @@ async fn a_running_database_is_pinned_moved_and_released_without_a_restart() {
     assert_eq!([&one, &two].iter().map(|c| c.as_str()).collect::<std::collections::BTreeSet<_>>(), ["0", "1"].into());
     assert!(ada.get("/containers/one").await.text().contains(&format!("{one}, chosen automatically")));
 
-    // One asks for the core that the other has: that one makes room. Nobody is disconnected.
+    // One database requests the core of the other, which moves to another core. Nobody is disconnected.
     let db = portal.connect("one", "correct-horse").await.expect("it runs");
     let changed = patch(&api, "one", json!(format!("{two}-{two}"))).await.expect(200).json();
     assert_eq!((&changed["cpuset_assigned"], &changed["job"]), (&json!(two), &json!(null)));
@@ -102,12 +102,12 @@ async fn a_running_database_is_pinned_moved_and_released_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_spread_and_as_few_as_possible_move_when_one_goes() {
+async fn databases_spread_and_few_move_when_one_is_deleted() {
     let portal = portal(|c| c.databases.pin_cores = 1).await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
     let form = ada.get("/containers/new?engine=postgres").await.expect(200);
-    assert!(form.body.contains(r#"value="auto:1""#), "the form shows the usual pinning: {}", form.body);
+    assert!(form.body.contains(r#"value="auto:1""#), "the form shows the default pinning: {}", form.body);
     let names = ["d1", "d2", "d3", "d4"];
     futures::future::join_all(names.map(|name| ada.create(name, &[]))).await;
     let on = |core: &str| -> Vec<String> {
@@ -119,7 +119,7 @@ async fn databases_spread_and_as_few_as_possible_move_when_one_goes() {
     for name in names {
         assert_eq!(in_force(&portal, name), if on("0").iter().any(|n| n == name) { "0" } else { "1" });
     }
-    // Both of core 1 go, one to the trash: one of core 0 moves.
+    // Both databases on core 1 are stopped, one of them is in the trash: one on core 0 moves.
     post(&api, &format!("{}/stop", one[0])).await;
     assert_eq!((on("0"), on("1")), (zero.clone(), vec![one[1].clone()]), "nothing moves for a difference of one");
     let path = format!("/api/v1/containers/{0}?confirm={0}&wait=300", one[1]);
@@ -135,7 +135,7 @@ async fn databases_spread_and_as_few_as_possible_move_when_one_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_starts_on_another_machine_without_its_cores_and_says_so() {
+async fn a_database_starts_without_its_cores_and_says_so() {
     let mut portal = portal(|_| {}).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("cpuset", "1-1"), ("backup_freq", "Never")]).await;
@@ -159,14 +159,14 @@ async fn a_database_starts_on_another_machine_without_its_cores_and_says_so() {
     assert_eq!((in_force(&portal, "lab").as_str(), rows(&portal).as_str()), ("0", "lab=0"));
     let page = ada.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("lab runs on other cores") && page.contains("This machine has no core 1."), "{page}");
-    // What it has stays valid, so that other settings can be saved.
+    // The existing value stays valid, so that other settings can be saved.
     ada.post("/containers/lab/settings", &[("cpuset", "1-1"), ("description", "x")]).await.expect(303);
-    // Nothing about the machine is known: it starts all the same.
+    // Nothing about the machine is known: the database starts nevertheless.
     let ada = restart_on(&mut portal, machine("nowhere")).await;
     assert_eq!((in_force(&portal, "lab").as_str(), rows(&portal).as_str()), ("0-1", "lab="));
     let page = ada.get("/containers/lab").await.expect(200).text();
     assert!(page.contains("The portal cannot read the cores of its machine"), "{page}");
-    // The core is back, and the notice goes.
+    // The core is back, and the notice disappears.
     let ada = restart_on(&mut portal, machine("no-nodes")).await;
     assert_eq!(in_force(&portal, "lab"), "1");
     assert!(!ada.get("/containers/lab").await.expect(200).text().contains("runs on other cores"));

@@ -79,7 +79,7 @@ fn answers(container: &str, name: &str) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_reaches_nothing_and_is_reached() {
+async fn a_database_cannot_connect_out_but_is_reachable() {
     let (portal, rules) = portal().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -127,7 +127,7 @@ async fn a_database_reaches_nothing_and_is_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neo4j_loads_nothing_from_the_machine() {
+async fn neo4j_cannot_load_from_the_host() {
     let (portal, _rules) = portal().await;
     let ada = portal.user("ada").await;
     ada.create(

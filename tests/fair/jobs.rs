@@ -7,7 +7,7 @@ use mydb::runtime::fault::{Fault, FaultTiming};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_creation_can_be_cancelled_and_says_its_deadline() {
+async fn a_creation_can_be_cancelled_and_states_its_deadline() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let bert = portal.user("bert").await;
@@ -41,7 +41,7 @@ async fn a_creation_can_be_cancelled_and_says_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_beyond_its_deadline_ends_as_failed() {
+async fn a_job_beyond_its_deadline_fails() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     portal.faults.inject(Fault { operation: "copy_in", strike: FaultTiming::Before, times: 1000, transient: true });
@@ -89,7 +89,7 @@ fn send_slow(portal: &TestPortal, token: &str, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_loads_of_one_person_leave_the_others_at_work_and_can_be_cancelled() {
+async fn slow_loads_of_one_person_do_not_block_others_and_can_be_cancelled() {
     let portal = TestPortal::start().await;
     let (ada, bert) = (portal.user("ada").await, portal.user("bert").await);
     let page = ada.post("/account/tokens", &[("name", "curl"), ("days", "1")]).await.expect(200);

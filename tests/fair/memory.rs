@@ -79,7 +79,7 @@ async fn a_server_that_was_killed_for_its_memory_is_noticed_without_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_is_reserved_as_the_site_says() {
+async fn memory_is_reserved_as_configured() {
     let configure = Box::new(|c: &mut mydb::config::Config| c.databases.memory_reservation = 50);
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let ada = portal.user("ada").await;

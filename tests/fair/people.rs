@@ -28,7 +28,7 @@ async fn sign_in(client: &Client, from: &str, name: &str, password: &str) -> Sta
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_wrong_passwords_from_everywhere_slows_strangers_only() {
+async fn a_flood_of_wrong_passwords_slows_only_unknown_browsers() {
     let portal = behind_a_proxy().await;
     let ada = portal.user("ada").await;
     portal.user("bert").await;
@@ -120,7 +120,7 @@ async fn goes_on(portal: &TestPortal, watcher: &Client, path: &str, end: impl As
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_end_with_the_right_to_see_them() {
+async fn streams_end_when_permission_is_lost() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     let ada = portal.user("ada").await;

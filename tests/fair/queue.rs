@@ -104,7 +104,7 @@ fn shares() -> WorkerShares {
 }
 
 #[tokio::test]
-async fn four_slow_loads_of_one_person_stop_nobody() {
+async fn four_slow_loads_of_one_person_block_nobody() {
     let mut queue = Queue::new();
     queue.asks("mallory", "load", 4);
     assert_eq!(queue.begin_all().await, ["mallory load", "mallory load"], "loads are limited per user");
@@ -115,7 +115,7 @@ async fn four_slow_loads_of_one_person_stop_nobody() {
 }
 
 #[tokio::test]
-async fn long_jobs_of_all_kinds_leave_workers_for_short_ones_and_a_last_one_for_somebody_else() {
+async fn long_jobs_leave_workers_for_short_jobs_and_other_owners() {
     let mut queue = Queue::new();
     queue.asks("mallory", "restore", 20);
     assert_eq!(queue.begin_all().await.len(), 3, "the last worker for long jobs is reserved for a user who has none");
@@ -128,7 +128,7 @@ async fn long_jobs_of_all_kinds_leave_workers_for_short_ones_and_a_last_one_for_
 }
 
 #[tokio::test]
-async fn short_jobs_of_one_person_leave_a_worker_for_the_next_and_turns_go_round() {
+async fn short_jobs_leave_a_worker_for_others_and_owners_take_turns() {
     let mut queue = Queue::new();
     queue.asks("mallory", "create", 50);
     assert_eq!(queue.begin_all().await.len(), 5);
@@ -148,7 +148,7 @@ async fn short_jobs_of_one_person_leave_a_worker_for_the_next_and_turns_go_round
 }
 
 #[tokio::test]
-async fn with_one_worker_turns_go_round_too() {
+async fn owners_take_turns_with_a_single_worker() {
     let queue = Queue::new();
     queue.asks("mallory", "start", 9);
     queue.asks("ada", "start", 2);
@@ -176,7 +176,7 @@ async fn a_deletion_that_makes_its_final_backup_is_a_long_job() {
 }
 
 #[tokio::test]
-async fn the_portals_own_jobs_have_a_turn_of_their_own() {
+async fn jobs_of_the_portal_take_turns_too() {
     let mut queue = Queue::new();
     queue.asks("mallory", "create", 9);
     assert_eq!(queue.begin_all().await.len(), 5);
@@ -185,7 +185,7 @@ async fn the_portals_own_jobs_have_a_turn_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_workers_of_another_portal_are_its_own() {
+async fn workers_of_another_portal_do_not_count() {
     let mut queue = Queue::new();
     queue.asks("mallory", "create", 9);
     assert_eq!(queue.begin_all().await.len(), 5);
@@ -199,7 +199,7 @@ async fn the_workers_of_another_portal_are_its_own() {
 }
 
 #[tokio::test]
-async fn a_queued_job_that_is_cancelled_is_taken_once_by_a_worker_or_by_who_takes_it_back() {
+async fn a_cancelled_queued_job_is_taken_exactly_once() {
     let queue = Queue::new();
     for who in ["ada", "bert", "cleo"] {
         queue.asks(who, "start", 8);
@@ -239,7 +239,7 @@ async fn a_queued_job_that_is_cancelled_is_taken_once_by_a_worker_or_by_who_take
 }
 
 #[tokio::test]
-async fn two_portals_that_ask_at_once_never_get_the_same_job() {
+async fn two_portals_never_reserve_the_same_job() {
     let queue = Queue::new();
     for who in ["ada", "bert", "cleo"] {
         queue.asks(who, "start", 8);

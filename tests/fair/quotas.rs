@@ -21,7 +21,7 @@ fn database(name: &str, memory: &str) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_gets_so_much_memory_and_is_told_how_much() {
+async fn memory_per_person_is_limited_and_shown() {
     let portal = portal().await;
     let (admin, ada) = (portal.admin().await, portal.user("ada").await);
     let api = portal.token(&ada).await;
@@ -63,7 +63,7 @@ async fn a_person_gets_so_much_memory_and_is_told_how_much() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_requests_at_once_get_no_more_than_one_after_the_other() {
+async fn simultaneous_requests_cannot_exceed_the_quota() {
     let portal = portal().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;

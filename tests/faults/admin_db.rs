@@ -42,7 +42,7 @@ async fn recovered(admin: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
+async fn a_stopped_or_removed_mydb_admin_is_recovered_with_its_data() {
     let (portal, container) = own_portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -71,7 +71,7 @@ async fn stopped_or_removed_it_is_brought_back_by_itself_with_all_it_knew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paused_it_makes_nobody_hang() {
+async fn a_paused_mydb_admin_blocks_nobody() {
     let (portal, container) = own_portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -87,7 +87,7 @@ async fn paused_it_makes_nobody_hang() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
+async fn losing_mydb_admin_during_a_backup_makes_no_false_backup() {
     let options = Options { tables: Tables::Own, configure: Box::new(store), ..Options::default() };
     let portal = TestPortal::with(options).await;
     let container = format!("{}-mydb_admin", portal.instance);
@@ -125,7 +125,7 @@ async fn gone_in_the_middle_of_a_backup_it_makes_no_false_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_its_data_gone_it_is_not_begun_anew() {
+async fn a_mydb_admin_without_its_data_is_not_recreated() {
     let (mut portal, container) = own_portal().await;
     portal.stop().await;
     docker(&["rm", "-f", &container]);

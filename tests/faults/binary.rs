@@ -14,7 +14,7 @@ impl Place {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_random_instants_from_the_very_first_start() {
+async fn a_portal_survives_kills_at_random_times_from_its_first_start() {
     let mut dice = Dice::new();
     let mut program = Program::install();
     for _ in 0..rounds(20, 4) {
@@ -45,7 +45,7 @@ async fn killed_at_random_instants_from_the_very_first_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_in_the_middle_of_a_create_it_exits_soon_and_the_databases_stay() {
+async fn a_stop_during_a_create_is_quick_and_keeps_databases() {
     let mut program = Program::install();
     program.spawn();
     program.ready().await;

@@ -18,7 +18,7 @@ fn logged(portal: &TestPortal, kind: &str, name: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_should_run_is_started_again_whatever_was_done_to_it() {
+async fn databases_that_should_run_are_restarted_after_manual_changes() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     for name in ["halted", "removed", "frozen"] {
@@ -49,7 +49,7 @@ async fn what_should_run_is_started_again_whatever_was_done_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_should_not_run_or_is_unknown_is_shown_and_left_alone() {
+async fn unexpected_containers_are_reported_and_not_touched() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;

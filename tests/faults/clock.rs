@@ -7,7 +7,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn set_back_an_hour_everything_goes_on() {
+async fn a_clock_set_back_by_an_hour_changes_nothing() {
     let portal = TestPortal::start().await;
     let place = Place::of(&portal);
     let admin = portal.admin().await;
@@ -15,7 +15,7 @@ async fn set_back_an_hour_everything_goes_on() {
     admin.create("before", &[]).await;
     docker(&["kill", &portal.container("before")]);
     until("it is found dead", || portal.sql("select failures from state") == "1").await;
-    // A server that is killed while a job starts it is that job's to start again.
+    // If a server is killed while a job is starting it, that job starts it again.
     let starts = || portal.sql("select count(*) from job where kind = 'start' and status = 'succeeded'");
     until("it is started again", || starts() == "1").await;
 
@@ -31,7 +31,7 @@ async fn set_back_an_hour_everything_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn set_back_under_mydb_admin_nothing_waits_for_an_hour() {
+async fn a_clock_of_mydb_admin_set_back_delays_nothing() {
     let mut portal = TestPortal::start().await;
     let place = Place::of(&portal);
     // A step back by an hour leaves times in the tables that are an hour ahead.
@@ -48,7 +48,7 @@ async fn set_back_under_mydb_admin_nothing_waits_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_trash_is_emptied_when_its_days_are_over_and_not_before() {
+async fn the_trash_is_emptied_after_its_days() {
     let portal = TestPortal::start().await;
     let place = Place::of(&portal);
     let admin = portal.admin().await;

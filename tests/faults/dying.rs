@@ -14,7 +14,7 @@ fn reason(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
+async fn a_crashing_server_is_given_up_with_its_last_log_lines() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
@@ -46,7 +46,7 @@ async fn a_server_that_keeps_dying_is_given_up_with_its_last_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waits_between_starts_grow() {
+async fn delays_between_restarts_grow() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
@@ -72,7 +72,7 @@ async fn waits_between_starts_grow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_is_not_there_or_is_another_versions_is_not_touched() {
+async fn a_missing_or_foreign_data_directory_is_not_touched() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;
@@ -111,7 +111,7 @@ async fn a_data_directory_that_is_not_there_or_is_another_versions_is_not_touche
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_database_whose_disk_went_away_is_given_up_with_that_reason() {
+async fn a_database_with_an_unmounted_disk_fails_with_that_reason() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[]).await;

@@ -71,7 +71,7 @@ async fn fails(portal: &TestPortal, admin: &Client, fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_outlives_what_passes_and_undoes_what_does_not() {
+async fn a_create_survives_temporary_errors_and_undoes_permanent_ones() {
     let mut all = JoinSet::new();
     for operation in CREATE {
         all.spawn(async move {
@@ -91,7 +91,7 @@ async fn a_create_outlives_what_passes_and_undoes_what_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delete_outlives_what_passes_and_says_what_does_not() {
+async fn a_delete_survives_temporary_errors_and_reports_permanent_ones() {
     let portal = quiet_portal().await;
     let place = Place::of(&portal);
     let admin = portal.admin().await;

@@ -111,7 +111,7 @@ async fn pages_answer_and_work_waits_while_the_engine_restarts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_taken_back_when_the_engine_answers_again() {
+async fn failed_steps_are_undone_when_the_engine_responds_again() {
     let door = Door::new();
     let portal = door.portal().await;
     let place = Place::of(&portal);

@@ -62,7 +62,7 @@ fn left(place: &Place, tier: &Small) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_tier_is_told_before_anything_is_made() {
+async fn a_full_tier_is_reported_before_anything_is_created() {
     let small = Small::mount("64m");
     let portal = TestPortal::with(with_tier(small.0.clone())).await;
     let place = Place::of(&portal);
@@ -79,7 +79,7 @@ async fn a_full_tier_is_told_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
+async fn a_tier_filling_up_during_a_create_leaves_nothing_incomplete() {
     let small = Small::mount("300m");
     let portal = TestPortal::with(with_tier(small.0.clone())).await;
     let place = Place::of(&portal);
@@ -87,7 +87,7 @@ async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
     held::hold(&place, "create", "lab", 4, "running");
     let admin = portal.admin().await;
     admin.submit_create("lab", &[("storage", "small")]).await.expect(303);
-    until("its directory is made", || held::waiting(&place) == 1).await;
+    until("its directory is created", || held::waiting(&place) == 1).await;
     std::fs::write(small.0.join("other"), vec![0u8; 290 * 1024 * 1024]).expect("an unrelated file");
     held::release(&place);
     admin.wait_for("lab", "failed").await;
@@ -103,7 +103,7 @@ async fn a_tier_that_fills_up_during_a_create_leaves_nothing_half_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_original_as_it_was() {
+async fn a_tier_filling_up_during_a_restore_keeps_only_the_original() {
     let small = Small::mount("1300m");
     let tier = with_tier(small.0.clone());
     let configure = |config: &mut Config| {
@@ -156,7 +156,7 @@ async fn a_tier_that_fills_up_during_a_restore_keeps_nothing_of_it_and_the_origi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tier_that_is_not_there_is_shown_with_its_reason_and_not_used() {
+async fn an_unavailable_tier_is_shown_with_its_reason_and_not_used() {
     let at = test_dir().join(format!("absent-{}", std::process::id()));
     std::fs::create_dir_all(at.join("tier")).expect("a directory");
     std::fs::write(at.join("tier.unavailable"), "the loop device could not be made\n").expect("a note");

@@ -42,7 +42,7 @@ pub fn waiting(place: &Place) -> usize {
     place.sql(WAITING).parse().expect("a number")
 }
 
-/// Terminates the held sessions, as if their portal had died: nothing of them is written.
+/// Terminates the held sessions, as if their portal had died: their transactions are rolled back.
 pub fn cut(place: &Place) {
     place.sql(
         "delete from hold;

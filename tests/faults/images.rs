@@ -9,7 +9,7 @@ use crate::support::{Options, POSTGRES_15, POSTGRES_17, TestPortal, docker::dock
 const NOWHERE: &str = "localhost:1/nothing:15";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_that_cannot_be_had_is_shown_and_refused_with_the_reason() {
+async fn an_unavailable_image_is_shown_and_rejected_with_the_reason() {
     let configure = |config: &mut Config| {
         config.images.replace.insert(POSTGRES_15.to_owned(), NOWHERE.to_owned());
     };

@@ -88,7 +88,7 @@ async fn delete(admin: &Client, cuts: impl IntoIterator<Item = (String, usize, &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_while_it_takes_back_what_failed() {
+async fn a_portal_survives_kills_while_it_undoes_a_failed_job() {
     let mut portal = TestPortal::with(roomy()).await;
     let place = Place::of(&portal);
     held::prepare(&place);

@@ -1,4 +1,4 @@
-//! Fault injection: whatever is killed, stopped, removed or filled up, nothing is lost or left half-done.
+//! Fault injection: parts are killed, stopped, removed or filled up, and nothing is lost or left half-done.
 
 mod admin_db;
 mod binary;

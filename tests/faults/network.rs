@@ -29,7 +29,7 @@ impl Drop for Networks {
 async fn a_network_that_is_requested_many_times_at_once_exists_once_and_stays() {
     let networks = Networks(format!("{}-network", prefix()));
     let (instance, name) = (InstanceId::parse(&networks.0).expect("an instance"), format!("{}-databases", networks.0));
-    // Connections of their own, as two portals have.
+    // Separate connections, as two portals have.
     let one = DockerRuntime::connect().await.expect("the container engine answers");
     let other = DockerRuntime::connect().await.expect("the container engine answers");
     for round in 0..5 {

@@ -10,7 +10,7 @@ use crate::engines::{fields, place, sign_in};
 use crate::support::{Options, Tables, TestPortal, docker};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_works_is_waited_for_beyond_its_time() {
+async fn a_busy_server_is_waited_for_beyond_its_timeout() {
     let configure =
         Box::new(|config: &mut mydb::config::Config| config.databases.start_timeout = Duration::from_secs(1));
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
@@ -27,7 +27,7 @@ async fn a_server_that_works_is_waited_for_beyond_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_image_was_making_when_all_was_killed_is_begun_anew() {
+async fn an_interrupted_initialisation_starts_over() {
     let configure = Box::new(|config: &mut mydb::config::Config| config.databases.prepare = false);
     let mut portal = TestPortal::with(Options { configure, tables: Tables::Empty, ..Options::default() }).await;
     let ada = portal.user("ada").await;

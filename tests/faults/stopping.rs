@@ -6,7 +6,7 @@ use super::{Place, held, until};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_under_way_is_put_back_and_finished_after_the_start() {
+async fn an_interrupted_create_is_requeued_and_finished_after_the_start() {
     let mut portal = TestPortal::start().await;
     let place = Place::of(&portal);
     let admin = portal.admin().await;
@@ -23,7 +23,7 @@ async fn a_create_under_way_is_put_back_and_finished_after_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_does_not_end_does_not_keep_the_portal() {
+async fn a_hanging_step_does_not_block_the_stop() {
     let mut portal = TestPortal::start().await;
     let place = Place::of(&portal);
     held::prepare(&place);

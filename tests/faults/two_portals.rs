@@ -56,7 +56,7 @@ async fn each_job_is_run_by_one_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_finishes_what_the_other_left_when_it_was_killed() {
+async fn one_portal_finishes_the_jobs_of_a_killed_one() {
     let portal = TestPortal::with(narrow()).await;
     let other = second(&portal).await;
     let name = other.portal.app.worker.clone();
@@ -73,7 +73,7 @@ async fn one_finishes_what_the_other_left_when_it_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_both_start_is_made_once() {
+async fn a_backup_started_by_both_portals_is_made_once() {
     let portal = TestPortal::with_store().await;
     let other = second(&portal).await;
     let clients = [portal.admin().await, admin_of(&other).await];

@@ -1,4 +1,4 @@
-//! Databases that end: shown, extended, announced, moved to the trash, and restored from it.
+//! Databases that expire: shown, extended, announced, moved to the trash, and restored from it.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::{ends_in, let_end, next_run, page, reaping, seconds_left};
 use crate::backups::cli;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
+async fn a_database_expires_and_leaves_a_final_backup() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -26,7 +26,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     let (code, said) = cli(&portal, &["container", "list"]);
     assert!(code == 0 && said.contains("EXPIRES") && said.contains(&date), "{date}: {said}");
 
-    // An extension counts from now. The settings show the end in a form that they read as the same end.
+    // An extension counts from now. The settings show the expiry in a format that they also accept.
     ada.post("/containers/lab/extend", &[("ttl", "2d")]).await.expect(303);
     ends_in(&portal, "lab", 2 * 86_400);
     let before = portal.sql("select expires_at from container");
@@ -48,7 +48,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     );
     assert!(changes.contains("container.extend expires 20") && changes.contains("→ never"), "{changes}");
 
-    // While an administrator works on it, it stays.
+    // While an administrator works on the database, it is not deleted.
     let admin = portal.admin().await;
     admin.post("/containers/lab/maintenance", &[("maintenance", "on"), ("note", "moving")]).await.expect(303);
     let_end(&portal, "lab");
@@ -60,12 +60,12 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
     let deleted = portal.sql("select actor || ' ' || detail from log where action = 'container.delete'");
     assert!(deleted.starts_with("reaper expired at 20"), "{deleted}");
     let shown = page(&ada, "lab").await;
-    assert!(shown.contains("Its time to live is over. If you restore it, it does not expire again."), "{shown}");
+    assert!(shown.contains("The database has expired. If you restore it, it does not expire again."), "{shown}");
     let refused =
         api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({ "ttl": "1d" })).await.expect(409).text();
     assert!(refused.contains("while the database is in the trash"), "{refused}");
 
-    // With the old end, it would be deleted again at once.
+    // With the old expiry, it would be deleted again at once.
     ada.post("/containers/lab/undelete", &[]).await.expect(303);
     ada.wait_for("lab", "running").await;
     assert_eq!(seconds_left(&portal, "lab"), None);
@@ -74,7 +74,7 @@ async fn a_database_ends_when_its_time_is_over_and_leaves_a_final_backup() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_databases_end_too_and_the_policy_never_makes_no_backup() {
+async fn failed_databases_expire_and_the_policy_never_makes_no_backup() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("ttl", "1h"), ("backup_freq", "Never")]).await;
@@ -103,7 +103,7 @@ async fn a_deletion_that_failed_is_not_repeated_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn owners_are_warned_once_each_and_not_any_more_when_they_have_extended() {
+async fn owners_are_warned_once_and_not_after_extending() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -113,7 +113,7 @@ async fn owners_are_warned_once_each_and_not_any_more_when_they_have_extended() 
     next_run(&portal).await;
     assert_eq!(portal.sql(open), "0 0", "eighteen hours are left until the warning");
 
-    // A tenth of a short time is left.
+    // For a short time to live, the warning comes when a tenth of it is left.
     portal.sql(
         "update container set expires_at = now() + interval '1 hour', expiry_set_at = now() - interval '19 hours'",
     );
@@ -149,7 +149,7 @@ async fn owners_are_warned_once_each_and_not_any_more_when_they_have_extended() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clone_has_an_end_of_its_own() {
+async fn a_clone_has_its_own_expiry() {
     let portal = reaping().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -162,7 +162,7 @@ async fn a_clone_has_an_end_of_its_own() {
     ends_in(&portal, "copy-2", 90 * 60);
     ada.wait_for("copy", "running").await;
     ada.wait_for("copy-2", "running").await;
-    // It ends like any other database, without a final backup, because its policy is Never.
+    // The clone expires like any other database, but without a final backup, because its policy is Never.
     let_end(&portal, "copy");
     ada.wait_for("copy", "in the trash").await;
     assert_eq!(portal.sql("select count(*) from backup_log where kind = 'backup'"), "0");

@@ -1,11 +1,11 @@
-//! Values of `ttl` that cannot be used: a sentence beside the field, wherever it can be entered.
+//! Invalid values of `ttl`: an error beside the field, wherever it can be entered.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{POSTGRES_17, Reply, TestPortal};
 
-/// What is typed, and a part of the sentence.
+/// The input, and a part of the error.
 pub const WRONG: [(&str, &str); 15] = [
     ("0", "A time to live of 0 would end the database at once."),
     ("0d", "A time to live of 0"),
@@ -30,7 +30,7 @@ fn beside(reply: &Reply) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_time_to_live_is_answered_with_a_sentence_beside_the_field() {
+async fn an_invalid_time_to_live_is_explained_at_the_field() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -57,15 +57,15 @@ async fn what_is_no_time_to_live_is_answered_with_a_sentence_beside_the_field() 
         refused(&api, &number, why).await;
     }
     refused(&api, &json!({ "hours": 8 }), "The value must be a string or a number.").await;
-    assert_eq!(portal.sql("select expires_at from container"), before, "nothing was made or changed");
-    // The days on which clocks change are days like others.
+    assert_eq!(portal.sql("select expires_at from container"), before, "nothing was created or changed");
+    // Days on which clocks change are accepted like any other day.
     for day in ["2027-03-28", "2027-10-31", "2027-03-28 02:30", "2027-10-31T02:30"] {
         ada.post("/containers/lab/extend", &[("ttl", day)]).await.expect(303);
         assert!(portal.sql("select expires_at from container").starts_with(&day[..10]), "{day}");
     }
 }
 
-/// Every call of the API refuses the value, with the field's name and the sentence.
+/// Every call of the API rejects the value with the field's name and the error.
 async fn refused(api: &crate::support::Client, value: &Value, why: &str) {
     let create = json!({ "engine": "postgres", "image": POSTGRES_17, "name": "new", "dbname": "x", "dbuser": "ada", "ttl": value });
     let calls = [

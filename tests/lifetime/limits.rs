@@ -25,7 +25,7 @@ async fn create(api: &Client, name: &str, ttl: Option<&str>, status: u16) -> Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
+async fn times_to_live_are_limited_by_role_and_engine() {
     let portal = reaping_with(|config| {
         config.limits.ttl.longest = rules(&["2d", "neo4j=1d", "admin:postgres=30d"]);
         config.limits.ttl.default = rules(&["8h"]);
@@ -38,7 +38,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     let form = ada.get("/containers/new?engine=neo4j").await.expect(200).text();
     assert!(form.contains("At most 1 day from now."), "{form}");
     let form = admin.get("/containers/new?engine=neo4j").await.expect(200).text();
-    assert!(form.contains("Leave it empty to keep the database for ever."), "{form}");
+    assert!(form.contains("If you leave it empty, the database does not expire."), "{form}");
 
     assert!(
         create(&api, "lab", Some(""), 422)
@@ -57,7 +57,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     for ttl in ["3d", "", "never", "2099-01-01"] {
         api.json(Method::POST, "/api/v1/containers/lab/extend", &extend(ttl)).await.expect(422);
     }
-    // Without a value, it is the usual time.
+    // Without a value, the default applies.
     api.json(Method::POST, "/api/v1/containers/lab/extend", &json!({})).await.expect(200);
     ends_in(&portal, "lab", 8 * 3600);
 
@@ -67,7 +67,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     api.json(Method::PATCH, "/api/v1/containers/lab", &json!({ "ttl": made["expires_at"] })).await.expect(200);
     ends_in(&portal, "lab", 30 * 86_400);
 
-    // Restored from the trash after its end, it gets the usual time.
+    // Restored from the trash after its expiry, it gets the default.
     ada.wait_for("lab", "running").await;
     let_end(&portal, "lab");
     ada.wait_for("lab", "in the trash").await;
@@ -77,7 +77,7 @@ async fn nobody_gets_more_time_than_the_site_allows_their_role_and_engine() {
     ada.wait_for("lab", "running").await;
     ends_in(&portal, "lab", 8 * 3600);
 
-    // So does a new database from a backup.
+    // So does a new database restored from a backup.
     let id = portal.sql("select id from backup_log where reason = 'final'");
     api.json(Method::POST, &format!("/api/v1/backups/{id}/restore"), &json!({ "name": "again" })).await.expect(202);
     ends_in(&portal, "again", 8 * 3600);

@@ -12,7 +12,7 @@ fn signal(signal: &str, pid: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_removes_what_its_filters_name_and_nothing_else() {
+async fn the_reaper_command_removes_only_what_its_filters_match() {
     let portal = reaping_with(|config| {
         // Only the command reaps, and nobody restarts what is killed.
         config.jobs.reaper = Vec::new();
@@ -32,7 +32,7 @@ async fn the_command_removes_what_its_filters_name_and_nothing_else() {
     docker(&["kill", &portal.container("kept")]);
     let pid = docker_ok(&["inspect", "-f", "{{.State.Pid}}", &portal.container("mute")]);
     signal("-STOP", &pid);
-    // A container with this portal's label that it does not know.
+    // A container with this portal's label that the portal does not know.
     let stray = format!("{}-stray", portal.instance);
     let label = format!("{}={}", mydb::runtime::LABEL_INSTANCE, portal.instance);
     docker(&["create", "--name", &stray, "--label", &label, "db4sci-dev/postgres:17"]);
@@ -57,7 +57,7 @@ async fn the_command_removes_what_its_filters_name_and_nothing_else() {
     assert!(line(&said, "kept").is_none() && line(&said, "fine").is_none() && !said.contains("stray"), "{said}");
     assert_eq!(portal.sql(everything), before, "nothing has changed");
 
-    // The failure of one is reported, and the others go.
+    // The failure of one is reported, and the others are removed.
     let id = portal.sql("select id from container where name = 'old'");
     portal.sql("create function refuse() returns trigger language plpgsql as 'begin raise exception ''refused''; end'");
     portal.sql(&format!(

@@ -55,10 +55,10 @@ async fn an_account_is_deleted_after_its_belongings_have_a_new_owner() {
     let logged = portal.sql(logged);
     assert!(logged.contains("changed owner ada → bo") && logged.contains("user.delete: ada, user"), "{logged}");
 
-    // A later account of the same name is another one.
+    // A later account of the same name does not get the databases of the old one.
     let ada = portal.user("ada").await;
     ada.get("/containers/lab").await.expect(404);
-    // Nobody has to inherit nothing.
+    // Without databases, no new owner is needed.
     let page = format!("/admin/users/{}/delete", id_of(&portal, "ada"));
     assert!(!admin.get(&page).await.expect(200).text().contains("New owner"));
     admin.post(&page, &[("confirm", "ada")]).await.expect(303);

@@ -9,7 +9,7 @@ fn id_between(body: &str, before: &str, after: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_looks_after_people() {
+async fn an_admin_manages_accounts() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     let ada = portal.user("ada").await;
@@ -82,7 +82,7 @@ async fn two_admins_can_not_disable_each_other_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_look_after_their_account() {
+async fn users_manage_their_own_account() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let elsewhere = portal.nobody();
@@ -130,7 +130,7 @@ async fn people_look_after_their_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_sees_how_the_portal_is() {
+async fn an_admin_sees_the_state_of_the_portal() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     // Lists need only rows; no servers are created for them.
@@ -199,7 +199,7 @@ async fn an_admin_sees_how_the_portal_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn read_only_stops_people_and_shows_its_banner() {
+async fn read_only_mode_blocks_users_and_shows_a_banner() {
     let portal = TestPortal::start().await;
     let (admin, ada) = (portal.admin().await, portal.user("ada").await);
     admin.post("/admin/read-only", &[("read_only", "on"), ("message", " ")]).await.expect(422);
@@ -214,7 +214,7 @@ async fn read_only_stops_people_and_shows_its_banner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn help_is_there_for_everybody() {
+async fn help_is_available_to_everybody() {
     let portal = TestPortal::start().await;
     let nobody = portal.nobody();
     assert_eq!(nobody.get("/docs").await.expect(303).location, "/docs/first-steps");

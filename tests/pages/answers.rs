@@ -51,7 +51,7 @@ async fn sent(who: &Client, method: Method, path: &str, kind: &str, body: String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cant_be_taken_is_answered_with_its_status_and_a_page_or_a_problem() {
+async fn invalid_requests_get_a_status_with_a_page_or_a_problem() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&ada).await;
@@ -114,7 +114,7 @@ async fn what_cant_be_taken_is_answered_with_its_status_and_a_page_or_a_problem(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_another_site_sends_changes_nothing() {
+async fn a_form_sent_by_another_site_changes_nothing() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let own = portal.base.as_str();
@@ -153,7 +153,7 @@ async fn a_form_that_another_site_sends_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_character_no_database_can_hold_is_no_fault_of_the_portal() {
+async fn a_character_that_cannot_be_stored_is_a_client_error() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let api = portal.token(&ada).await;
@@ -195,7 +195,7 @@ async fn a_character_no_database_can_hold_is_no_fault_of_the_portal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_has_script_or_style_of_its_own() {
+async fn no_page_has_inline_scripts_or_styles() {
     let portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.create("lab", &[("dbuserpass", "")]).await;

@@ -54,7 +54,7 @@ fn nothing_was_made(portal: &TestPortal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
+async fn an_invalid_name_is_explained_at_the_field() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let long = "a".repeat(41);
@@ -99,7 +99,7 @@ async fn a_name_that_cant_be_used_is_answered_with_a_sentence_beside_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_and_users_need_names_that_need_no_quotes() {
+async fn names_of_databases_and_users_must_not_need_quoting() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let (long, longer) = ("é".repeat(32), "a".repeat(64));
@@ -131,7 +131,7 @@ async fn databases_and_users_need_names_that_need_no_quotes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_on_offer_or_out_of_range_is_refused_and_all_of_it_at_once() {
+async fn unavailable_or_out_of_range_values_are_rejected_at_once() {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         let standard = config.storage.first().expect("a tier").clone();
         config.storage.push(mydb::config::Tier {

@@ -26,7 +26,7 @@ const ACTIONS: &[(&str, Fields, &str, Lands)] = &[
     ("/restart", &[], "/logs", On("/logs")),
     ("/restart", &[], "/snapshots", On("/snapshots")),
     ("/restart", &[], "", On("")),
-    // Pages that are no tabs, or of somebody else.
+    // Pages that are not tabs, or that belong to somebody else.
     ("/restart", &[], "/backups/x/restore", On("")),
     ("/extend", &[("tab", "Backups")], "/extend", On("/backups")),
     ("/extend", &[("tab", "https://elsewhere.example")], "/extend", On("")),
@@ -82,7 +82,7 @@ async fn every_action_leads_back_to_its_tab_with_the_result() {
     }
     let backup = back_up(&portal, &ada, "lab").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |open| open == "0").await;
-    // Now another job is at work, so everything that needs one is rejected.
+    // Now another job is running, so everything that needs one is rejected.
     portal.sql(&format!(
         "insert into snapshot (id, container_id, reason, image, image_after, requested_at, made_at, frozen_at, bytes)
          select '{SNAPSHOT}', id, 'user', image, image, now(), now(), now(), 1 from container;

@@ -3,7 +3,7 @@
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_tells_every_action_and_every_refusal() {
+async fn the_log_records_every_action_and_rejection() {
     let portal = TestPortal::start().await;
     let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
     let admin = portal.admin().await;

@@ -8,7 +8,7 @@ use crate::support::TestPortal;
 const NOTE: &str = "Disks are swapped until 14:00";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn maintenance_pauses_its_owner_with_a_note_while_an_admin_acts() {
+async fn maintenance_blocks_the_owner_with_a_note_but_not_admins() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let token = portal.token(&ada).await;
@@ -61,7 +61,7 @@ async fn maintenance_pauses_its_owner_with_a_note_while_an_admin_acts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_something() {
+async fn a_read_only_portal_shows_a_banner_and_allows_only_admins_to_change_things() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let token = portal.token(&ada).await;
@@ -114,7 +114,7 @@ async fn a_read_only_portal_says_so_on_every_page_and_lets_only_admins_change_so
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_that_starts_again_is_still_read_only() {
+async fn read_only_mode_survives_a_restart() {
     let mut portal = TestPortal::start().await;
     let admin = portal.admin().await;
     admin.post("/admin/read-only", &[("read_only", "on"), ("message", NOTE)]).await.expect(303);

@@ -21,7 +21,7 @@ async fn is_out(who: &Client) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_an_unknown_name_and_a_disabled_account_are_answered_alike() {
+async fn all_failed_sign_ins_get_the_same_response() {
     let portal = TestPortal::start().await;
     portal.user("ada.lovelace").await;
     portal.user("gone.person").await;
@@ -53,7 +53,7 @@ async fn a_wrong_password_an_unknown_name_and_a_disabled_account_are_answered_al
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
+async fn guessing_is_blocked_after_ten_attempts_without_affecting_others() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     portal.user("eve").await;
@@ -90,7 +90,7 @@ async fn guessing_ends_after_ten_tries_and_leaves_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_cookie_is_bound_to_the_portal_and_signing_out_ends_the_session_itself() {
+async fn the_session_cookie_is_bound_to_the_portal_and_ends_with_sign_out() {
     let portal = TestPortal::start().await;
     portal.user("ada").await;
     let browser = portal.nobody();
@@ -119,7 +119,7 @@ async fn the_cookie_is_bound_to_the_portal_and_signing_out_ends_the_session_itse
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disabling_an_account_puts_its_person_out_at_once_and_leaves_the_database_running() {
+async fn disabling_an_account_signs_the_user_out_and_keeps_the_database_running() {
     let portal = TestPortal::start().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[]).await;
@@ -182,7 +182,7 @@ async fn a_new_password_ends_every_other_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_in_leads_back_to_where_one_was_and_never_to_another_site() {
+async fn signing_in_returns_to_the_requested_page_and_never_to_another_site() {
     let portal = TestPortal::start().await;
     let (ada, mut names) = (portal.user("ada").await, ["ada", "eve"]);
     portal.user("eve").await;
@@ -225,7 +225,7 @@ async fn signing_in_leads_back_to_where_one_was_and_never_to_another_site() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_sent_after_the_session_ended_leads_back_to_its_page() {
+async fn a_form_sent_after_the_session_expired_leads_back_to_its_page() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let send = async |who: &Client, path: &str, referer: &str| {

@@ -81,7 +81,7 @@ impl Drop for Nginx {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nginx_serves_the_portal_and_a_page_of_its_own_while_the_portal_is_away() {
+async fn nginx_serves_the_portal_and_a_maintenance_page() {
     let port = free();
     let configure = move |config: &mut Config| {
         config.server.tls = false;

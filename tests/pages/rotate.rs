@@ -3,7 +3,7 @@
 use crate::support::{PATIENCE, TestPortal};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_takes_the_place_of_the_old_one() {
+async fn a_new_password_replaces_the_old_one() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

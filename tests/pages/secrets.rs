@@ -5,7 +5,7 @@ use futures::future::join_all;
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generated_password_is_shown_exactly_once_even_when_two_ask_at_the_same_instant() {
+async fn a_generated_password_is_shown_once_even_to_simultaneous_requests() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.submit_create("lab", &[("dbuserpass", "")]).await.expect(303);

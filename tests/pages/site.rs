@@ -23,7 +23,7 @@ async fn every_page_has_the_name_of_the_site_and_the_version_and_mode_of_the_por
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_has_the_icon_of_the_site_and_without_one_that_of_the_portal() {
+async fn every_page_has_the_configured_or_default_icon() {
     let png = b"\x89PNG\r\n\x1a\nan icon";
     let configure = move |config: &mut mydb::config::Config| {
         std::fs::create_dir_all(&config.data_dir).expect("a directory");
@@ -50,7 +50,7 @@ async fn every_page_has_the_icon_of_the_site_and_without_one_that_of_the_portal(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_leads_to_the_same_address_on_https() {
+async fn plain_http_redirects_to_the_same_url_on_https() {
     // A port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
     let configure = move |config: &mut mydb::config::Config| config.server.redirect_listen = Some(free);
@@ -65,7 +65,7 @@ async fn plain_http_leads_to_the_same_address_on_https() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_form_begins_with_the_e_mail_address_and_the_department_of_the_account() {
+async fn the_form_is_prefilled_with_the_accounts_email_and_department() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     portal.sql("update account set email = 'ada@mice.example', department = 'Genomics' where username = 'ada'");
@@ -74,7 +74,7 @@ async fn the_form_begins_with_the_e_mail_address_and_the_department_of_the_accou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_form_shows_what_the_chosen_version_offers() {
+async fn the_form_shows_the_extensions_of_the_selected_version() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let form =

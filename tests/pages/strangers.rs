@@ -3,7 +3,7 @@
 use crate::support::{Reply, TestPortal};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_a_stranger_a_database_of_somebody_else_looks_like_none() {
+async fn for_a_stranger_a_database_does_not_exist() {
     let portal = TestPortal::start().await;
     let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
     let token = portal.token(&eve).await;

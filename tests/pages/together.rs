@@ -18,7 +18,7 @@ fn with_status(replies: &[Reply], status: u16) -> Vec<&Reply> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_form_twice_at_the_same_instant_makes_one_database() {
+async fn two_simultaneous_forms_create_one_database() {
     let portal = TestPortal::start().await;
     let (ada, eve) = (portal.user("ada").await, portal.user("eve").await);
     let submit = |who: &Client| {
@@ -51,7 +51,7 @@ fn many() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_creates_at_once_are_each_right_and_share_no_port() {
+async fn many_simultaneous_creates_are_correct_and_share_no_port() {
     let portal = portal_with(|config| config.limits.memory_default = mydb::domain::quantity::ByteSize(128 << 20)).await;
     let ada = portal.user("ada").await;
     let names: Vec<_> = (1..=many()).map(|n| format!("db-{n}")).collect();
@@ -73,12 +73,12 @@ async fn many_creates_at_once_are_each_right_and_share_no_port() {
         let db = portal.connect(name, &format!("password of {name}")).await.unwrap_or_else(|e| panic!("{name}: {e}"));
         let row = db.query_one("select current_database()::text, pg_is_in_recovery()", &[]).await.expect("it answers");
         assert_eq!((row.get::<_, String>(0), row.get::<_, bool>(1)), ("trial".to_owned(), false), "{name}");
-        assert!(portal.connect(name, "password of another").await.is_err(), "{name} has a password of its own");
+        assert!(portal.connect(name, "password of another").await.is_err(), "{name} has its own password");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
+async fn a_second_action_on_a_busy_database_is_rejected() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
@@ -112,7 +112,7 @@ async fn a_second_action_while_one_is_under_way_is_refused_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
+async fn an_exhausted_port_range_is_reported_and_nothing_is_written() {
     let portal = portal_with(|config| {
         config.databases.ports = *config.databases.ports.start()..=config.databases.ports.start() + 1;
     })
@@ -151,7 +151,7 @@ async fn a_used_up_range_of_ports_is_said_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
+async fn a_port_used_by_another_program_is_marked_and_skipped() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let first = *portal.config.databases.ports.start();
@@ -171,7 +171,7 @@ async fn a_port_another_program_holds_is_found_out_marked_and_skipped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_more_databases_than_they_may_even_all_at_once() {
+async fn simultaneous_creates_cannot_exceed_the_limit_of_databases() {
     let portal = portal_with(|config| config.limits.containers_per_user = 2).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let posts = (1..=8).map(|n| {

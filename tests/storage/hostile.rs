@@ -51,7 +51,7 @@ const KINDS: &[(&str, Lay, Option<&str>)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_small_file_is_neither_followed_nor_waited_for_nor_told() {
+async fn links_pipes_and_odd_files_are_not_followed_or_quoted() {
     let ground = Ground::new();
     let root = rustix::process::geteuid().is_root();
     let files = ["PG_VERSION".to_owned()];
@@ -79,7 +79,7 @@ async fn what_is_no_small_file_is_neither_followed_nor_waited_for_nor_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_is_a_link_leads_nowhere() {
+async fn a_data_directory_that_is_a_link_is_rejected() {
     let ground = Ground::new();
     let host = ground.base.join("host");
     std::fs::set_permissions(&host, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -52,7 +52,7 @@ async fn each_kind_of_file_system_gets_its_fastest_way_to_copy() {
         let bytes = i64::try_from(BYTES).expect("a small number");
         assert_eq!(shared, if method == CopyMethod::Plain { 0 } else { bytes }, "{kind} {options:?}");
         let snapshot = to.data().metadata().expect("it is there").dev() != to.root().metadata().expect("there").dev();
-        assert_eq!(snapshot, method == CopyMethod::Subvolume, "{kind}: only a subvolume has a number of its own");
+        assert_eq!(snapshot, method == CopyMethod::Subvolume, "{kind}: only a subvolume has its own number");
         for dir in [&from, &to] {
             Files::Direct.remove(dir, IMAGE).await.expect("removed");
         }

@@ -6,7 +6,7 @@ use super::{SECRET, fifo, link};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_file_that_is_none_stops_the_start_and_nobody_else() {
+async fn an_invalid_version_file_prevents_only_its_own_start() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

@@ -37,7 +37,7 @@ fn nested(path: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_is_the_data_without_what_servers_make_again() {
+async fn a_snapshot_omits_files_that_servers_recreate() {
     let Some(disk) = Disk::make("btrfs", "512M", &[]) else { return };
     let (from, to) = (prepared(&disk).await, place(&disk));
     let data = from.data();
@@ -68,7 +68,7 @@ async fn a_snapshot_is_the_data_without_what_servers_make_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_server_makes_is_refused_by_name_in_a_snapshot_too() {
+async fn a_snapshot_rejects_odd_files_by_name() {
     type Lay = fn(&Path);
     let kinds: &[(&str, Lay)] = &[
         ("data/out", |data| link("/etc", &data.join("out"))),
@@ -136,13 +136,13 @@ async fn what_no_server_makes_is_refused_by_name_in_a_snapshot_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_is_of_the_moment_between_the_two_passes_and_sizes_are_honest() {
+async fn a_snapshot_is_taken_in_the_second_pass_and_sizes_are_correct() {
     let Some(disk) = Disk::make("btrfs", "512M", &[]) else { return };
     let (files, from, to) = (Files::Direct, prepared(&disk).await, place(&disk));
     let write = |name: &str| std::fs::write(from.data().join(name), vec![1; 4 << 20]).expect("a file");
     write("first");
     assert!(files.shares_blocks(&from, &to, IMAGE).await.expect("tried"));
-    let ahead = files.copy_ahead(&from, &to, VOLUME).await.expect("tried").expect("it is made directly");
+    let ahead = files.copy_ahead(&from, &to, VOLUME).await.expect("tried").expect("the copy is made directly");
     assert_eq!(names(&to.root()), Vec::<String>::new(), "the attempt leaves nothing");
     write("between");
     let copy = files.copy_rest(&from, &to, IMAGE, VOLUME, Some(ahead)).await.expect("a snapshot");
@@ -180,7 +180,7 @@ async fn a_snapshot_is_of_the_moment_between_the_two_passes_and_sizes_are_honest
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_from_before_is_copied_by_reflinks_into_a_subvolume() {
+async fn a_plain_directory_is_copied_by_reflinks_into_a_subvolume() {
     let Some(disk) = Disk::make("btrfs", "512M", &[]) else { return };
     let (files, from, to) = (Files::Direct, place(&disk), place(&disk));
     std::fs::create_dir_all(from.data()).expect("a plain directory");
@@ -195,7 +195,7 @@ async fn a_directory_from_before_is_copied_by_reflinks_into_a_subvolume() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subvolumes_that_a_server_made_in_its_data_are_removed_with_it() {
+async fn subvolumes_created_by_a_server_are_removed_with_its_data() {
     let Some(disk) = Disk::make("btrfs", "512M", &[]) else { return };
     for (way, hands) in both().await {
         let dir = prepared(&disk).await;

@@ -73,7 +73,7 @@ fn nest(top: &Path, levels: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
+async fn odd_files_are_measured_copied_and_removed_without_leaving_the_directory() {
     let ground = Ground::new();
     for (way, hands) in both().await {
         let (from, to) = (ground.place(), ground.place());
@@ -113,7 +113,7 @@ async fn strange_things_are_measured_copied_and_removed_and_nothing_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
+async fn a_copy_rejects_odd_files_by_name_and_leaves_nothing() {
     type Lay = fn(&Path, &Ground);
     let kinds: &[(&str, Lay)] = &[
         ("out", |data, ground| link(&ground.base.join("host").display().to_string(), &data.join("out"))),
@@ -153,7 +153,7 @@ async fn what_no_server_makes_is_refused_by_name_and_nothing_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_entries_deep_nesting_and_many_names_end_soon() {
+async fn many_entries_deep_nesting_and_hard_links_are_handled_quickly() {
     let ground = Ground::new();
     for (way, hands) in both().await {
         let dir = ground.place();
@@ -261,7 +261,7 @@ fn exchange(data: &Path) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_while_it_is_copied_leads_nowhere() {
+async fn changes_during_a_copy_never_lead_outside() {
     let ground = Ground::new();
     for (way, hands) in both().await {
         let (from, to) = (ground.place(), ground.place());
@@ -301,7 +301,7 @@ fn holds_no_secret(dir: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_was_given_up_ends_and_the_next_one_is_whole() {
+async fn an_abandoned_copy_stops_and_the_next_one_is_complete() {
     let ground = Ground::new();
     let (from, to) = (ground.place(), ground.place());
     for n in 0..3000 {

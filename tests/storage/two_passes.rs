@@ -1,4 +1,4 @@
-//! A copy in two passes is what the directory is at the second, whatever happened in between.
+//! A copy in two passes equals the directory at the second pass, whatever happened in between.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use mydb::storage::Files;
 use super::{Ground, IMAGE, VOLUME, link, run, soon};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_in_two_passes_is_what_the_directory_is_at_the_second() {
+async fn a_copy_in_two_passes_equals_the_directory_at_the_second() {
     let ground = Ground::new();
     let (from, to) = (ground.place(), ground.place());
     let at = |name: &str| from.data().join(name);
@@ -35,7 +35,7 @@ async fn a_copy_in_two_passes_is_what_the_directory_is_at_the_second() {
 
     let files = Files::Direct;
     let ahead = soon("the first pass", files.copy_ahead(&from, &to, VOLUME)).await.expect("copied");
-    let ahead = ahead.expect("it is made directly");
+    let ahead = ahead.expect("the copy is made directly");
     let copied = || {
         let mut names = std::fs::read_dir(to.root()).expect("its directory").flatten().map(|e| e.file_name());
         let name = names.find(|n| n.to_string_lossy().starts_with("copy.") || *n == *"data");

@@ -19,7 +19,7 @@ pub fn image() -> &'static str {
             Command::new(format!("{ROOT}/dev/image-portal.sh")).args([&tag, env!("CARGO_BIN_EXE_db4sci")]).output();
         let made = made.expect("the script runs");
         let said = String::from_utf8_lossy(&[made.stdout, made.stderr].concat()).into_owned();
-        assert!(made.status.success(), "the portal's image is made: {said}");
+        assert!(made.status.success(), "the portal's image was not built: {said}");
         tag
     })
 }

@@ -13,7 +13,7 @@ pub mod store_proxy;
 pub use client::{Client, Reply, http};
 pub use portal::{ADMIN_PASSWORD, Options, Tables, TestPortal, store};
 
-/// How long a test waits for what must come. It only ends tests that hang: a slow machine is not a failure.
+/// How long a test waits for an expected event. It only ends tests that hang: a slow machine is not a failure.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// The image most tests use: results also apply to the other versions, which have their own tests.

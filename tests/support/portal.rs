@@ -77,7 +77,7 @@ pub struct TestPortal {
 }
 
 /// A variable of this run, set by dev/test.sh.
-#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where to work")]
+#[expect(clippy::disallowed_methods, reason = "the environment says where tests work")]
 pub fn environment(name: &str) -> Result<String, std::env::VarError> {
     std::env::var(name)
 }

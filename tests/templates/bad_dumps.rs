@@ -1,4 +1,4 @@
-//! Dumps that are damaged, incomplete, oddly encoded or hostile: each import ends, and says why it failed.
+//! Dumps that are damaged, incomplete, oddly encoded or hostile: each import ends and reports why it failed.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn latin1(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dumps_that_are_cut_or_encoded_otherwise_are_loaded_whole_or_not_at_all() {
+async fn truncated_or_differently_encoded_dumps_are_loaded_completely_or_not_at_all() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     let word = "create table t (w text);\ninsert into t values ('Café');\n";
@@ -115,7 +115,7 @@ async fn hostile_dumps_of_mariadb_read_no_files_and_run_no_commands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_that_never_ends_is_ended_and_the_version_before_stays_in_use() {
+async fn an_endless_dump_is_aborted_and_the_previous_version_stays_in_use() {
     let portal = portal_with(|config| config.templates.longest = Duration::from_secs(60)).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql("create table t (i int);\n"));
@@ -132,7 +132,7 @@ async fn a_dump_that_never_ends_is_ended_and_the_version_before_stays_in_use() {
         let error = t["versions"][0]["error"].as_str().unwrap_or_default();
         assert!(t["version"] == in_use && error.starts_with("The import took longer than 1 min"), "{t}");
     }
-    // Nothing of them runs any more.
+    // None of their processes is still running.
     nothing_left(&portal, 1);
     let left = portal.containers();
     assert!(left.is_empty(), "{left:?}");

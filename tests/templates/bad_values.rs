@@ -1,4 +1,4 @@
-//! Names and times to live that cannot be used, wherever a template or a database made from it takes them.
+//! Invalid names and times to live, wherever they can be given for a template or a database made from it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::backups::cli;
 use crate::lifetime::inputs::WRONG;
 use crate::support::{Client, TestPortal};
 
-/// A call refuses the value: the response names the field and says why in a sentence.
+/// Asserts that a call rejects the value, and that the response names the field and says why in a sentence.
 async fn refused(api: &Client, method: Method, path: &str, body: &Value, field: &str, why: &str) {
     let said = api.json(method.clone(), path, body).await.expect(422).json().to_string();
     assert!(said.contains(field) && said.contains(why), "{method} {path} {body}: {said}");
@@ -24,7 +24,7 @@ async fn with_a_template() -> (TestPortal, Client, Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn times_to_live_that_cannot_be_used_are_refused_with_a_sentence() {
+async fn invalid_times_to_live_are_rejected_with_a_sentence() {
     let (portal, admin, api) = with_a_template().await;
     for (typed, why) in WRONG {
         let clone = json!({ "name": "copy", "ttl": typed });
@@ -38,8 +38,8 @@ async fn times_to_live_that_cannot_be_used_are_refused_with_a_sentence() {
         refused(&api, Method::PATCH, "/api/v1/templates/shop", &json!({ "ttl": typed }), "ttl", why).await;
         admin.post("/templates/shop", &[("ttl", typed)]).await.expect(422);
     }
-    assert_eq!(portal.sql("select count(*) from container"), "0", "nothing was made");
-    // The days on which clocks change are days like others.
+    assert_eq!(portal.sql("select count(*) from container"), "0", "nothing was created");
+    // Days on which clocks change are accepted like any other day.
     for (n, day) in ["2027-03-28", "2027-10-31", "2027-03-28 02:30", "2027-10-31T02:30"].into_iter().enumerate() {
         let body = json!({ "name": format!("copy-{n}"), "ttl": day });
         api.json(Method::POST, "/api/v1/templates/shop/clone", &body).await.expect(202);
@@ -49,7 +49,7 @@ async fn times_to_live_that_cannot_be_used_are_refused_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_cannot_be_used_are_refused_with_a_sentence() {
+async fn invalid_names_are_rejected_with_a_sentence() {
     let (portal, admin, api) = with_a_template().await;
     let long = "a".repeat(300);
     for name in ["../x", "a/b", "-x", ".x", "a b", "", "ä", "a\nb", "<script>", long.as_str()] {

@@ -1,4 +1,4 @@
-//! Many requests at once: databases made while their template changes, several imports asked for, and 200 databases.
+//! Many requests at once: databases made while their template changes, several requests for an import, and 200 databases.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ async fn word(made: &Value) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_databases_are_whole_while_their_template_is_refreshed_renamed_and_deleted() {
+async fn twenty_databases_are_complete_while_their_template_changes() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -57,7 +57,7 @@ async fn twenty_databases_are_whole_while_their_template_is_refreshed_renamed_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_imports_asked_for_at_once_one_is_made() {
+async fn simultaneous_import_requests_start_one_import() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(&format!("{SHOP}select pg_sleep(5);\n")));
@@ -76,7 +76,7 @@ async fn of_several_imports_asked_for_at_once_one_is_made() {
         begun += usize::from(code == 0);
         assert!(code == 0 || said.contains("Another operation"), "{code} {said}");
     }
-    assert_eq!(begun, 1, "the others are told that it is running");
+    assert_eq!(begun, 1, "the other requests report that it is already running");
     settled(&portal).await;
     let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
     assert_eq!((&shop["version"], shop["versions"].as_array().map(Vec::len)), (&json!(2), Some(2)), "{shop}");
@@ -87,7 +87,7 @@ async fn of_several_imports_asked_for_at_once_one_is_made() {
 const SPARE: u64 = 4096;
 const EACH: u64 = 48;
 
-/// How many of 200 databases the memory of this machine is sufficient for.
+/// How many of 200 databases fit in the memory of this machine.
 fn as_many_as_fit() -> usize {
     let text = std::fs::read_to_string("/proc/meminfo").expect("Linux says how much memory there is");
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).expect("a line");
@@ -98,7 +98,7 @@ fn as_many_as_fit() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn two_hundred_databases_asked_for_at_once_are_all_right() {
+async fn two_hundred_simultaneous_databases_are_correct() {
     let many = as_many_as_fit();
     assert!(many >= 20, "there is not enough memory on this machine for any of them");
     eprintln!("{many} databases of 200 fit on this machine");
@@ -117,7 +117,7 @@ async fn two_hundred_databases_asked_for_at_once_are_all_right() {
     for n in 0..20 {
         tokens.push(portal.token_secret(&portal.user(&format!("user{n}")).await).await);
     }
-    // What a loop of a shell would take for one after the other, by the time of one.
+    // The estimated time of a shell loop that creates them one after the other.
     let alone = Scripts::of(&portal, Some(&tokens[0]));
     let begin = Instant::now();
     alone.call(Method::POST, "/db/shop/alone", &[], 201).await;

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{dumps, portal_with, settled, sql, update, write};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_changed_is_imported_at_the_configured_hour_and_not_before() {
+async fn changed_dumps_are_imported_at_the_configured_hour() {
     // In the middle of an hour, so that the test does not run into the next one.
     let half_past = Utc::now().duration_trunc(TimeDelta::hours(1)).expect("an hour") + TimeDelta::minutes(30);
     let hour = move |config: &mut mydb::config::Config| {
@@ -42,7 +42,7 @@ async fn what_has_changed_is_imported_at_the_configured_hour_and_not_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_that_is_still_being_written_is_left_alone_until_it_is_complete() {
+async fn a_dump_that_is_still_being_written_is_not_imported() {
     let portal = portal_with(|config| config.templates.settle = Duration::from_millis(400)).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));

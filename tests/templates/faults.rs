@@ -26,7 +26,7 @@ async fn reaches(portal: &TestPortal, step: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_at_any_step_of_an_import_finishes_it_and_leaves_nothing() {
+async fn a_portal_killed_during_an_import_finishes_it_and_leaves_nothing() {
     let mut portal = portal_with(|_| {}).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(MICE));
@@ -59,7 +59,7 @@ async fn a_portal_killed_at_any_step_of_an_import_finishes_it_and_leaves_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_a_template_during_its_import_harms_nothing() {
+async fn changes_to_a_template_during_its_import_are_safe() {
     let portal = portal_with(|config| config.templates.hook = Duration::from_secs(3)).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(MICE));
@@ -69,7 +69,7 @@ async fn what_happens_to_a_template_during_its_import_harms_nothing() {
     begin(&portal).await;
     api.json(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(409);
     api.json(Method::PATCH, "/api/v1/templates/shop", &json!({ "name": "store" })).await.expect(200);
-    // Databases made meanwhile are whole, whichever version they are made from.
+    // Databases made meanwhile are complete, whichever version they are made from.
     for name in ["one", "two", "three"] {
         api.json(Method::POST, "/api/v1/templates/store/clone", &json!({ "name": name })).await.expect(202);
     }
@@ -78,7 +78,7 @@ async fn what_happens_to_a_template_during_its_import_harms_nothing() {
     assert_eq!(store["version"], json!(2), "{store}");
     portal.until("select count(*) from state where state = 'running'", |said| said == "3").await;
 
-    // A script that never ends is ended, and the version before stays in use.
+    // A script that never ends is terminated, and the previous version stays in use.
     write(&portal, "shop.post.sql", "select pg_sleep(3600);\n");
     api.json(Method::POST, "/api/v1/templates/store/refresh", &json!({})).await.expect(202);
     settled(&portal).await;

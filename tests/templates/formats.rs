@@ -59,7 +59,7 @@ fn packed(portal: &TestPortal, dir: &str, name: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_pg_dump_is_loaded_as_it_is_and_as_a_tar_archive() {
+async fn a_pg_dump_directory_is_loaded_directly_and_as_a_tar_archive() {
     let portal = portal().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&portal.admin().await).await;
@@ -118,7 +118,7 @@ async fn a_directory_of_pg_dump_is_loaded_as_it_is_and_as_a_tar_archive() {
     // What does not belong to it is named, and a part that is missing fails the import.
     file(&portal, "shop", "run.sh", "touch /tmp/owned\n");
     update(&portal, &api).await;
-    assert!(error(&api, "shop").await.contains("run.sh is no file of pg_dump"));
+    assert!(error(&api, "shop").await.contains("run.sh is not a file of pg_dump"));
     std::fs::remove_file(dumps(&portal).join("shop/run.sh")).expect("removed");
     let data = std::fs::read_dir(dumps(&portal).join("shop")).expect("read").flatten().map(|e| e.path());
     let data = data.max_by_key(|path| std::fs::metadata(path).map_or(0, |about| about.len())).expect("a file");
@@ -136,7 +136,7 @@ async fn a_directory_of_pg_dump_is_loaded_as_it_is_and_as_a_tar_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
+async fn a_mydumper_directory_is_loaded_in_the_right_order() {
     let portal = portal().await;
     let ada = portal.user("ada").await;
     let api = portal.token(&portal.admin().await).await;
@@ -174,7 +174,7 @@ async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
     assert_eq!((&one["rows"], &one["format"]), (&json!(4), &json!("maria-directory")), "{shop}");
     assert_eq!(word(&portal, &api, EngineKind::Mariadb, "shop").await.as_deref(), Some("from mydumper"));
 
-    // The same as the dump of a new database, with a statement that fails: it is told with its file and line.
+    // The same as the dump of a new database, with a statement that fails: it is reported with its file and line.
     file(
         &portal,
         "shop",
@@ -209,7 +209,7 @@ async fn a_directory_of_mydumper_is_loaded_in_the_right_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_mydumper_in_files_of_their_own_are_loaded() {
+async fn mydumper_rows_in_separate_files_are_loaded() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     let tabs = r"FIELDS TERMINATED BY '\t' ENCLOSED BY '' ESCAPED BY '\\' LINES STARTING BY '' TERMINATED BY '\n'";
@@ -314,7 +314,7 @@ async fn collections_as_json_lines_and_csv_are_loaded() {
     assert!(error(&api, "lab").await.starts_with("kept.jsonl, line 3: "));
     assert_eq!(shown(&api, "lab").await["version"], json!(1));
 
-    // One file is the dump of a new database; what the server refuses is told.
+    // A new database is loaded from one file, and what the server rejects is reported.
     let token = portal.token_secret(&ada).await;
     let one = portal.dir.join("kept.jsonl");
     std::fs::write(&one, format!("{kept}{{\"_id\": \"word\"}}\n")).expect("written");

@@ -11,7 +11,7 @@ use crate::backups::{cli, nothing_left};
 use crate::engines::sign_in;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_import_leaves_the_version_before_it_in_use() {
+async fn after_a_failed_import_the_previous_version_stays_in_use() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -20,11 +20,11 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
     let one = api.get("/api/v1/templates/shop").await.expect(200).json();
     assert_eq!((&one["version"], &one["versions"][0]["report"]["rows"]), (&json!(1), &json!(2)), "{one}");
 
-    // Unchanged, it is not imported again.
+    // An unchanged dump is not imported again.
     let done = update(&portal, &api).await;
     assert_eq!((&done["importing"], &done["unchanged"]), (&json!([]), &json!(["shop"])), "{done}");
 
-    // An error in the last line fails the import, and is shown with its line, its statement and the server's words.
+    // An error in the last line fails the import, and is shown with its line, its statement and the server's message.
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\ninsert into mices values (1);\n"));
     update(&portal, &api).await;
     let two = api.get("/api/v1/templates/shop").await.expect(200).json();
@@ -44,7 +44,7 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
     let made = made.expect(201).json();
     assert!(made["password"].is_string(), "{made}");
 
-    // A script next to the dump runs before the version is complete. Old versions go.
+    // A script next to the dump runs before the version is complete. Old versions are removed.
     write(&portal, "shop.post.sql", "delete from mice where id > 1;\n");
     write(
         &portal,
@@ -64,7 +64,7 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
     let states: Vec<_> = four["versions"].as_array().expect("versions").iter().map(|v| v["status"].clone()).collect();
     assert_eq!(json!(states), json!(["complete", "complete", "failed", "removed"]), "{four}");
 
-    // A script that fails fails the import.
+    // If the script fails, so does the import.
     write(&portal, "shop.post.sql", "delete from mice;\ndrop table rats;\n");
     update(&portal, &api).await;
     let five = api.get("/api/v1/templates/shop").await.expect(200).json();
@@ -85,9 +85,9 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
     let (code, said) = cli(&portal, &["template", "show", "shop"]);
     assert!(code == 0 && said.contains("6        complete, current"), "{said}");
     let (code, said) = cli(&portal, &["template", "import", "nothing.sql"]);
-    assert!(code == 1 && said.contains("nothing.sql is no dump in "), "{said}");
+    assert!(code == 1 && said.contains("nothing.sql is not a dump in "), "{said}");
 
-    // Deleted, its directories go; databases made from it stay.
+    // When the template is deleted, its directories are removed; databases made from it stay.
     let gone = api.json(Method::DELETE, "/api/v1/templates/shop?confirm=shop", &json!({})).await;
     gone.expect(200);
     portal.sql("update schedule set next_run = now() where name = 'template versions'");
@@ -97,7 +97,7 @@ async fn a_failed_import_leaves_the_version_before_it_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_no_dumps_are_named_and_a_missing_one_keeps_its_template() {
+async fn unusable_files_are_named_and_a_missing_dump_keeps_its_template() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;

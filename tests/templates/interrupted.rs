@@ -1,4 +1,4 @@
-//! Imports that are interrupted at a given place. When the portal is killed there, the version before stays in use, and after
+//! Imports that are interrupted at a given place. When the portal is killed there, the previous version stays in use. After
 //! the restart the import is finished and nothing is left over, whatever the source.
 
 use bytes::Bytes;
@@ -31,12 +31,12 @@ struct Cut {
 }
 
 impl Cut {
-    /// Whether it is in the middle of a step.
+    /// Whether the place is in the middle of a step.
     fn is_within(&self) -> bool {
         !["running", "done", "succeeded"].contains(&self.at)
     }
 
-    /// Whether the version is current when the job is there.
+    /// Whether the new version is already current at this place.
     fn is_published(&self) -> bool {
         let ends = [(IMPORT.steps.len(), "done"), (0, "succeeded")];
         self.kind == IMPORT.kind.as_str() && ends.contains(&(self.step, self.at))
@@ -121,7 +121,7 @@ async fn database(portal: &TestPortal, api: &Client) -> (String, Value) {
     let ada = portal.user("ada").await;
     ada.create("lab", &[("storage", &portal.config.templates.storage)]).await;
     let mut lab = sign_in(&place(portal, EngineKind::Postgres, "lab"), "correct-horse").await.expect("signs in");
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
     let backup = back_up(portal, &ada, "lab").await;
@@ -206,7 +206,7 @@ fn text(said: &Value, key: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_portal_killed_at_every_place_of_an_import_from_each_source_finishes_it_and_leaves_nothing() {
+async fn a_portal_killed_anywhere_in_an_import_from_any_source_finishes_it() {
     killed_everywhere(&KINDS, |_| true).await;
 }
 
@@ -216,7 +216,7 @@ async fn a_portal_killed_within_the_steps_of_an_import_from_an_object_finishes_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_that_goes_away_during_an_import_leaves_the_version_before_it_in_use() {
+async fn a_directory_lost_during_an_import_keeps_the_previous_version() {
     let portal = portal_with(|_| {}).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
@@ -233,7 +233,7 @@ async fn a_directory_that_goes_away_during_an_import_leaves_the_version_before_i
     assert_eq!((&shop["version"], &shop["versions"][0]["status"]), (&json!(1), &json!("failed")), "{shop}");
     assert!(text(&shop["versions"][0], "error").contains("Is its disk mounted?"), "{shop}");
 
-    // Once it is there again, so is the dump.
+    // The dump is back with the directory.
     std::fs::rename(dumps(&portal).with_extension("away"), dumps(&portal)).expect("renamed");
     let shop = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(200).json();
     assert_eq!(shop["version"], json!(3), "{shop}");

@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::support::portal::Options;
 use crate::support::{Client, TestPortal};
 
-/// A portal with a directory of dumps and the interface on a port of its own.
+/// A portal with a directory of dumps and the interface on its own port.
 pub async fn portal() -> TestPortal {
     portal_with(|_| {}).await
 }

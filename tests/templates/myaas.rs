@@ -16,7 +16,7 @@ pub(super) fn place(engine: EngineKind, said: &Value) -> Place {
     Place { engine, ports: vec![(engine.to_string(), port)], dbname: text("database"), dbuser: text("user") }
 }
 
-/// The word stored under `key` in a database that the interface describes.
+/// The value stored under `key` in a database that the interface describes.
 async fn word(engine: EngineKind, said: &Value, key: &str) -> Option<String> {
     let password = said["password"].as_str().expect("a password");
     let mut session = sign_in(&place(engine, said), password).await.expect("its user signs in");
@@ -27,7 +27,7 @@ const SHOP: &str = "create table kept (key text primary key, value text not null
                     insert into kept values ('word', 'from the dump');\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_makes_a_database_uses_it_and_removes_it() {
+async fn a_script_creates_uses_and_removes_a_database() {
     let portal = portal().await;
     let admin = portal.admin().await;
     let api = portal.token(&admin).await;
@@ -86,7 +86,7 @@ async fn a_script_makes_a_database_uses_it_and_removes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_made_is_refused() {
+async fn impossible_requests_are_rejected() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     let scripts = Scripts::of(&portal, None);
@@ -120,9 +120,9 @@ async fn what_cannot_be_made_is_refused() {
     assert_eq!(sent.status(), 401);
 }
 
-/// Each person has names of their own, and sees only their databases.
+/// Names are unique per person, and everybody sees only their own databases.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_names_of_one_person_are_nobody_elses() {
+async fn different_people_can_use_the_same_name() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -142,9 +142,9 @@ async fn the_names_of_one_person_are_nobody_elses() {
     assert_eq!(portal.sql("select string_agg(a.username, ',' order by a.username) from container c join account a on a.id = c.account_id"), "ada,bob");
 }
 
-/// Two requests at the same instant make one database, and a template is only for those it names.
+/// Two requests at the same instant create one database, and only the listed users can use a template.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_at_once_make_one_database() {
+async fn two_simultaneous_requests_create_one_database() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -168,7 +168,7 @@ async fn two_requests_at_once_make_one_database() {
     let left = made["expires_at"].as_i64().expect("an end") - chrono::Utc::now().timestamp();
     assert!((7000..=7200).contains(&left), "{left}");
 
-    // At the end of its time it is deleted permanently, at once.
+    // When it expires it is deleted permanently, at once.
     portal.sql("update container set expires_at = now() - interval '1 second' where instance_name = 'ci-2'");
     portal.sql("update schedule set next_run = now() where name = 'reaper'");
     portal.until("select purged_at is not null from container where instance_name = 'ci-2'", |said| said == "t").await;
@@ -181,7 +181,7 @@ const LATER: &str = "create function later() returns trigger language plpgsql as
     create trigger later before insert on job for each row when (new.kind = 'from-template') execute function later()";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_being_made_can_be_removed_and_what_could_not_be_made_is_tried_again() {
+async fn databases_can_be_removed_during_creation_and_retried_after_failure() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql(SHOP));
@@ -204,7 +204,7 @@ async fn what_is_being_made_can_be_removed_and_what_could_not_be_made_is_tried_a
     let made = scripts.call(Method::POST, "/db/shop/ci", &[], 201).await;
     assert_eq!(word(EngineKind::Postgres, &made, "word").await.as_deref(), Some("from the dump"));
 
-    // One that is in the trash keeps its name, and nothing changes by waiting.
+    // A database in the trash keeps its name, and waiting does not change that.
     let keep = api.json(Method::PATCH, "/api/v1/containers/shop-ci", &json!({ "backup_freq": "Daily" })).await;
     keep.expect(200);
     assert_eq!(scripts.send(Method::DELETE, "/db/shop/ci", &[]).await.status(), 204);

@@ -35,7 +35,7 @@ fn scratch(portal: &TestPortal) -> usize {
     names.filter(|n| n.to_string_lossy().starts_with(".dump-")).count()
 }
 
-/// A researcher's template of the name of a script is not made: its creator could read the script in the data afterwards.
+/// A researcher cannot create a template with the name of a script: its creator could read the script in the data afterwards.
 pub async fn the_script_of_an_administrator_stays_secret(portal: &TestPortal, api: &Client, source: &Value) {
     write(portal, "patients.post.sql", "comment on database trial is 'what only administrators know';\n");
     let made = template(api, "patients", source.clone(), 422).await;
@@ -43,7 +43,7 @@ pub async fn the_script_of_an_administrator_stays_secret(portal: &TestPortal, ap
     assert_eq!((&made["version"], &failed["status"]), (&Value::Null, &json!("failed")), "{made}");
     assert!(failed["error"].as_str().is_some_and(|e| e.contains("an administrator created")), "{made}");
     assert!(!made.to_string().contains("what only administrators know"), "{made}");
-    // Under another name it becomes one.
+    // Under another name the template is created.
     api.json(Method::PATCH, "/api/v1/templates/patients", &json!({ "name": "people" })).await.expect(200);
     let made = api.json(Method::POST, "/api/v1/templates/people/refresh?wait=240", &json!({})).await.expect(200).json();
     assert_eq!(made["version"], json!(2), "{made}");
@@ -61,7 +61,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     let (api, bob_api) = (portal.token(&ada).await, portal.token(&bob).await);
     ada.create("lab", &[]).await;
     let mut lab = sign(&portal, EngineKind::Postgres, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
     let backup = back_up(&portal, &ada, "lab").await;
@@ -101,7 +101,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     assert_eq!(api.get(&import).await.expect(200).json()["status"], json!("succeeded"));
     bob_api.get(&import).await.expect(404);
 
-    // The template counts like a database: two databases and one template are all that ada may have.
+    // The template counts as a database: two databases and one template are all that ada may have.
     let said = ada.submit_create("fourth", &[]).await.expect(409).text();
     assert!(said.contains("A template made from a database counts as one"), "{said}");
     let said = template(&api, "fourth", json!({ "database": "lab" }), 409).await;
@@ -118,7 +118,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     let two = api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(200).json();
     assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(2)), "{two}");
 
-    // On the command line, administrators choose any backup. The script of their template runs before the version is complete.
+    // On the command line, administrators can choose any backup. The script of their template runs before the version is complete.
     write(&portal, "from-shell.post.sql", "delete from kept where key = 'secret';\n");
     let (code, said) = cli(&portal, &["template", "import", &format!("backup:{backup}"), "--name", "from-shell"]);
     assert!(code == 0 && said.contains("importing from-shell"), "{said}");
@@ -129,7 +129,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     the_script_of_an_administrator_stays_secret(&portal, &api, &json!({ "backup": backup })).await;
     assert_eq!(scratch(&portal), 0);
 
-    // A backup whose object is damaged makes no version, and says why.
+    // The import of a backup with a damaged object fails and reports why.
     let object = crate::backups::object(&portal, &backup, "database-1.pgdump.zst");
     std::fs::write(object, b"damaged").expect("written");
     let failed =
@@ -148,7 +148,7 @@ async fn a_backup_of_mongodb_becomes_a_template() {
     let api = portal.token(&ada).await;
     ada.create("lab", &[("engine", "mongodb"), ("image", "docker.io/library/mongo:6.0")]).await;
     let mut lab = sign(&portal, EngineKind::Mongodb, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     let backup = back_up(&portal, &ada, "lab").await;
     let made = template(&api, "course", json!({ "backup": backup }), 201).await;
@@ -188,7 +188,7 @@ async fn an_object_in_a_target_becomes_a_template_for_administrators() {
     copy(&ada_api, "shop", "mine").await;
     ada_api.json(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(403);
 
-    // Each import reads the object as it is then. One that is no dump any more leaves the version before it in use.
+    // Each import reads the current object. If that is no longer a dump, the previous version stays in use.
     put(
         "dumps/shop.sql.zst",
         zstd::encode_all(format!("{dump}insert into mice values (3);\n").as_bytes(), 1).expect("packed"),
@@ -201,7 +201,7 @@ async fn an_object_in_a_target_becomes_a_template_for_administrators() {
     let error = three["versions"][0]["error"].as_str().expect("an error");
     assert!(three["version"] == json!(2) && error.starts_with("shop.sql.zst, line 4: "), "{three}");
 
-    // What does not exist or is no dump is refused at once.
+    // An object that does not exist or is not a dump is rejected at once.
     for (object, words) in [
         (format!("{target}/dumps/none.sql"), "does not exist"),
         ("nowhere/dumps/shop.sql".to_owned(), "no backup target “nowhere”"),

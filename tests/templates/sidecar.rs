@@ -1,4 +1,4 @@
-//! The proxy as the predecessor's container ran: set up by its variables, and started before the template exists.
+//! The proxy used like the predecessor's container: configured by its variables, and started before the template exists.
 
 use std::process::Stdio;
 
@@ -48,9 +48,9 @@ async fn a_sidecar_set_up_by_variables_waits_for_the_import_and_keeps_the_databa
     let left = scripts.get("/db").await;
     assert_eq!(left["databases"][0]["name"], json!("feature-two"), "{left}");
     let info = scripts.get("/db/shop/feature-two").await;
-    assert!(info["expires_at"].as_i64().is_some(), "its end is as MYAAS_TTL says: {info}");
+    assert!(info["expires_at"].as_i64().is_some(), "it expires as MYAAS_TTL says: {info}");
 
-    // What waits no longer says so, and makes nothing.
+    // A proxy that gives up waiting says so and creates nothing.
     write(&portal, "late.sql", sql("select pg_sleep(600);\n"));
     api.json(reqwest::Method::POST, "/api/v1/templates/update", &json!({})).await.expect(200);
     let env = [("DB4SCI_URL", url.as_str()), ("DB4SCI_TOKEN", token.as_str())];

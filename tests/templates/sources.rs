@@ -35,7 +35,7 @@ async fn a_database_and_its_snapshot_become_templates() {
     let (admin_api, api, bob_api) = (portal.token(&admin).await, portal.token(&ada).await, portal.token(&bob).await);
     ada.create("lab", &[("storage", &portal.config.templates.storage)]).await;
     let mut lab = sign(&portal, "lab", "correct-horse").await;
-    lab.prepare().await.expect("makes what it needs");
+    lab.prepare().await.expect("the objects are created");
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
 
@@ -63,7 +63,7 @@ async fn a_database_and_its_snapshot_become_templates() {
     bob_api.json(Method::POST, "/api/v1/templates/course/refresh", &json!({})).await.expect(403);
     copy(&bob_api, "course", "of-bob").await;
 
-    // Each import copies the database as it is then; a snapshot stays as it was.
+    // Each import copies the current data of the database; a snapshot does not change.
     let taken = api.json(Method::POST, "/api/v1/containers/lab/snapshots?wait=120", &json!({})).await;
     taken.expect(200);
     let list = api.get("/api/v1/containers/lab/snapshots").await.expect(200).json();
@@ -88,7 +88,7 @@ async fn a_database_and_its_snapshot_become_templates() {
     assert_eq!(older.get("word").await, Ok(Some("first".to_owned())));
     assert_eq!(older.get("later").await, Ok(None));
 
-    // The copies taken for imports go; the one of the user stays. A dump of the same name does not replace a template.
+    // Copies taken for imports are removed; the user's snapshot stays. A dump of the same name does not replace a template.
     portal.sql("update schedule set next_run = now() where name = 'snapshots'");
     portal.until("select count(*) from snapshot where removed_at is null", |said| said == "1").await;
     write(&portal, "course.sql", sql("create table mice (id int primary key);\n"));

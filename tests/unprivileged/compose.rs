@@ -8,11 +8,11 @@ use crate::support::POSTGRES_17;
 use crate::support::program::Program;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_compose_file_runs_a_portal_that_makes_backs_up_and_deletes_a_database() {
+async fn the_compose_file_runs_a_working_portal() {
     let journey = Journey::of(Program::install_composed(&[]), 1).await;
     let place = journey.create("lab", EngineKind::Postgres, POSTGRES_17).await;
     let mut session = sign_in(&place, "correct-horse").await.expect("its user signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "🐘").await.expect("writes");
     drop(session);
     journey.proven_backup("lab").await;

@@ -17,7 +17,7 @@ impl Journey {
     async fn put(&self, place: &Place, password: &str, key: &str) {
         let mut session = sign_in(place, password).await.expect("its user signs in");
         if key == "kept" {
-            session.prepare().await.expect("makes what it needs");
+            session.prepare().await.expect("the objects are created");
         }
         session.put(key, "🐘").await.expect("writes");
     }

@@ -10,7 +10,7 @@ pub struct AdminBackup {
     pub target: String,
     /// Prefix of its keys.
     pub location: String,
-    /// The moment whose data it contains.
+    /// The time of the data it contains.
     pub made_at: DateTime<Utc>,
     /// Stored size of the dump in bytes.
     pub bytes: i64,

@@ -32,7 +32,7 @@ impl Assurance {
     }
 }
 
-/// Those of these containers. One without backups is missing.
+/// The assurances of these containers. Containers without backups are missing.
 pub async fn of(db: &mut PgConnection, containers: &[Uuid]) -> Result<HashMap<Uuid, Assurance>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT c.id AS "id!", g.started_at AS "newest_at!", d.finished_at AS "proven_at?", d.restore_ms AS "proven_ms?"

@@ -21,7 +21,7 @@ pub struct NewCopy<'a> {
     pub image: &'a str,
     /// The user's note.
     pub note: &'a str,
-    /// Until when it is kept, if not until it is deleted.
+    /// When it expires; `None` if it is kept until it is deleted.
     pub until: Option<DateTime<Utc>>,
     /// The encrypted password of the administrator in it.
     pub sealed: &'a [u8],
@@ -75,7 +75,7 @@ pub async fn set_size(db: &mut PgConnection, id: Uuid, bytes: i64, shared: Optio
         .map(|_| ())
 }
 
-/// Locks a complete copy against removal until the transaction ends; `false` if there is none.
+/// Locks a complete copy against removal until the transaction ends; `false` if it does not exist.
 pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
     let found = sqlx::query_scalar!(
         "SELECT id FROM snapshot
@@ -85,7 +85,7 @@ pub async fn hold(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> 
     found.fetch_optional(db).await.map(|found| found.is_some())
 }
 
-/// Ends the time for which a copy is kept for its user.
+/// Lets a user's copy expire now.
 pub async fn expire(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE snapshot SET expires_at = $2 WHERE id = $1 AND reason = 'user'", id, now)
         .execute(db)
@@ -93,8 +93,8 @@ pub async fn expire(db: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Resu
         .map(|_| ())
 }
 
-/// The copies that nothing needs any more: those of users that expired or whose database was deleted, and those of clones
-/// that are none any more. A copy that a clone can be reset to, or that a job is copied from, is not among them.
+/// The copies that are no longer needed: those of users that expired or whose database was deleted, and the origins of
+/// clones that were promoted or deleted. Copies that a clone can be reset to, or that a job reads, are not included.
 pub async fn unneeded(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT s.id FROM snapshot s JOIN container c ON c.id = s.container_id
@@ -126,7 +126,7 @@ pub async fn is_unneeded(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::
     found.fetch_optional(db).await.map(|found| found.is_some())
 }
 
-/// Locks a copy that was made for a clone; `false` if another clone or job than these needs it as well.
+/// Locks a copy that was made for a clone; `false` if any other clone or job needs it too.
 pub async fn is_only_for(db: &mut PgConnection, id: Uuid, clone: Uuid, job: Uuid) -> Result<bool, sqlx::Error> {
     let found = sqlx::query_scalar!(
         "SELECT id FROM snapshot s WHERE id = $1 AND reason = 'clone' AND removed_at IS NULL
@@ -141,7 +141,7 @@ pub async fn is_only_for(db: &mut PgConnection, id: Uuid, clone: Uuid, job: Uuid
     found.fetch_optional(db).await.map(|found| found.is_some())
 }
 
-/// Records that a copy has become the directory `to`.
+/// Records that a copy was moved to the directory `to`.
 pub async fn set_moved(db: &mut PgConnection, id: Uuid, to: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!("UPDATE snapshot SET moved_to = $2, removed_at = $3 WHERE id = $1", id, to, now);
     one_row(&done.execute(db).await?)
@@ -161,8 +161,8 @@ pub async fn set_origin(db: &mut PgConnection, container: Uuid, from: Uuid, orig
     one_row(&done)
 }
 
-/// Records what is going to be switched off in the data of a snapshot. If an earlier attempt had the same data, and not
-/// another copy of it, what that has recorded remains, because some of it may be gone from the data.
+/// Records what is about to be switched off in the data of a snapshot. If an earlier attempt worked on the same data, not on
+/// another copy of it, its record is kept, because it may already have removed some of it from the data.
 pub async fn note_cut_off(
     db: &mut PgConnection,
     snapshot: Uuid,
@@ -178,7 +178,7 @@ pub async fn note_cut_off(
     one_row(&done.execute(db).await?)
 }
 
-/// Records for a clone what was switched off in the data of the snapshot that it has from now on.
+/// Records in a clone what was switched off in the snapshot whose data it now has.
 pub async fn set_cut_off(db: &mut PgConnection, container: Uuid, snapshot: Uuid) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET cut_off = (SELECT s.cut_off FROM snapshot s WHERE s.id = $2) WHERE id = $1",
@@ -194,7 +194,7 @@ pub async fn cut_off(db: &mut PgConnection, container: Uuid) -> Result<Option<Ve
     found.fetch_optional(db).await.map(Option::flatten)
 }
 
-/// Records the database that a container was restored from, and the moment its data is of. It cannot be reset.
+/// Records which database a container was restored from, and the time of its data. Such a container cannot be reset.
 pub async fn set_source(
     db: &mut PgConnection,
     container: Uuid,
@@ -204,7 +204,7 @@ pub async fn set_source(
     one_row(&done.execute(db).await?)
 }
 
-/// Makes a clone an ordinary database with this backup schedule; `false` if it was none.
+/// Makes a clone an ordinary database with this backup schedule; `false` if it was not a clone.
 pub async fn promote(
     db: &mut PgConnection,
     container: Uuid,
@@ -229,7 +229,7 @@ pub struct CloneOf {
     pub name: String,
     /// Id of its owner's account.
     pub account_id: Uuid,
-    /// The moment that its data is of.
+    /// The time of its data.
     pub cloned_at: Option<DateTime<Utc>>,
 }
 
@@ -245,8 +245,8 @@ pub async fn clones_of(db: &mut PgConnection, container: Uuid) -> Result<Vec<Clo
     .await
 }
 
-/// The origin of a clone that a request attaches to: the copy of the database that is being made and whose moment has not
-/// come yet. It is locked until the transaction ends.
+/// The copy of the database that has been requested but not taken yet, so that another clone can share it as its origin.
+/// It is locked until the transaction ends.
 pub async fn not_yet_frozen(db: &mut PgConnection, container: Uuid) -> Result<Option<(Uuid, Uuid)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT s.id, j.id AS job FROM snapshot s JOIN job j ON j.id = s.job_id

@@ -17,7 +17,7 @@ pub struct PinnedRow {
     pub id: Uuid,
     /// The cores its owner asked for.
     pub request: CpuRequest,
-    /// The cores of its server; `None` if it has none because it does not run.
+    /// The cores of its server; `None` while the server does not run.
     pub assigned: Option<CpuSet>,
 }
 
@@ -26,7 +26,7 @@ pub async fn lock(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(db).await.map(|_| ())
 }
 
-/// The databases whose servers have cores of their own.
+/// The databases whose servers are pinned to cores.
 pub async fn assigned(db: &mut PgConnection) -> Result<Vec<PinnedRow>, sqlx::Error> {
     sqlx::query!("SELECT id, cpuset, cpuset_assigned FROM container WHERE cpuset_assigned IS NOT NULL ORDER BY id")
         .map(|row| pinned(row.id, row.cpuset.as_deref(), row.cpuset_assigned.as_deref()))
@@ -60,14 +60,14 @@ pub async fn assign(db: &mut PgConnection, id: Uuid, cores: Option<&CpuSet>) -> 
     one_row(&done)
 }
 
-/// Records that its server does not run any more and has no cores. Returns whether it had some.
+/// Records that its server no longer runs and frees its cores. Returns whether it had any.
 pub async fn release(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
     let done =
         sqlx::query!("UPDATE container SET cpuset_assigned = NULL WHERE id = $1 AND cpuset_assigned IS NOT NULL", id);
     Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
-/// The same for all whose start was cancelled before their server ran.
+/// Frees the cores of all databases whose start was cancelled before their server ran.
 pub async fn release_idle(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container c SET cpuset_assigned = NULL

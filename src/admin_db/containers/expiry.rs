@@ -1,4 +1,4 @@
-//! The ends of databases with a time to live, and the warnings before them.
+//! When databases with a time to live expire, and the warnings before that.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::{Container, select};
 use crate::admin_db::one_row;
 
-/// Sets or removes the end of a database. Warnings of the earlier end are withdrawn and count no longer.
+/// Sets or removes the expiry of a database. Withdraws warnings about the previous expiry, which no longer count.
 pub async fn set(
     db: &mut PgConnection,
     id: Uuid,
@@ -34,7 +34,7 @@ pub async fn set(
     .map(|_| ())
 }
 
-/// The databases that have an end, the earliest first; not those in the trash.
+/// The databases that expire, the earliest first, except those in the trash.
 pub async fn temporary(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Error> {
     select!(
         "WHERE (c.expires_at IS NOT NULL OR c.template_version IS NOT NULL) AND c.purged_at IS NULL AND s.state NOT IN ('deleting', 'trashed')
@@ -44,24 +44,24 @@ pub async fn temporary(db: &mut PgConnection) -> Result<Vec<Container>, sqlx::Er
     .await
 }
 
-/// A database that ends soon.
+/// A database that expires soon.
 #[derive(Debug, Clone)]
 pub struct EndsSoon {
     /// Its id.
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// When it ends.
+    /// When it expires.
     pub end: DateTime<Utc>,
-    /// When this end was set.
+    /// When this expiry was set.
     pub set_at: DateTime<Utc>,
-    /// When its owner was last warned of this end.
+    /// When its owner was last warned of this expiry.
     pub warned_at: Option<DateTime<Utc>>,
-    /// Whether it is deleted permanently at once, as [`Container::is_disposable`].
+    /// Whether it is deleted permanently at once; see [`Container::is_disposable`].
     pub is_disposable: bool,
 }
 
-/// The databases that end by `until`, the earliest first; not those in the trash.
+/// The databases that expire by `until`, the earliest first, except those in the trash.
 pub async fn ends_by(db: &mut PgConnection, until: DateTime<Utc>) -> Result<Vec<EndsSoon>, sqlx::Error> {
     sqlx::query_as!(
         EndsSoon,
@@ -77,7 +77,7 @@ pub async fn ends_by(db: &mut PgConnection, until: DateTime<Utc>) -> Result<Vec<
     .await
 }
 
-/// Records a warning of this end. `false`: the end has changed meanwhile.
+/// Records a warning about this expiry. `false`: the expiry has changed meanwhile.
 pub async fn set_warned(db: &mut PgConnection, of: &EndsSoon, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET expiry_warned_at = $3 WHERE id = $1 AND expires_at = $2",

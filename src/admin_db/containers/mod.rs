@@ -86,7 +86,7 @@ pub struct Container {
     pub cloned_from: Option<Uuid>,
     /// The name of that database.
     pub source: Option<String>,
-    /// The moment that its data was cloned as of.
+    /// The time of the data it was cloned from.
     pub cloned_at: Option<DateTime<Utc>>,
     /// The snapshot it can be reset to, as long as it is a clone.
     pub origin: Option<Uuid>,
@@ -143,7 +143,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// Kind of the job in progress; `None` if there is none or it is of another portal version.
+    /// Kind of the job in progress; `None` if there is none or only another portal version knows its kind.
     pub fn active_kind(&self) -> Option<JobKind> {
         self.active_job.as_deref().and_then(JobKind::parse)
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::engine::EngineKind;
 
-/// A database in which it happened.
+/// A database that exceeded its memory limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OomKilled {
     /// Its id.
@@ -19,7 +19,7 @@ pub struct OomKilled {
     pub kills: i64,
 }
 
-/// Counts an event of the container with this id in the engine. `None` if it is no database, or if the event, or a later one,
+/// Counts an event of the container with this id in the engine. `None` if it is not a database, or if the event, or a later one,
 /// has been counted already: engines repeat events, and several portals listen.
 pub async fn count(
     db: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! Records what has become of a container.
+//! Records changes to a container: its engine id, image, size, trash and so on.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -13,7 +13,7 @@ pub async fn set_docker_id(db: &mut PgConnection, id: Uuid, docker_id: Option<&s
     one_row(&done)
 }
 
-/// Records that a new container has the server of this spare.
+/// Records that a new container took over the server of this spare.
 pub async fn set_from_spare(db: &mut PgConnection, spare: &Spare) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE container SET docker_id = $2, image_digest = $3, server_version = $4, from_spare = true WHERE id = $1",

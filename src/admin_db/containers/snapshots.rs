@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub requested_at: DateTime<Utc>,
     /// The user's note.
     pub note: String,
-    /// The moment that a copy is of.
+    /// The time of the data in a copy.
     pub frozen_at: Option<DateTime<Utc>>,
     /// For how many milliseconds the server was paused for it.
     pub frozen_ms: Option<i64>,
@@ -45,7 +45,7 @@ pub struct Snapshot {
     pub sealed: Option<Vec<u8>>,
     /// The snapshot that new data is copied from.
     pub source: Option<Uuid>,
-    /// The directory that a copy has become.
+    /// The directory that a copy was moved to.
     pub moved_to: Option<Uuid>,
 }
 
@@ -129,7 +129,7 @@ pub async fn by_id(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, 
     select!("id = $1", id).fetch_optional(db).await
 }
 
-/// The copy that a clone is made from: with this id, also if it was moved to the directory of the clone.
+/// The copy with this id that a clone is made from, even if it was moved to the directory of the clone.
 pub async fn origin(db: &mut PgConnection, id: Uuid) -> Result<Option<Snapshot>, sqlx::Error> {
     select!(which "(removed_at IS NULL OR moved_to IS NOT NULL) AND ", "id = $1", id).fetch_optional(db).await
 }
@@ -144,7 +144,7 @@ pub async fn of_container(db: &mut PgConnection, container: Uuid) -> Result<Vec<
     .await
 }
 
-/// The copies that were taken of a container for its user, also those being made, the newest first.
+/// The copies taken of a container for its user, including unfinished ones, the newest first.
 pub async fn copies_of(
     db: &mut PgConnection,
     container: Uuid,

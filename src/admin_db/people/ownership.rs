@@ -1,10 +1,9 @@
-//! Whether whoever requested a job may still act on its database.
+//! Whether the user who requested a job may still act on its database.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Whether this is the name of a researcher: neither of an administrator, nor of the portal itself, nor of an account that
-/// was deleted.
+/// Whether this is the name of a researcher, not of an administrator, of the portal itself or of a deleted account.
 pub async fn is_researcher(db: &mut PgConnection, username: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM account WHERE username = $1 AND role <> 'admin') AS "is!""#,

@@ -87,7 +87,7 @@ pub async fn count(db: &mut PgConnection, template: Uuid) -> Result<i64, sqlx::E
     .await
 }
 
-/// The number of existing databases from each template; without those from which there are none.
+/// The number of existing databases from each template; without templates that have none.
 pub(super) async fn counts(db: &mut PgConnection) -> Result<Vec<(Uuid, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT template_id AS "template!", count(*) AS "databases!"

@@ -61,7 +61,7 @@ pub struct TemplateVersion {
     pub removed_at: Option<DateTime<Utc>>,
 }
 
-/// How far a version is.
+/// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStatus {
     /// It is being imported, or waits for that.
@@ -321,7 +321,7 @@ pub async fn unneeded(db: &mut PgConnection, keep: i64) -> Result<Vec<Uuid>, sql
 
 /// Locks a version for its removal. `false`: it is the current one of a template, or was removed.
 pub async fn lock_for_removal(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    // Locked in a statement of its own: the next one then sees the database of whoever held the version until now.
+    // Locked in a separate statement: the next one then sees a database created by whoever held the lock before.
     let locked = sqlx::query!("SELECT id FROM template_version WHERE id = $1 AND removed_at IS NULL FOR UPDATE", id);
     if locked.fetch_optional(&mut *db).await?.is_none() {
         return Ok(false);

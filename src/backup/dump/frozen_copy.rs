@@ -50,7 +50,7 @@ pub(crate) async fn dump(w: &StepContext, site: &BackupContext<'_>) -> Result<Ma
                 manifest.definitions.extend(told);
             }
             // The copy contains the administrator's account. To keep its current password secret, the copy gets a
-            // password of its own, with which the restored server is administered.
+            // separate password, with which the restored server is administered.
             let once = Password::generate(&app.random);
             let adopt = site.engine.adopt(&from.plan, once.secret());
             run_all(app, &id, adopt.as_slice()).await?;

@@ -1,5 +1,5 @@
-//! Level 2: as much of the stored data is read back as the engine's own tool needs to recognise it. That everything
-//! arrived, and how it ends, was verified during the upload.
+//! Level 2: reads back as much of the stored data as the engine's own tool needs to recognise it. The upload has already
+//! verified that everything arrived, and how the data ends.
 
 use crate::admin_db::backups;
 use crate::backup::dump::context::{BackupContext, DumpSource};

@@ -1,7 +1,7 @@
 //! Turns the output of a command into parts for a store: checksum, compression, optional encryption, second checksum,
 //! split.
 //!
-//! Compression is computation, so it has threads of its own. Bounded channels on both sides and a memory budget for
+//! Compression is computation, so it runs in its own threads. Bounded channels on both sides and a memory budget for
 //! parts keep memory use small, whatever the size of the dump.
 
 use std::io::Write;
@@ -177,7 +177,7 @@ pub struct Packed {
 }
 
 /// Compresses and optionally encrypts all of `input`, and splits it into `parts`, at most `limit`. Blocking: needs a
-/// thread of its own.
+/// separate thread.
 pub fn pack(
     mut input: mpsc::Receiver<Bytes>,
     parts: mpsc::Sender<UploadPart>,
@@ -272,7 +272,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_unpacks_to_the_same(
+        fn unpacking_restores_the_packed_data(
             pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..2000), 0..20),
             long: bool,
             encrypted: bool,
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_have_their_lengths_and_any_size_fits() {
+    fn parts_have_the_configured_sizes_and_fit_any_object() {
         for limit in [100, 1000, 10_000u32] {
             let all: u128 = (1..=limit).map(|n| part_size(n, limit) as u128).sum();
             assert!(all > u128::from(limit) * 525 * MIB as u128, "{limit}: {all}");
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_wait_for_room_and_never_for_each_other() {
+    fn parts_wait_for_memory_without_deadlock() {
         let room = Arc::<PartBudget>::default();
         let held: Vec<BudgetShare> = (0..4).map(|_| room.take(5 * MIB)).collect();
         let (other, began) = (room.clone(), std::time::Instant::now());
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_far_away_is_found_and_a_plain_tool_unpacks_it() {
+    fn long_distance_matching_stays_readable_for_the_standard_tool() {
         // 24 incompressible MiB, twice.
         let noise: Vec<u8> = (0..786_432u32).flat_map(|i| <[u8; 32]>::from(Sha256::digest(i.to_le_bytes()))).collect();
         let packed = |long| {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_stream_is_never_taken_for_whole() {
+    fn a_damaged_stream_is_always_detected() {
         let (sealing, keys) = sealed();
         for seal in [None, Some(sealing)] {
             let keys = seal.is_some().then_some(&keys);

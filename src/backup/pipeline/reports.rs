@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_may_come_in_any_pieces() {
+    fn lines_may_be_split_into_any_chunks() {
         let text = b"words\ndb4sci: {\"note\":\"a\"}\nmore\ndb4sci: {\"note\":\"b\"}";
         for at in 0..text.len() {
             let (a, b) = text.split_at(at);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outputs_do_not_mix() {
+    fn standard_output_and_error_do_not_mix() {
         let mut reports = Reports::default();
         reports.take(Output::Out, b"db4sci: {\"note\":").unwrap();
         reports.take(Output::Err, b"a warning\n").unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_a_word_of_the_portals() {
+    fn only_known_kinds_of_counts_are_accepted() {
         for (kind, fine) in [("materialized view", true), ("x\\n$(id)", false), ("Table", false), ("", true)] {
             let line = format!("db4sci: {{\"count\":{{\"kind\":\"{kind}\",\"name\":\"t\",\"rows\":1}}}}\n");
             assert_eq!(told(&[line.as_bytes()]).is_ok(), fine, "{kind}");
@@ -312,13 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_byte_stays_nowhere() {
+    fn zero_bytes_are_replaced_in_all_reports() {
         let reports = told(&[b"a\0b\ndb4sci: {\"note\":\"c\\u0000d\"}\n"]).unwrap();
         assert_eq!((reports.words().as_str(), reports.notes[0].as_str()), ("a\u{fffd}b", "c\u{fffd}d"));
     }
 
     #[test]
-    fn words_of_others_are_no_reports() {
+    fn other_output_is_not_taken_for_reports() {
         let mut reports = Reports::default().on_stdout();
         let forged = b"WARNING:  x\ndb4sci: {\"fault\":\"forged\"}\ndb4sci-sql CREATE\n";
         forged.chunks(7).for_each(|piece| reports.take(Output::Err, piece).unwrap());
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_words_the_first_and_the_last_are_kept() {
+    fn the_beginning_and_end_of_long_messages_are_kept() {
         let middle = vec![b'-'; 100_000];
         let reports = told(&[b"the reason\n", &middle, b"\nthe end\n"]).unwrap();
         let words = reports.words();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_without_an_end_is_kept() {
+    fn endless_output_is_not_kept() {
         let piece = vec![b'x'; 1024 * 1024];
         let endless: Vec<&[u8]> = vec![&piece; 65];
         assert!(told(&endless).unwrap_err().contains("too much"));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_of_a_schema_comes_in_pieces() {
+    fn long_schema_lines_are_passed_on_in_chunks() {
         let mut reports = Reports::of(Some(Box::new(Counting::default())));
         reports.take(Output::Err, b"db4sci-sql ").unwrap();
         for _ in 0..50 {

@@ -182,7 +182,7 @@ mod tests {
     use crate::backup::pipeline::rewrite::*;
 
     #[test]
-    fn what_an_older_portal_wrote_is_read_and_nothing_else() {
+    fn only_account_statements_of_older_portals_are_accepted() {
         let old = "SET SESSION sql_mode = '';\nDROP ROLE IF EXISTS `readers`;\nCREATE ROLE `readers`;\nDROP USER IF EXISTS 'ada'@'%';\n\
                    CREATE USER `ada`@`%` IDENTIFIED BY PASSWORD '*D9';\nGRANT USAGE ON *.* TO `ada`@`%` IDENTIFIED BY PASSWORD '*D9';\n\
                    GRANT ALL PRIVILEGES ON `trial`.* TO `ada`@`%`;\nGRANT SUPER ON *.* TO `ada`@`%`;\n-- end of users and roles\n";

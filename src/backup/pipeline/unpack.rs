@@ -56,7 +56,7 @@ impl Read for SummedReader {
 }
 
 /// Decrypts and decompresses all of `input` into `out`, and returns size and checksum before and after. Blocking: needs
-/// a thread of its own. `keys` is `None` if the input is not encrypted.
+/// a separate thread. `keys` is `None` if the input is not encrypted.
 ///
 /// # Errors
 /// If the input is not a complete compressed stream, the keys cannot decrypt it, or `out` has been closed.

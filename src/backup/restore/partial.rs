@@ -216,7 +216,7 @@ mod tests {
     use crate::backup::restore::partial::*;
 
     #[test]
-    fn what_can_be_had_by_itself_is_said_for_every_engine() {
+    fn every_engine_states_its_smallest_restorable_part() {
         let database = Selection { database: "trial".to_owned(), table: None };
         let table = Selection { table: Some("public.t".to_owned()), ..database.clone() };
         let said = |engine, only| allowed(engine, only).map_err(|e| e.to_string());

@@ -69,7 +69,7 @@ mod tests {
     use crate::backup::restore::resources::*;
 
     #[test]
-    fn only_the_machines_failures_are_told_apart() {
+    fn failures_of_the_machine_are_recognised() {
         for why in
             ["psql: error: server closed the connection unexpectedly", "ERROR 1114 (HY000): The table 't' is full"]
         {

@@ -1,4 +1,4 @@
-//! Switches back to the previous data: it is swapped with the current data once more. Also removes previous data that
+//! Switches back to the previous data by swapping it with the current data again. Also removes previous data that
 //! has been kept long enough.
 
 use chrono::Duration;

@@ -1,5 +1,5 @@
 //! Deletes backups of a permanently deleted database at its owner's request. Locked backups and those being read are
-//! kept; the retention policy has no say.
+//! kept; the retention policy does not apply.
 
 use uuid::Uuid;
 

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_that_databases_cannot_have_are_named() {
+    fn unavailable_cores_are_named() {
         assert_eq!(said(&["0-1", "2-3"], 2), "ok    cores: 0-3 are online, and up to 2 belong together.\n");
         assert!(said(&["0-1", "2-3"], 3).contains("only 2 belong together. Lower databases.pin_cores"));
         assert!(said(&["0-1", "2-9"], 1).contains("names 2-9, but only 0-3 are online"));

@@ -135,7 +135,7 @@ mod tests {
     use crate::cli::doctor::report::Level;
 
     #[test]
-    fn controllers_that_are_missing_are_named() {
+    fn missing_cgroup_controllers_are_named() {
         let root = std::env::temp_dir().join(format!("db4sci-cgroup-{}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
         let text = |s: &str| s.to_owned();

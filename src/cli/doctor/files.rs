@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_of_an_address() {
+    fn the_host_is_extracted_from_a_url() {
         assert_eq!(host_of("https://db.example.org:8443/x"), Some("db.example.org"));
         assert_eq!(host_of("https://[::1]:8443"), Some("::1"));
         assert_eq!(host_of("nothing"), None);

@@ -26,7 +26,7 @@ pub(crate) struct ReaperOptions {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Filters {
-    /// Databases whose time to live is over
+    /// Databases that have expired
     #[arg(long)]
     expired: bool,
     /// Databases with a time to live, or from a template and not backed up, that should be running, but whose container

@@ -65,7 +65,7 @@ pub(crate) async fn run(command: TemplateCommand, at: &Surroundings) -> ExitCode
     }
 }
 
-/// Returns whether all of it could be done.
+/// Returns whether everything succeeded.
 async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<bool> {
     if let TemplateCommand::Import { source, name, engine } = &command
         && let Some(TemplateSource::Object(object)) = TemplateSource::parse(source)
@@ -123,7 +123,7 @@ async fn import_object(
 }
 
 fn engine_named(word: &str) -> anyhow::Result<EngineKind> {
-    EngineKind::parse(word).with_context(|| format!("{word} is no engine"))
+    EngineKind::parse(word).with_context(|| format!("{word} is not an engine"))
 }
 
 async fn create(
@@ -152,7 +152,7 @@ async fn create(
     let found = listing.dumps.into_iter().find(|dump| dump.file == source);
     let mut dump = found.with_context(|| {
         let why = listing.unusable.iter().find(|u| u.file == source).map(|u| format!(": {}", u.why));
-        format!("{source} is no dump in {}{}", app.config.templates.dumps.display(), why.unwrap_or_default())
+        format!("{source} is not a dump in {}{}", app.config.templates.dumps.display(), why.unwrap_or_default())
     })?;
     if let Some(name) = name {
         dump.template = name;

@@ -16,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Timeout for a response: the portal responds to a request for a database when the database is ready.
 const ANSWER: Duration = Duration::from_secs(960);
 
-/// Where the portal is, and who asks.
+/// The address of the portal, and the user's token.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Login {
@@ -50,7 +50,7 @@ pub(super) struct Database {
 
 /// The result of a request for a database.
 pub(super) enum Asked {
-    /// It is there.
+    /// It is ready.
     Ready,
     /// The first import of the template is not complete.
     Importing,
@@ -140,7 +140,7 @@ impl Remote {
         }
     }
 
-    /// Removes a database. One that does not exist is no error.
+    /// Removes a database. It is not an error if the database does not exist.
     pub(super) async fn remove(&self, template: &str, name: &str) -> anyhow::Result<bool> {
         let (status, body) = self.send(Method::DELETE, &path(template, name)?, &[]).await?;
         match status {
@@ -157,13 +157,13 @@ fn path(template: &str, name: &str) -> anyhow::Result<String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         ensure!(
             !text.is_empty() && text.chars().all(plain),
-            "“{text}” is no name: use letters, digits, “.”, “-” and “_”"
+            "“{text}” is not a valid name: use letters, digits, “.”, “-” and “_”"
         );
     }
     Ok(format!("/db/{template}/{name}"))
 }
 
-/// What the portal said.
+/// The portal's error message.
 fn said(status: StatusCode, body: &Value) -> String {
     let words = body.get("status").and_then(Value::as_str).or_else(|| body.as_str()).unwrap_or_default();
     format!("the portal responded with {}: {words}", status.as_u16())

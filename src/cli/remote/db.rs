@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_when_it_was_made_and_when_it_ends() {
+    fn a_row_shows_creation_and_expiry() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let made = (now - chrono::TimeDelta::hours(3)).to_rfc3339();
         let row = serde_json::json!({ "template": "shop", "name": "ci", "state": "running", "created": made, "expires_at": 1_800_003_600 });

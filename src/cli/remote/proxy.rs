@@ -114,7 +114,7 @@ async fn forward(mut client: TcpStream, to: &str) -> anyhow::Result<()> {
     let mut server = tokio::time::timeout(CONNECT, TcpStream::connect(to)).await??;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    // A client that ends its connection abruptly is no error of the proxy.
+    // A client may end its connection abruptly: that is not an error of the proxy.
     let _ = copy_bidirectional(&mut client, &mut server).await;
     Ok(())
 }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_on_all_addresses() {
+    fn a_port_alone_listens_on_all_addresses() {
         assert_eq!(address("3306").unwrap(), ([0, 0, 0, 0], 3306).into());
         assert_eq!(address("127.0.0.1:0").unwrap(), ([127, 0, 0, 1], 0).into());
         assert!(address("here").is_err() && address("99999").is_err());

@@ -40,8 +40,8 @@ pub(crate) const TEMPLATES: &[Setting] = &[
         "templates.import_minutes",
         ValueKind::Number,
         "1440",
-        "Minutes that an import may take, with its script. A dump that never ends, such as a script with an endless loop, \
-         is then ended.",
+        "Minutes that an import may take, with its script. Ends an import that would never finish, such as a script \
+         with an endless loop.",
     ),
     s(
         "templates.memory",
@@ -77,7 +77,7 @@ pub(crate) const TEMPLATES: &[Setting] = &[
         "myaas.ttl_seconds",
         ValueKind::Number,
         "86400",
-        "The time to live of new templates, in seconds: databases made from them without another one are deleted after that. \
+        "Time to live of new templates, in seconds: databases made from them are deleted after it, unless they were given another one. \
          0: never. Existing templates keep theirs.",
     ),
     s("myaas.prefix", ValueKind::Text, "", "Prefix of the names that databases made there have on the pages."),

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn many_spread_evenly() {
+    fn many_databases_spread_evenly() {
         let t = two_nodes();
         let mut taken = CoreUse::default();
         for _ in 0..8 {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_even_stays() {
+    fn an_even_distribution_does_not_change() {
         let t = two_nodes();
         assert_eq!(moved(&t, &[("0-1", Some(2)), ("2-3", Some(2)), ("4-7", Some(4))]), []);
         assert_eq!(moved(&t, &[("0", Some(1)), ("0", None), ("1", Some(1)), ("2", Some(1)), ("3-7", None)]), []);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_crowded_core_is_left() {
+    fn databases_leave_only_the_crowded_core() {
         let t = Topology::new(set("0-3"), &[]);
         assert_eq!(moved(&t, &[("0-1", Some(2)), ("1-2", None)]), [(0, "0,3".to_owned())]);
     }

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_the_kernel_are_read_and_printed() {
+    fn kernel_core_lists_round_trip() {
         for (text, cores, printed) in [
             ("0", vec![0], "0"),
             ("0-1", vec![0, 1], "0-1"),

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_and_numbers_are_told_apart_and_come_back_as_they_were() {
+    fn core_sets_and_counts_round_trip() {
         let set = |text: &str| CpuRequest::Set(CpuSet::parse(text).unwrap());
         for (typed, request, stored) in [
             ("", CpuRequest::Unpinned, None),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_gives_only_what_it_has() {
+    fn requests_beyond_the_machine_are_rejected() {
         let machine = CpuSet::parse("0-5").unwrap();
         let t = Topology::new(machine, &[CpuSet::parse("0-3").unwrap(), CpuSet::parse("4-5").unwrap()]);
         let check = |text: &str| CpuRequest::parse(text).unwrap().check(&t).map_err(|e| e.to_string());

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_fits_within_one_group_only() {
+    fn a_choice_must_fit_into_one_group() {
         let t = Topology::new(set("0-7"), &[set("0-3"), set("4-7")]);
         for (cores, wanted, fits) in
             [("0,2", 2, true), ("3-4", 2, false), ("0", 2, false), ("4-7", 9, true), ("0,9", 2, false)]
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_groups_of_cores_and_none_is_in_two() {
+    fn groups_of_a_core_map_are_disjoint() {
         assert_eq!(parse_map("2,14:4,16"), Ok(vec![set("2,14"), set("4,16")]));
         assert_eq!(parse_map("0-3"), Ok(vec![set("0-3")]));
         assert_eq!(parse_map("2,14:14"), Err(CpuSetError::Duplicate(14)));

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_faults_are_named_at_once() {
+    fn all_errors_are_reported_at_once() {
         let lower = |c: char| c.is_ascii_lowercase();
         let set = Charset { first: lower, rest: lower };
         let all = charset_faults("-My Müse!", set).join(" ");
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_name_is_close_to_what_was_typed() {
+    fn the_suggested_name_resembles_the_typed_one() {
         for (raw, wanted) in [
             ("UX, my mice!", "ux-my-mice"),
             ("2024 runs", "db-2024-runs"),

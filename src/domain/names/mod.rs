@@ -279,7 +279,7 @@ mod tests {
     const RULES: NameRules = NameRules { max_bytes: 63, reserved: &["postgres"], reserved_prefixes: &["pg_"] };
 
     #[test]
-    fn container_names_at_their_edges() {
+    fn container_names_at_the_length_limits() {
         for good in ["ab", "lab-1", "a_b", &"a".repeat(40)] {
             assert_eq!(ContainerName::parse(good).map(|n| n.to_string()), Ok(good.to_owned()));
         }
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_templates_are_names_of_files() {
+    fn template_names_accept_file_names() {
         for good in ["shop", "Shop-2.1", "2024_q1", "a", &"a".repeat(60)] {
             assert_eq!(TemplateName::parse(good).map(|n| n.to_string()), Ok(good.to_owned()));
         }
@@ -327,20 +327,20 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_one_character_is_told_so() {
+    fn a_name_of_one_character_is_rejected_as_too_short() {
         let said = ContainerName::parse("a").map_err(|e| e.to_string());
         assert!(said.unwrap_err().starts_with("This name has 1 character. "));
     }
 
     #[test]
-    fn an_upper_case_name_is_answered_with_its_lower_case_form() {
+    fn an_upper_case_name_gets_a_lower_case_suggestion() {
         let said = ContainerName::parse("MyLab").map_err(|e| e.to_string());
         let said = said.unwrap_err();
         assert!(said.starts_with("Use lower-case letters only. ") && said.ends_with("For example: “mylab”."), "{said}");
     }
 
     #[test]
-    fn every_fault_of_a_name_is_answered_at_once_with_a_valid_name() {
+    fn all_errors_in_a_name_are_reported_with_a_suggestion() {
         let said = ContainerName::parse("UX, my mice!").unwrap_err().to_string();
         for piece in ["lower-case letters only", "Spaces", "“!” and “,”", "“ux-my-mice”"] {
             assert!(said.contains(piece), "{piece}: {said}");
@@ -352,7 +352,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_suggested_is_valid(raw in "\\PC{0,70}", name in "[a-z][a-z0-9_-]{1,39}") {
+        fn suggested_names_are_valid(raw in "\\PC{0,70}", name in "[a-z][a-z0-9_-]{1,39}") {
             if let Some(name) = ContainerName::suggestion(&raw) {
                 proptest::prop_assert!(ContainerName::parse(&name).is_ok(), "{}", name);
             }
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_are_measured_in_bytes_and_reserved_ones_refused() {
+    fn identifiers_are_limited_in_bytes_and_reserved_ones_rejected() {
         assert!(DbName::parse(&"a".repeat(63), &RULES).is_ok());
         assert!(DbName::parse(&"a".repeat(64), &RULES).is_err());
         for bad in ["postgres", "pg_x", "a-b", "A", "a b", "a;drop", "a\"", "💧"] {
@@ -375,7 +375,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_accepted_never_needs_quoting(raw in "\\PC{0,70}") {
+        fn accepted_names_never_need_quoting(raw in "\\PC{0,70}") {
             let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
             if let Ok(name) = ContainerName::parse(&raw) {
                 proptest::prop_assert!(plain(name.as_str()) && name.as_str() == raw && !raw.contains(".."));

@@ -1,4 +1,4 @@
-//! The time to live of a database: a duration or an end, as people and scripts write it.
+//! The time to live of a database: a duration or a date, as people and scripts write it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::wall_clock::moments;
 const CENTURY: i64 = 36_525;
 /// Longest part of an input that a message repeats, in characters.
 const QUOTED: usize = 40;
-/// Words for no end, beside an empty text.
+/// Words for “never”, besides an empty text.
 const FOREVER: [&str; 3] = ["never", "forever", "for ever"];
 /// The units, the largest first.
 const UNITS: [Unit; 4] = [
@@ -28,7 +28,7 @@ const LOCAL: [&str; 4] = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M
 /// A unit of time.
 #[derive(Debug, Clone, Copy)]
 struct Unit {
-    /// What it is called: short, one of it, several of it, and other words.
+    /// Its names: short, singular, plural, and other words for it.
     words: &'static [&'static str],
     seconds: i64,
 }
@@ -36,9 +36,9 @@ struct Unit {
 /// A time to live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ttl {
-    /// No end.
+    /// It never expires.
     Forever,
-    /// So long from now.
+    /// This long from now.
     Lasting(Lifetime),
     /// Until this moment.
     Until(DateTime<Utc>),
@@ -46,7 +46,7 @@ pub enum Ttl {
 
 impl Ttl {
     /// Parses `45m`, `8h`, `7d`, `2w`, a number of seconds, a date (the end of that day in `zone`), a date-time in
-    /// `zone`, or one with its offset as in RFC 3339. Empty means no end.
+    /// `zone`, or one with its offset as in RFC 3339. Empty means never.
     ///
     /// # Errors
     /// Why it is not a time to live.
@@ -61,10 +61,10 @@ impl Ttl {
         Lifetime::parse(text).map(Self::Lasting)
     }
 
-    /// The moment it ends, counted from `now`, in whole seconds; `None` if never.
+    /// When it expires, counted from `now`, in whole seconds; `None` if never.
     ///
     /// # Errors
-    /// The end has passed, or is more than a century ahead.
+    /// The time has passed, or is more than a century ahead.
     pub fn end(self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, TtlFault> {
         match self {
             Self::Forever => Ok(None),
@@ -78,7 +78,7 @@ impl Ttl {
     /// The same within the limits of a site.
     ///
     /// # Errors
-    /// As [`Ttl::end`], and an end later than the longest time to live.
+    /// Those of [`Ttl::end`], and a time later than the longest time to live.
     pub fn end_within(self, limits: TtlLimits, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, TtlFault> {
         let end = self.end(now)?;
         match limits.longest {
@@ -171,7 +171,7 @@ impl fmt::Display for Lifetime {
 /// What a site allows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TtlLimits {
-    /// The longest time to live; if `None`, a database may have no end.
+    /// The longest time to live; if `None`, databases need not expire.
     pub longest: Option<Lifetime>,
     /// The time to live of a database for which none is given.
     pub default: Option<Lifetime>,
@@ -220,13 +220,13 @@ pub enum TtlFault {
     /// A date that does not exist, or one written in another way.
     #[error("{0} is not a valid date. Enter one such as 2027-01-31 or 2027-01-31 18:00.")]
     NotADate(String),
-    /// An end that has passed.
+    /// A time that has passed.
     #[error("{} is in the past. Enter a later date.", .0.format("%Y-%m-%d %H:%M UTC"))]
     Past(DateTime<Utc>),
-    /// An end later than the site allows.
+    /// A time later than the site allows.
     #[error("The longest time to live is {0}. Enter a shorter time or an earlier date.")]
     BeyondLongest(Lifetime),
-    /// No end, where the site requires one.
+    /// Never, although databases must expire.
     #[error("Databases must expire here. The longest time to live is {0}.")]
     EndRequired(Lifetime),
 }

@@ -41,7 +41,7 @@ fn durations_count_from_now() {
 }
 
 #[test]
-fn each_kind_of_fault_has_its_sentence() {
+fn each_kind_of_error_has_its_own_sentence() {
     for (text, why) in [
         ("0", "A time to live of 0"),
         ("0d", "A time to live of 0"),
@@ -86,7 +86,7 @@ fn each_kind_of_fault_has_its_sentence() {
 }
 
 #[test]
-fn dates_are_days_of_the_site() {
+fn dates_refer_to_the_time_zone_of_the_site() {
     let at = |zone, text: &str| end_in(zone, text).unwrap().unwrap();
     let berlin = Tz::Europe__Berlin;
     assert_eq!(at(Tz::UTC, "2027-01-31"), utc("2027-01-31T23:59:59Z"));
@@ -156,7 +156,7 @@ fn a_lifetime_prints_in_its_largest_unit() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_refused_with_a_sentence(
+    fn any_text_is_parsed_or_rejected_with_a_sentence(
         text in ".{0,60}", like in "[-+−]?[0-9]{0,22}[.,eE]?[ smhdw]?[a-z0-9]{0,3}", date in "[0-9]{1,5}-[0-9]{1,2}-[0-9]{1,2}[T ]?[0-9:]{0,8}Z?"
     ) {
         for text in [text, like, date] {

@@ -17,7 +17,7 @@ fn plain(statement: &str) -> String {
 }
 
 #[test]
-fn what_servers_write_comes_back_as_data() {
+fn account_statements_of_servers_are_parsed() {
     for (from, to) in [
         ("DROP USER IF EXISTS 'o\\'hara'@'%'", "DROP USER IF EXISTS <o'hara>@<%>"),
         (
@@ -48,7 +48,7 @@ fn what_servers_write_comes_back_as_data() {
 }
 
 #[test]
-fn columns_stay_with_their_right() {
+fn columns_stay_with_their_privilege() {
     let Ok(Rewritten::Statement(text)) = becomes(b"GRANT SELECT (`id`, `a``b`), INSERT ON `t`.`p` TO `o`@`%`", "root")
     else {
         panic!("is given")
@@ -93,7 +93,7 @@ fn nobody_becomes_administrator() {
 }
 
 #[test]
-fn whatever_no_portal_writes_is_refused() {
+fn statements_that_no_portal_writes_are_rejected() {
     for statement in [
         "ALTER USER `ada`@`%` IDENTIFIED BY 'x'",
         "UPDATE mysql.global_priv SET Priv = '{}'",
@@ -119,7 +119,7 @@ fn whatever_no_portal_writes_is_refused() {
 }
 
 #[test]
-fn a_pattern_of_a_grant_means_what_the_server_takes_it_for() {
+fn grant_patterns_match_as_in_the_server() {
     for (name, pattern, meant) in [
         ("mysql", "my%", true),
         ("mysql", "%sql", true),

@@ -59,7 +59,7 @@ fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
 impl EngineBackup for Mariadb {
     fn load(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> ExecSpec {
         let mut argv = vec![plan.tools.name(CLIENT)];
-        // In binary mode the client has no commands of its own, which could read files and run programs.
+        // In binary mode the client's own commands, which could read files and run programs, are disabled.
         let fixed = [
             "--no-defaults",
             "--protocol=tcp",
@@ -250,7 +250,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn a_backup_has_the_users_every_database_and_then_the_grants() {
+    fn a_backup_contains_users_databases_and_grants_in_order() {
         let inventory = Inventory { databases: vec!["a b".to_owned(), "x'`y".to_owned()], ..Inventory::default() };
         described(&Mariadb, "docker.io/library/mariadb:11.8", |plan| {
             let parts = EngineBackup::parts(&Mariadb, &inventory);

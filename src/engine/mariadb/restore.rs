@@ -1,6 +1,6 @@
 //! Restores a backup of MariaDB. The administrator restores the accounts, as data. Each database is restored in its
-//! owner's own session, so that nothing in it runs with more rights than the owner's. Finally the owner's account is
-//! restored as it was, and the rights of all accounts are checked.
+//! owner's own session, so that nothing in it runs with more privileges than the owner's. Finally the owner's account is
+//! restored as it was, and the privileges of all accounts are checked.
 
 use super::session::{administer, rebuild, rebuilding, secret, text};
 use crate::engine::part::Part;

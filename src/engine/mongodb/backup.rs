@@ -220,7 +220,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn it_moves_as_a_whole_while_stopped() {
+    fn a_mongodb_is_dumped_as_one_archive_while_stopped() {
         described(&Mongodb, "docker.io/library/mongo:6.0", |plan| {
             let parts = EngineBackup::parts(&Mongodb, &Inventory::default());
             assert_eq!(

@@ -81,7 +81,7 @@ mod tests {
 
     /// The example of RFC 7677, section 3.
     #[test]
-    fn the_example_of_the_standard() {
+    fn the_example_of_rfc_7677_is_reproduced() {
         let (exchange, first) = Exchange::begin("user", "rOprNGfwEbeRWgbNEkqO");
         assert_eq!(first, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let server = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_must_continue_the_nonce_and_demand_a_bearable_effort() {
+    fn a_server_must_extend_the_nonce_and_limit_the_iterations() {
         let (exchange, _) = Exchange::begin("a=b,c", "mine");
         assert_eq!(exchange.bare, "n=a=3Db=2Cc,r=mine");
         let refused = |message: &str| exchange.prove(message, "secret").is_none();

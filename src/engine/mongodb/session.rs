@@ -102,7 +102,7 @@ async fn sign_in(
 }
 
 /// Signs in as the read-only user, which may do nothing else. An older server does not have this user. A server that was
-/// given another administrator's password has it with the old password, and someone may have given it more rights. In
+/// given another administrator's password has it with the old password, and someone may have given it more privileges. In
 /// these cases the administrator creates or repairs it, and does nothing else here.
 async fn enter_reading(server: &mut Server, names: &Names) -> Result<(), WireError> {
     if observes(server, names).await? {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_only_looks_signs_in_as_who_only_reads() {
+    async fn observing_conversations_sign_in_as_the_observer() {
         let mut looks = Vec::new();
         described(&Mongodb, "docker.io/library/mongo:6.0", |plan| {
             looks = vec![
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_observers_password_follows_from_the_administrators_and_does_not_show_it() {
+    fn the_observers_password_is_derived_without_revealing_the_administrators() {
         let of = |text: &str| observer_password(&SecretString::from(text)).expose_secret().to_owned();
         assert_ne!(of("one"), of("other"));
         assert!(!of("one").contains("one") && of("one").len() == 64);

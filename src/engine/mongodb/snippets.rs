@@ -12,7 +12,7 @@ const PYMONGO: &[(&str, &str)] = &[("pip", "pip install pymongo"), ("conda", "co
 const MONGOLITE: &[(&str, &str)] =
     &[("R", "install.packages(\"mongolite\")"), ("conda", "conda install -c conda-forge r-mongolite")];
 const JAVA: &[(&str, &str)] = &[("Maven", "org.mongodb:mongodb-driver-sync")];
-/// Makes the CA certificate trusted in Java, which reads no PEM file by itself.
+/// Makes the CA certificate trusted in Java, which cannot read PEM files.
 const TRUST: &str = "        KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
         trusted.load(null, null);
         try (InputStream file = new FileInputStream(\"ca.pem\")) {

@@ -15,7 +15,7 @@ const HEADER: usize = 16;
 const LONGEST: usize = 50_000_000;
 /// Maximum bytes of the answers that list something.
 const LONGEST_LIST: usize = 24 << 20;
-/// Bytes that a value counts at least, and a document or an array. In memory they take about twelve times as much, however
+/// Minimum bytes counted for a value, and for a document or an array. In memory they take about twelve times as much, however
 /// few bytes they have in the message.
 const VALUE: usize = 12;
 const CONTAINER: usize = 120;
@@ -68,8 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         self.ask(database, command, LONGEST).await.map(|(answer, _)| answer)
     }
 
-    /// The same for an answer of at most so many bytes, where small values count for more than they have; also returns how
-    /// many that are.
+    /// The same with a limit on the bytes of the answer, in which small values count as more than their size. Also returns the
+    /// counted bytes.
     async fn ask(
         &mut self,
         database: &str,
@@ -287,14 +287,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_has_the_servers_words_and_number() {
+    async fn an_error_contains_the_servers_message_and_code() {
         let refusal = doc! { "ok": 0.0, "errmsg": "Authentication failed.", "code": 18 };
         let found = answering(vec![body(0, &refusal, b"")], doc! { "find": "a" }).await.unwrap_err();
         assert_eq!((found.code(), found.to_string().as_str()), (Some(18), "Authentication failed."));
     }
 
     #[tokio::test]
-    async fn many_small_values_are_refused_before_they_are_decoded() {
+    async fn too_many_small_values_are_rejected_before_decoding() {
         let small: Vec<_> = (0..250_000).map(|_| Bson::Document(doc! { "": Bson::Null })).collect();
         let list = doc! { "cursor": { "firstBatch": [{ "options": small }], "id": 0_i64, "ns": "trial.a" }, "ok": 1.0 };
         assert!(list.to_vec().unwrap().len() < LONGEST_LIST / 4);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_the_protocol_is_an_error() {
+    async fn invalid_messages_are_errors() {
         for wrong in [vec![], vec![0; 4], body(0, &doc! {}, b""), vec![0, 0, 0, 0, 9, 5, 0, 0, 0, 0]] {
             assert!(answering(vec![wrong.clone()], doc! { "find": "a" }).await.is_err(), "{wrong:?}");
         }

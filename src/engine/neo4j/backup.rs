@@ -187,7 +187,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn it_moves_as_two_dumps_while_stopped() {
+    fn a_neo4j_is_dumped_as_two_dumps_while_stopped() {
         let inventory = Inventory { databases: vec!["neo4j".to_owned()], ..Inventory::default() };
         described(&Neo4j, "docker.io/library/neo4j:5.26-community", |plan| {
             let parts = EngineBackup::parts(&Neo4j, &inventory);

@@ -1,4 +1,4 @@
-# Reports what is defined in the graph (DB4SCI_COUNTED) or, if none is named, in the complete server: its users.
+# Reports what is defined in the graph (DB4SCI_COUNTED) or, if none is named, in the whole server: its users.
 if [ -z "$DB4SCI_COUNTED" ]; then
   rows defined system "SHOW USERS YIELD user, passwordChangeRequired AS must WHERE user <> '$DB4SCI_ADMIN' RETURN 'user', user, CASE must WHEN true THEN 'must change the password' ELSE '' END ORDER BY user"
 else

@@ -23,10 +23,10 @@ const SETTLE: &str = include_str!("rebuild/settle_roles.sql");
 const SETTLED: &str = include_str!("rebuild/check_rights.sql");
 const LARGEST: &str = include_str!("observe/largest_values.sql");
 const GAINED: &str = concat!(include_str!("administer/each_database.sh"), include_str!("administer/rights_gained.sh"));
-/// Ends a restore that gave somebody rights.
+/// Ends a restore that gave somebody additional privileges.
 const NOBODY_GAINED: &str = r#"found=$(gained)
 [ -z "$found" ] || {
-  printf 'After the restore, somebody has more rights than in the backup. The backup may come from an attacked server.\n%s\n' "$found" >&2
+  printf 'After the restore, somebody has more privileges than in the backup. The backup may come from an attacked server.\n%s\n' "$found" >&2
   exit 1
 }
 "#;
@@ -281,7 +281,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn a_backup_has_the_roles_and_every_database() {
+    fn a_backup_contains_the_roles_and_every_database() {
         let inventory = Inventory { databases: vec!["a b".to_owned(), "x'y".to_owned()], ..Inventory::default() };
         described(&Postgres, "docker.io/library/postgres:17", |plan| {
             let parts = EngineBackup::parts(&Postgres, &inventory);

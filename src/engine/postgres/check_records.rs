@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_split_as_the_server_splits_them() {
+    fn list_settings_are_split_like_in_the_server() {
         let of = |text: &str| elements(text);
         let list = |items: &[&str]| Some(items.iter().map(|i| (*i).to_owned()).collect::<Vec<_>>());
         assert_eq!(of("ctgov, public"), list(&["ctgov", "public"]));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_portal_writes_goes_on() {
+    fn only_records_that_a_portal_writes_are_accepted() {
         let setting = r#"{"setting":{"database":"trial","role":null,"name":"search_path","value":"a, b"}}"#;
         assert!(said(setting).unwrap().contains(r#""values":["a","b"]"#));
         let style = r#"{"setting":{"database":"trial","role":null,"name":"DateStyle","value":"ISO, DMY"}}"#;

@@ -36,7 +36,7 @@ const BETWEEN: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_a
 pub(super) struct SchemaSplitter {
     database: String,
     /// The ends of lines that make the administrator or the user the owner of an object. A restore gives the
-    /// administrator's objects to the user, so that nothing in a backup gets more rights. The definitions therefore
+    /// administrator's objects to the user, so that nothing in a backup gets more privileges. The definitions therefore
     /// treat them as the user's.
     owners: [String; 2],
     object: Option<OpenObject>,
@@ -262,7 +262,7 @@ two';
 ";
 
     #[test]
-    fn a_schema_is_taken_apart_at_its_headings() {
+    fn a_schema_is_split_at_its_headings() {
         let found = whole(TEXT);
         let named: Vec<_> = found.iter().map(Definition::named).collect();
         assert_eq!(
@@ -296,7 +296,7 @@ two';
     }
 
     #[test]
-    fn long_lines_come_in_pieces() {
+    fn long_lines_arrive_in_chunks() {
         let text =
             "--\n-- Name: v; Type: VIEW; Schema: s; Owner: ada\n--\n\nCREATE VIEW s.v AS SELECT 1 AS a, 2 AS b;\n";
         // Headings are never split into chunks: they are shorter than the first chunk.
@@ -310,7 +310,7 @@ two';
     }
 
     #[test]
-    fn what_is_quoted_heads_nothing() {
+    fn quoted_text_is_not_a_heading() {
         let text = "--\n-- Name: f(); Type: FUNCTION; Schema: s; Owner: ada\n--\n\nCREATE FUNCTION s.f() AS $$\n--\n-- Name: x; Type: TABLE; Schema: s; Owner: bob\n--\nx\n--\n-- Name: broken\n--\n$$;\n";
         let found = whole(text);
         assert_eq!(found.iter().map(Definition::named).collect::<Vec<_>>(), ["function s.f() in trial"]);

@@ -215,7 +215,7 @@ mod tests {
     use crate::engine::postgres::partial::*;
 
     #[test]
-    fn names_are_read_as_the_server_writes_them() {
+    fn names_are_parsed_as_the_server_writes_them() {
         for (text, schema, name) in [
             ("public.child", "public", "child"),
             (r#""odd schema"."it's ""quoted""""#, "odd schema", "it's \"quoted\""),

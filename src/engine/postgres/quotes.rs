@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_are_followed_over_lines() {
+    fn quotes_are_tracked_across_lines() {
         assert_eq!(open("a 'b\nc''d\n' e"), [true, true, false]);
         assert_eq!(open("\"a'\n\" '"), [true, true]);
         assert_eq!(open("$x$ ' $y$\n$$ $x\n$x$ 1"), [true, true, false]);

@@ -170,7 +170,7 @@ mod tests {
     use crate::engine::testing::described;
 
     #[test]
-    fn a_session_sets_only_what_its_server_knows() {
+    fn a_session_sets_only_settings_of_its_server_version() {
         let said = |image: &str| {
             let mut options = String::new();
             described(&Postgres as &dyn Engine, image, |plan| options = super::options(plan));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn each_purpose_has_a_password_of_its_own() {
+    fn each_purpose_has_its_own_password() {
         described(&Postgres as &dyn Engine, "docker.io/library/postgres:17", |plan| {
             let (one, other) = (observer_password(plan), derived(plan, "db4sci rebuild"));
             assert!(one.expose_secret().len() == 64 && one.expose_secret() != other.expose_secret());

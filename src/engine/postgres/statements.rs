@@ -277,7 +277,7 @@ ALTER ROLE ada IN DATABASE trial SET work_mem TO '64MB';
 -- end of roles and databases"#;
 
     #[test]
-    fn what_the_generator_wrote_is_understood() {
+    fn statements_of_older_portals_are_parsed() {
         let records = read(WHOLE).unwrap();
         assert_eq!(records.len(), 6, "{records:?}");
         assert!(
@@ -298,7 +298,7 @@ ALTER ROLE ada IN DATABASE trial SET work_mem TO '64MB';
     }
 
     #[test]
-    fn a_line_of_another_kind_is_refused() {
+    fn other_statements_are_rejected() {
         for line in [
             "ALTER ROLE ada SUPERUSER;",
             "ALTER ROLE ada NOSUPERUSER INHERIT NOCREATEROLE CREATEDB LOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1 PASSWORD NULL VALID UNTIL 'infinity'; DROP ROLE x;",

@@ -41,7 +41,7 @@ mod tests {
     use crate::engine::postgres::verifier::*;
 
     #[test]
-    fn it_is_what_the_server_makes_of_the_password() {
+    fn the_verifier_equals_the_servers() {
         // Keys of the example of RFC 7677, section 3: the server signature there is made with this server key.
         let salt = BASE64.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let said = with_salt(&SecretString::from("pencil"), &salt);

@@ -38,12 +38,12 @@ pub fn names(members: &[Member]) -> Result<Vec<(&str, &str)>, String> {
     for (file, _) in members {
         let name = collection(file).ok_or_else(|| {
             format!(
-                "{file} is no file of a dump. A directory or tar archive can contain the files of pg_dump -Fd, of \
+                "{file} is not a file of a dump. A directory or tar archive can contain the files of pg_dump -Fd, of \
                  mydumper, or a file for each collection that ends in .jsonl or .csv."
             )
         })?;
         if name.starts_with("system.") || name.contains('$') {
-            return Err(format!("{file}: “{name}” is not a possible name of a collection."));
+            return Err(format!("{file}: “{name}” is not a valid name for a collection."));
         }
         if !seen.insert(name) {
             return Err(format!("{file}: there is another file for the collection “{name}”."));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_document_is_named() {
+    fn an_invalid_document_is_reported_with_its_line() {
         for (text, words) in [
             ("{\"a\": 1}\n{\"a\": }\n", "mice.jsonl, line 2: it is not JSON"),
             ("{\"a\": 1}\n7\n", "line 2: it is not a document"),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_called_like_its_collection() {
+    fn a_file_is_named_after_its_collection() {
         assert_eq!((collection("mice.jsonl.gz"), collection("a.b.csv")), (Some("mice"), Some("a.b")));
         assert_eq!((collection(".csv"), collection("mice.bson"), collection("mice.csv.xz")), (None, None, None));
     }

@@ -65,7 +65,7 @@ fn check(header: &StringRecord) -> Result<(), String> {
             return Err(format!("column {} has no name", n + 1));
         }
         if field.contains('.') || field.starts_with('$') {
-            return Err(format!("“{field}” is not a possible name of a field: rename the column"));
+            return Err(format!("“{field}” is not a valid name for a field: rename the column"));
         }
         if !seen.insert(field) {
             return Err(format!("two columns are named “{field}”"));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_not_kept_in_memory() {
+    fn an_endless_row_is_not_kept_in_memory() {
         let (out, _batches) = mpsc::channel(100);
         let mut batch = Batch::new("mice.csv", "mice", &out);
         let endless = b"a,b\n1,\"".as_slice().chain(std::io::repeat(b'x'));
@@ -152,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_with_other_columns_is_refused_with_its_line() {
+    fn a_row_with_a_different_number_of_columns_is_rejected() {
         let ten = "a,b,c,d,e,f,g,h,i,j\n1,2,3,4,5,6,7,8,9,10\n";
         let said = documents(&format!("{ten}1,2,3,4,5,6,7,8,9,10,11\n")).unwrap_err();
         assert_eq!(said, "mice.csv, line 3: it has 11 columns, but line 1 has 10.");
         for (text, words) in [
             ("a,a\n1,2\n", "two columns are named “a”"),
             ("a,\n1,2\n", "column 2 has no name"),
-            ("a.b\n1\n", "“a.b” is not a possible name"),
+            ("a.b\n1\n", "“a.b” is not a valid name"),
             ("", "no row that names the fields"),
         ] {
             assert!(documents(text).unwrap_err().contains(words), "{text}");

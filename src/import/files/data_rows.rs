@@ -1,4 +1,4 @@
-//! Reads the rows that mydumper wrote to a file of their own as statements that insert them.
+//! Reads rows that mydumper wrote to a separate file as statements that insert them.
 
 use std::io::{BufRead, Error, ErrorKind, Read};
 
@@ -8,13 +8,13 @@ use super::load_data::{LoadData, ValueForm};
 const ROWS: usize = 1000;
 /// Bytes of a statement, after which it ends with the row.
 const BYTES: usize = 512 * 1024;
-/// Most bytes of a row.
+/// Maximum bytes of a row.
 const LONGEST: usize = 256 * 1024 * 1024;
 
 /// A value of a row; `None` is NULL.
 type Value = Option<Vec<u8>>;
 
-/// The rows of a file as statements. Each row is a line of its own, so that lines keep their numbers.
+/// The rows of a file as statements. Each row is on its own line, so that line numbers stay the same.
 pub(super) struct DataRows<R> {
     from: R,
     what: LoadData,
@@ -225,7 +225,7 @@ mod tests {
     const COMMAS: &str = "FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'";
 
     #[test]
-    fn each_row_is_a_line_of_a_statement() {
+    fn each_row_becomes_one_line_of_a_statement() {
         assert_eq!(
             statements(TABS, "(`a`,`b`)", b"1\tone\n2\t\\N\n\\N\ttwo\\nlines, a \\\\ and a 'quote\\t'\n").unwrap(),
             "INSERT INTO `t` (`a`,`b`) VALUES (_binary'1',_binary'one')\n,(_binary'2',NULL)\n\
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_is_told_with_its_line() {
+    fn an_invalid_row_is_reported_with_its_line() {
         for (how, rows, why) in [
             (TABS, &b"1\t2\n3\n"[..], "line 2: it has 1 columns, but 2 are expected"),
             (TABS, b"1\t2\n3\t4\t5\n", "line 2: it has 3 columns, but 2 are expected"),

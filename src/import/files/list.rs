@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Most files of a dump: more than any tool writes, and few enough to list.
+/// Maximum number of files of a dump: more than any tool writes, and few enough to list.
 pub(super) const MOST: usize = 200_000;
 
 /// A file of a dump: its name and its size in bytes.
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_files_are_listed() {
+    fn only_regular_files_are_listed() {
         let dir = TestDir::new();
         std::fs::write(dir.path().join("mice.csv"), "a\n1\n").unwrap();
         std::fs::write(dir.path().join(".partial"), "a").unwrap();

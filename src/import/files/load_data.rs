@@ -1,4 +1,4 @@
-//! The statement in a file of mydumper whose rows are in a file of their own. The owner of a database may not make a client
+//! The statement in a file of mydumper whose rows are in a separate file. The owner of a database may not make a client
 //! read files, so the portal reads the rows itself and sends them as ordinary statements.
 
 /// What the statement says about the rows.
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_statement_says_how_the_rows_are_written() {
+    fn the_load_data_statement_is_parsed() {
         let text = "/*!40101 SET NAMES binary*/;\n/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n\
                     LOAD DATA LOCAL INFILE 'shop.t.00000.dat' REPLACE INTO TABLE `t``s` CHARACTER SET binary \
                     FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES STARTING BY '' TERMINATED BY '\\n' \
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_statement_is_refused() {
+    fn other_load_data_statements_are_rejected() {
         let with = |end: &str| format!("LOAD DATA LOCAL INFILE 'x' INTO TABLE `t` LINES TERMINATED BY '\\n' {end}");
         assert!(parse(&with("(`a`);")).is_some());
         for end in [

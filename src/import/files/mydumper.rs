@@ -96,7 +96,7 @@ fn is_about(name: &str) -> bool {
     !holds_data && (describes || name.contains("-checksum"))
 }
 
-/// What a file contains; `None` if it is no file of SQL.
+/// What a file contains; `None` if it is not an SQL file.
 fn file(name: &str) -> Option<SqlFile> {
     let stem = plain(name).strip_suffix(".sql")?;
     let roles = [

@@ -36,7 +36,7 @@ pub fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 /// A sentence with the name of one that is not.
 pub fn complete(members: &[Member]) -> Result<(), String> {
     match members.iter().find(|(name, _)| !is_part(name) && name != STATEMENTS) {
-        Some((name, _)) => Err(format!("{name} is no file of pg_dump. The directory must contain only its files.")),
+        Some((name, _)) => Err(format!("{name} is not a file of pg_dump. The directory must contain only its files.")),
         None => Ok(()),
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     #[test]
-    fn the_files_arrive_as_an_archive() {
+    fn the_files_are_sent_as_a_tar_archive() {
         let dir = TestDir::new();
         let big = vec![7_u8; 300_000];
         std::fs::write(dir.path().join("toc.dat"), b"PGDMP").unwrap();

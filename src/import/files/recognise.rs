@@ -11,7 +11,7 @@ use crate::manifest::dump::{Dump, Format, Packing};
 /// Recognises the dump in a directory.
 ///
 /// # Errors
-/// A sentence, if it is none.
+/// A sentence, if it does not contain a dump.
 pub fn directory(dir: &Path) -> Result<Dump, String> {
     let files = DumpFiles::list(dir)?;
     let start = |name: &str| pg_directory::head(&dir.join(name)).map_err(|e| format!("{name} cannot be read: {e}."));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_is_known_by_its_files_and_a_strange_one_is_named() {
+    fn a_dump_is_recognised_by_its_files_and_unknown_files_are_named() {
         let format = |names: &[&str]| of(names).map(|dump| (dump.format, dump.databases));
         assert_eq!(
             format(&["toc.dat", "3456.dat.gz", "blobs.toc", "blob_7.dat", "restore.sql"]),

@@ -12,7 +12,7 @@ use super::mydumper::{Role, SqlFile, files};
 use crate::import::read_meter::{BytesRead, CountedReader, MeasuredReader};
 use crate::manifest::dump::{LoadFailure, Packing};
 
-/// Most bytes of a file of triggers or routines, or of a statement that loads rows.
+/// Maximum bytes of a file of triggers or routines, or of a statement that loads rows.
 const LONGEST_BODIES: u64 = 64 * 1024 * 1024;
 /// Ends a statement of such a file.
 const DELIMITER: &str = ";;db4sci;;";
@@ -92,7 +92,7 @@ impl Script {
         Ok(Box::new(std::io::Cursor::new(delimited(&short(from)?))))
     }
 
-    /// Reads rows that are in a file of their own. Returns the number of lines before them.
+    /// Reads rows that are in a separate file. Returns the number of lines before them.
     fn open_rows(&self, file: &SqlFile, rows: &str) -> std::io::Result<(u64, Box<dyn Read + Send>)> {
         let text = short(self.unpacked(&file.name)?)?;
         let what = std::str::from_utf8(&text).ok().and_then(load_data::parse);
@@ -114,7 +114,7 @@ impl Script {
         self.own = std::io::Cursor::new(format!("\n;\nUSE `{}`;\n", file.database).into_bytes());
         let (lines, from) = match &file.rows {
             Some(rows) => self.open_rows(&file, rows).map_err(|e| named(&file.name, &e))?,
-            // Routines begin with a line of their own.
+            // Each routine begins with its own line.
             None => {
                 let own = u64::from(matches!(file.role, Role::Trigger | Role::Routines));
                 (own, self.open(&file).map_err(|e| named(&file.name, &e))?)
@@ -133,7 +133,7 @@ fn short(from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     from.take(LONGEST_BODIES).read_to_end(&mut text)?;
     if text.len() as u64 == LONGEST_BODIES {
-        let why = format!("it is larger than {} MiB, which no such file is", LONGEST_BODIES >> 20);
+        let why = format!("it is larger than {} MiB, the maximum for such a file", LONGEST_BODIES >> 20);
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
     }
     Ok(text)
@@ -189,7 +189,7 @@ mod tests {
     use crate::import::files::list::TestDir;
 
     #[test]
-    fn files_are_read_in_the_order_that_a_server_accepts() {
+    fn files_are_read_in_loading_order() {
         let dir = TestDir::new();
         let zipped =
             zstd::encode_all(b"INSERT INTO `t` VALUES (1);\nINSERT INTO `t` VALUES (2)".as_slice(), 1).unwrap();
@@ -230,7 +230,7 @@ mod tests {
                 "CREATE PROCEDURE p() SELECT 1;;db4sci;;"
             ]
         );
-        // A line of the script is told as one of its file.
+        // A line of the script is reported as a line of its file.
         for (statement, file, line) in
             [("INSERT INTO `t` VALUES (2)", "shop.t.00000.sql.zst", 2), ("BEGIN", "shop.t-schema-triggers.sql", 2)]
         {

@@ -64,7 +64,7 @@ impl Members {
         let parts: Option<Vec<&str>> =
             parts.map(|part| if let Component::Normal(name) = part { name.to_str() } else { None }).collect();
         let Some((name, parent)) = parts.as_deref().and_then(|parts| parts.split_last()) else {
-            return Err(format!("{shown} is no name that a file of a dump can have."));
+            return Err(format!("{shown} is not a valid name for a file of a dump."));
         };
         if name.starts_with('.') {
             // Desktop programs add such files.
@@ -111,7 +111,7 @@ fn said<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, String> {
 /// Recognises the dump in an archive, reading all of it.
 ///
 /// # Errors
-/// A sentence, if it is none.
+/// A sentence, if it does not contain a dump.
 pub fn look(from: impl Read, packing: Packing) -> Result<Dump, String> {
     let broken = |e: std::io::Error| match e.kind() {
         ErrorKind::FileTooLarge => format!("{e}."),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_of_one_directory_are_taken() {
+    fn only_files_of_one_directory_are_accepted() {
         let good =
             archive(&[("./dump/mice.csv", b"a\n1\n"), ("./dump/._mice.csv", b"x"), ("./dump/rats.jsonl", b"{}\n")]);
         assert!(is_tar(&good) && !is_tar(b"short"));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_read_as_far_as_a_name_can_be_long() {
+    fn long_names_are_read_up_to_the_limit() {
         let name = format!("{}/mice.csv", "d".repeat(200));
         let of = |builder: &mut tar::Builder<Vec<u8>>| {
             let mut header = tar::Header::new_gnu();

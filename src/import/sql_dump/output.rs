@@ -29,7 +29,7 @@ pub(super) struct ToolInput<'a> {
     pub line: u64,
     /// Converts text whose encoding the dump leaves open.
     encoding: Option<UnknownEncoding>,
-    /// About conversions that have ended.
+    /// Sentences about conversions that have ended.
     told: Vec<String>,
 }
 

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_database_is_sent() {
+    fn only_the_selected_database_is_sent() {
         let (text, left) = sent(&case("pg-dumpall/cluster.sql"), Dialect::Postgres, "mice");
         assert!(text.starts_with("\\restrict 0123456789abcdef\n") && text.contains("2\t21\n3\t22\n\\.\n"), "{text}");
         let other = ["300", "ROLE", "DATABASE", "connect", "aaaa"];
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_an_end_are_not_taken_for_all_of_them() {
+    fn unterminated_rows_are_rejected_as_truncated() {
         let rows = "create table t (i int);\ncopy t from stdin;\n1\n2\n";
         assert!(sent(&format!("{rows}\\.\n"), Dialect::Postgres, "").0.contains("1\n2\n\\.\n"));
         assert!(
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_the_tool_never_arrive() {
+    fn client_commands_are_never_sent() {
         let text = "select 1 \\g |touch /tmp/x\n\\! touch /tmp/x\n\\copy t from '/etc/passwd'\nselect '\n\\! kept\n';\n\\i /x\nselect 2 -- a";
         let (text, _) = sent(text, Dialect::Postgres, "");
         assert_eq!(text, "\\restrict 0123456789abcdef\nselect 1 \n;\nselect '\n\\! kept\n';\nselect 2 -- a\n;\n");

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_undoes_the_transaction_around_it() {
+    fn a_failure_rolls_back_its_transaction() {
         let mut follower = TransactionFollower::default();
         for (line, text) in (1..).zip([
             "CREATE TABLE a (i int)",

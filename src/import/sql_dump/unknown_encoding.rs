@@ -17,7 +17,7 @@ const ENTRY: &[u8] = b"ENCODING";
 const NEAR: usize = 64;
 /// Bytes of an archive that contain the choice: it is the first entry of the table of contents.
 const HEAD: u64 = 64 * 1024;
-/// What is told about an archive.
+/// What the report says about an archive.
 pub const ARCHIVE_AS_UTF8: &str = "The dump does not name its encoding (SQL_ASCII) and was read as UTF-8. If rows were rejected \
                                    because of that, create the dump again with pg_dump --encoding=LATIN1, or with the \
                                    encoding that its text has.";
@@ -60,12 +60,12 @@ fn replace_in_archive(head: &mut [u8]) -> bool {
     })
 }
 
-/// Converts text of unknown encoding: what is no UTF-8 is taken for Latin-1, byte by byte.
+/// Converts text of unknown encoding: bytes that are not UTF-8 are read as Latin-1, one by one.
 #[derive(Debug, Default)]
 pub struct UnknownEncoding {
     /// The beginning of a character that the next piece continues.
     cut: Vec<u8>,
-    /// Number of bytes taken for Latin-1.
+    /// Number of bytes read as Latin-1.
     taken: u64,
 }
 
@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_choice_of_no_encoding_is_recognised() {
+    fn the_encoding_sql_ascii_is_recognised() {
         for (text, open) in [
             ("SET client_encoding = 'SQL_ASCII'", Some(true)),
             ("set names 'sql_ascii'", Some(true)),
@@ -145,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn utf8_passes_and_other_bytes_become_latin_1_wherever_it_is_cut(
+        fn utf8_is_kept_and_other_bytes_are_read_as_latin_1(
             parts in prop::collection::vec(prop_oneof![Just("é".as_bytes().to_vec()), Just("🐘".as_bytes().to_vec()),
                 Just(b"\xe9x".to_vec()), Just(b"\xff\xfe ".to_vec()), Just(b"row\n".to_vec())], 0..20),
             cuts in prop::collection::vec(0..80usize, 0..6),

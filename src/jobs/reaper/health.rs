@@ -12,7 +12,7 @@ use crate::provision::server;
 /// How long a server may do nothing before it counts as unhealthy. One that is working is given more time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The fault that one of the filters asks for. While nobody knows, there is none.
+/// The fault that one of the filters looks for; `None` while it is not certain.
 pub(super) async fn fault(app: &App, c: &Container, filters: &[ReaperFilter]) -> Option<(ReaperFilter, String)> {
     // A failed database is one that the portal gave up restarting, or whose last job failed.
     let should_run = match c.state {
@@ -40,7 +40,7 @@ pub(super) async fn fault(app: &App, c: &Container, filters: &[ReaperFilter]) ->
         }
         Ok(_) => None,
         Err(e) => {
-            tracing::warn!(container.name = c.name, "Could not look at the container of `{}`: {e}", c.name);
+            tracing::warn!(container.name = c.name, "Could not inspect the container of `{}`: {e}", c.name);
             None
         }
     }

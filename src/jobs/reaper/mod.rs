@@ -1,4 +1,4 @@
-//! The reaper: removes databases whose time to live is over and, if asked to, temporary ones that do not work any more.
+//! The reaper: removes databases that have expired and, on request, temporary ones that no longer work.
 //!
 //! It looks only at rows of mydb_admin. Containers that are not in them are never touched.
 
@@ -38,7 +38,7 @@ pub struct Due {
     pub filter: ReaperFilter,
     /// Why, as a sentence for the log.
     pub reason: String,
-    /// What becomes of it.
+    /// How it is removed.
     pub removal: Removal,
 }
 
@@ -75,7 +75,7 @@ pub async fn run(app: &Arc<App>) -> anyhow::Result<Value> {
     Ok(json!({ "removed": removed, "warned": warned, "failed": failed }))
 }
 
-/// The databases that the filters apply to, each once, the earliest end first.
+/// The databases that the filters apply to, each once, the earliest expiry first.
 ///
 /// # Errors
 /// If mydb_admin does not respond.

@@ -1,4 +1,4 @@
-//! Tells owners that their databases end soon.
+//! Warns owners before their databases expire.
 
 use std::sync::Arc;
 

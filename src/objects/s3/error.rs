@@ -138,14 +138,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_have_the_status_and_the_code() {
+    fn messages_contain_the_status_and_the_code() {
         assert_eq!(words(Some(503), "SlowDown", "Reduce your rate."), "Reduce your rate (HTTP 503 SlowDown)");
         assert_eq!(words(Some(403), "", ""), "HTTP 403");
         assert_eq!(words(None, "", "request has timed out"), "request has timed out");
     }
 
     #[test]
-    fn a_certificate_that_is_not_accepted_is_found_however_deep() {
+    fn an_untrusted_certificate_is_found_at_any_depth() {
         let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         let once = std::io::Error::new(std::io::ErrorKind::InvalidData, unknown);
         let twice = std::io::Error::other(once);

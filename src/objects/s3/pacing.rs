@@ -103,7 +103,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     #[test]
-    fn a_quick_line_gets_more_parts_and_a_slow_one_is_waited_for() {
+    fn fast_connections_send_parts_in_parallel_and_slow_ones_get_more_time() {
         let (line, answer) = (UploadPace::default(), Duration::from_secs(60));
         assert_eq!(line.at_once(), 1);
         // Nothing is known yet, so the slowest speed is assumed.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_there_to_be_carried_does_not_count_as_idle() {
+    fn time_without_data_to_send_does_not_count_as_idle() {
         let line = UploadPace::default();
         std::thread::sleep(Duration::from_millis(30));
         line.begun(1);

@@ -182,7 +182,7 @@ impl Store {
         Ok(())
     }
 
-    /// An upload that the store does not know any more must be started again; no object is missing.
+    /// An upload that the store no longer knows must be started again; no object is missing.
     fn upload_gone(&self, operation: &str, e: ObjectError) -> ObjectError {
         match e {
             ObjectError::NotFound { .. } => ObjectError::Away {
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_of_parts_is_that_of_s3() {
+    fn the_etag_of_parts_equals_that_of_s3() {
         // md5("") twice: computed with md5sum over the 32 bytes.
         let empty: [u8; 16] = Md5::digest(b"").into();
         assert_eq!(hex::encode(empty), "d41d8cd98f00b204e9800998ecf8427e");

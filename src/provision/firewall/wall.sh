@@ -5,7 +5,7 @@ set -u
 PATH=$PATH:/usr/sbin:/sbin
 do=$1 bridge=$2 mark=$3
 command -v iptables >/dev/null 2>&1 || { echo "there is no iptables on this machine"; exit 3; }
-# Docker keeps a chain for rules of others, which is always evaluated before its own rules.
+# Docker keeps a chain for the rules of other programs and always evaluates it before its own rules.
 forward=FORWARD
 iptables -w 5 -n -L DOCKER-USER >/dev/null 2>&1 && forward=DOCKER-USER
 

@@ -84,7 +84,7 @@ impl CopyCost {
 /// `running`.
 ///
 /// # Errors
-/// If there is no room, the data contains something that cannot be copied, or the server did not stand still.
+/// If there is no room, the data contains something that cannot be copied, or the server did not stay paused.
 pub async fn copy(
     w: &StepContext,
     from: &Blueprint,
@@ -110,7 +110,7 @@ pub async fn copy(
     };
     w.progress(&format!("Copying {}", ByteSize(cost.bytes))).await;
     let ahead = app.files.copy_ahead(&from.dir, to, &from.image.volume).await?;
-    // A file with unwritten data is written before its blocks are shared. What is written now is not written while the
+    // Unwritten data of a file is written before its blocks are shared. Data that is written now need not be written while the
     // server is paused.
     app.files.sync(&from.dir).await?;
     let begin = Instant::now();
@@ -132,7 +132,7 @@ pub async fn copy(
     Ok(FrozenCopy { at, paused_ms, bytes: cost.bytes })
 }
 
-/// Resumes the server in this container, and tries until it works: a server that stands still is worse than any other
+/// Resumes the server in this container, and tries until it works: a server that stays paused is worse than any other
 /// failure. A container that no longer exists needs nothing.
 pub async fn thaw(app: &App, id: &str) {
     while let Err(e) = app.runtime.unpause(id).await {
@@ -144,7 +144,7 @@ pub async fn thaw(app: &App, id: &str) {
     }
 }
 
-/// Resumes every paused server of this portal, when the portal starts: whoever paused them may be dead. A copy that is
+/// Resumes every paused server of this portal, when the portal starts: the process that paused it may be dead. A copy that is
 /// made by another portal at this moment fails and is made again.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Pins servers to cores: chooses the cores, in the transaction that writes the rows, and changes running containers.
 //!
 //! `cpuset` of a row is what its owner asks for, `cpuset_assigned` the cores of its server from the request to start it until
-//! it is stopped. Whoever chooses holds a lock, so that simultaneous requests count each other. Containers are changed after
+//! it is stopped. A lock is held while cores are chosen, so that simultaneous requests count each other. Containers are changed after
 //! the commit; the reconciler repeats what was interrupted.
 
 pub mod rebalance;
@@ -41,7 +41,7 @@ pub async fn machine(app: &App) -> Result<Topology, String> {
     Err("The portal cannot read the cores of its machine, so databases cannot be pinned to them.".to_owned())
 }
 
-/// The pinning of a new database whose form was not changed.
+/// The default pinning of a new database.
 pub async fn usual(app: &App) -> CpuRequest {
     let wanted = app.config.databases.pin_cores;
     if wanted == 0 {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_gets_what_was_asked_for_or_a_sentence() {
+    fn a_server_gets_the_requested_cores_or_a_reason() {
         let t = Topology::new(set("0-3"), &[set("0-1"), set("2-3")]);
         assert_eq!(chosen(&t, "", Some("1")), (String::new(), String::new()));
         assert_eq!(chosen(&t, "0-2", None), ("0-2".to_owned(), String::new()));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn only_cores_that_are_as_asked_for_need_no_choice() {
+    fn only_cores_that_match_the_request_are_kept() {
         let t = Topology::new(set("0-3"), &[set("0-1"), set("2-3")]);
         for (request, assigned, fine) in [
             ("0-2", Some("0-2"), true),

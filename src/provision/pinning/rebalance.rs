@@ -1,4 +1,4 @@
-//! Gives containers the cores in their rows, and evens out the use of the cores when a database goes.
+//! Gives containers the cores in their rows, and evens out the use of the cores when a database is stopped or removed.
 
 use uuid::Uuid;
 

@@ -52,7 +52,7 @@ const ROOM: i64 = 2 * GIB;
 const DAYS: i64 = 7;
 /// Largest number of spares of an image if it is `auto`.
 const MOST_AUTO: i64 = 3;
-/// Time for which a failed attempt stops further ones, so that a broken image is not started all the time.
+/// How long a failed attempt blocks further ones, so that a broken image is not started all the time.
 const AGAIN: Duration = Duration::minutes(10);
 
 /// A spare that should exist.
@@ -66,7 +66,7 @@ struct WantedSpare<'a> {
 /// The spares that should exist, within the memory for them.
 async fn wanted(app: &App) -> Result<Vec<WantedSpare<'_>>, StepError> {
     let databases = &app.config.databases;
-    // With names of their own, servers need certificates for a name that is not known in advance.
+    // If each server has its own name, it needs a certificate for a name that is not known in advance.
     if databases.spares.is_empty() || databases.own_names {
         return Ok(Vec::new());
     }
@@ -305,7 +305,7 @@ async fn start(app: &App, b: &Blueprint, spare: &Spare) -> Result<SpareServer, S
     }
     app.files.sync(&b.dir).await?;
     app.runtime.pause(&id).await?;
-    // Only shown to people. It does not change any more, because a paused server does nothing.
+    // Only shown to people. It no longer changes, because a paused server does nothing.
     let memory = app.runtime.stats(&id).await.ok().flatten().map(|stats| stats.memory);
     Ok(SpareServer { docker_id: id, memory, version })
 }

@@ -28,7 +28,7 @@ fn fingerprint(config: &Config, image: &CatalogImage, digest: &str) -> Result<St
     Ok(hex::encode(Sha256::digest(all)))
 }
 
-/// The limits of a database whose form was not changed, and of the spares for it.
+/// The default limits of a database, and of the spares for it.
 fn limits(config: &Config, image: &CatalogImage) -> (ByteSize, MilliCpus) {
     (config.limits.memory_default.max(image.min_memory), config.limits.cpus_default)
 }

@@ -91,7 +91,7 @@ mod tests {
     use crate::sql::to_mariadb::changes::*;
 
     #[test]
-    fn sentences_are_short_however_much_was_changed() {
+    fn sentences_stay_short_for_many_changes() {
         let mut told = ChangeCounts::default();
         assert!(told.sentences().is_empty());
         for i in 0..2000 {

@@ -50,7 +50,7 @@ mod tests {
     use crate::sql::to_mariadb::collations::*;
 
     #[test]
-    fn every_collation_of_mysql_8_has_one_here() {
+    fn every_collation_of_mysql_8_is_mapped() {
         for (name, wanted) in [
             ("utf8mb4_0900_ai_ci", Some("utf8mb4_uca1400_nopad_ai_ci")),
             ("UTF8MB4_0900_AS_CS", Some("utf8mb4_uca1400_nopad_as_cs")),

@@ -1,12 +1,12 @@
-//! Rows of system-versioned tables with their history. A row that is valid now ends at the last moment that the server
-//! knows: in 2038 before MariaDB 11.5, in 2106 since then. Another server would take that for the end of a row of the past,
-//! and hide it: <https://mariadb.com/kb/en/system-versioned-tables/>.
+//! Rows of system-versioned tables with their history. The end of a current row is the last moment that the server can
+//! represent: in 2038 before MariaDB 11.5, in 2106 since then. Another server would take that for the end of a historical
+//! row, and hide the row: <https://mariadb.com/kb/en/system-versioned-tables/>.
 
 use std::borrow::Cow;
 
 use crate::domain::version::numbers;
 
-/// The last moment that a server knows.
+/// The last moment that a server can represent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastMoment {
     /// Before MariaDB 11.5.
@@ -40,7 +40,7 @@ impl LastMoment {
 /// Length of `,'…')`, which is looked for.
 const LONG: usize = 30;
 
-/// Replaces the ends of present rows in a dump with history.
+/// Replaces the ends of current rows in a dump with history.
 #[derive(Debug)]
 pub struct HistoryRows {
     to: Option<LastMoment>,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn present_rows_stay_present_and_nothing_else_changes() {
+    fn current_rows_stay_current_and_nothing_else_changes() {
         let mut rows = HistoryRows::new(Some(LastMoment::of("11.8")));
         let text = "INSERT INTO `sv` (`a`, row_start, row_end) VALUES (1,'2026-11-30 11:25:14.634123','2038-01-19 03:14:07.999999'),\n\
                     ('x\\',\\'2038-01-19 03:14:07.999999\\')','2026-11-30 11:25:14.6','2026-11-30 11:25:14.7'),\n\
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_with_a_name_may_be_anywhere() {
+    fn a_named_period_column_may_be_anywhere() {
         let mut rows = HistoryRows::new(Some(LastMoment::of("12.0")));
         rows.begins(b"CREATE TABLE `ex` (\n `e` timestamp(6) GENERATED ALWAYS AS ROW END,\n `a` int)");
         rows.begins(ON);

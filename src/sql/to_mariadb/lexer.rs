@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_told_apart() {
+    fn tokens_are_distinguished() {
         let statement = "/*!50003 CREATE*/ DEFINER=`a``b`@'%' -- x\n /* y */ SET @@GLOBAL.x='it''s \\' ok' # z";
         let words: Vec<_> = said(statement).into_iter().map(|(w, t)| format!("{w:?} {t}")).collect();
         assert_eq!(
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_quotes_comes_out() {
+    fn quoted_values_are_unquoted() {
         let value = |text: &str| tokens(text.as_bytes()).next().and_then(|t| t.value(text.as_bytes()));
         assert_eq!(value("`a``b\\`"), Some(b"a`b\\".to_vec()));
         assert_eq!(value("'a''b\\'\\n\\_\\0'"), Some(b"a'b'\n\\_\0".to_vec()));
@@ -237,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_byte_is_lost_or_twice(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_byte_is_lost_or_duplicated(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut at = 0;
             for token in tokens(&text) {
                 prop_assert!(token.at.start >= at && token.at.end > token.at.start);
@@ -249,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn a_string_is_one_token_whatever_is_in_it(inside in "[^\0]{0,40}") {
+        fn a_string_is_always_one_token(inside in "[^\0]{0,40}") {
             for quote in ["'", "\""] {
                 let escaped = inside.replace('\\', "\\\\").replace(quote, &quote.repeat(2));
                 let text = format!("{quote}{escaped}{quote}");

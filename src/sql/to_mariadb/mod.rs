@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_keeps_its_lines() {
+    fn skipped_statements_keep_their_line_breaks() {
         let text = "CREATE TABLE t\n(a int);\nINSERT INTO t\nVALUES (';');\nCREATE VIEW v AS\nSELECT 1;\n";
         let (data, _) = poured(text, StatementScope::Data);
         assert_eq!(data, "DELIMITER $end$\nCREATE TABLE t\n(a int)$end$\nINSERT INTO t\nVALUES (';')$end$\n\n\n");

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn names_change_where_only_a_database_can_stand() {
+    fn names_are_changed_where_only_a_database_is_possible() {
         for (from, to) in [
             ("CREATE TABLE `mice`.`t` (a int)", "CREATE TABLE `trial_mice`.`t` (a int)"),
             (
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn where_another_thing_may_have_the_name_it_stays_and_is_told() {
+    fn ambiguous_names_are_unchanged_and_reported() {
         for statement in [
             "CREATE VIEW v AS SELECT `mice`.`a` FROM `t` AS `mice`",
             "CREATE VIEW v AS SELECT * FROM owls.t",

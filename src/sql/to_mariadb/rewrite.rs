@@ -33,7 +33,7 @@ pub struct RewriteRules {
     pub pass: StatementScope,
     /// The names that the databases of the dump have here.
     pub places: DatabasePlaces,
-    /// The last moment that the server here knows, if the ends of rows in the history of tables are changed to it.
+    /// The last moment that the server here can represent, if the ends of current rows are changed to it.
     pub last_moment: Option<LastMoment>,
 }
 
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn definers_of_others_go_wherever_they_stand() {
+    fn other_definers_are_removed_everywhere() {
         for (from, to) in [
             (
                 "CREATE DEFINER=`root`@`localhost` PROCEDURE `p`()\nSELECT 'DEFINER=`x`@`y`'",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_need_not_change_does_not() {
+    fn other_statements_are_unchanged() {
         for same in [
             "CREATE DEFINER=`ada`@`%` PROCEDURE p() SELECT 1",
             "CREATE DEFINER=CURRENT_USER() VIEW v AS SELECT 1",
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn collations_are_mapped_where_they_are_collations() {
+    fn collations_are_mapped_only_where_they_are_collations() {
         for (from, to) in [
             (
                 "CREATE TABLE t (a varchar(9) COLLATE utf8mb4_0900_ai_ci) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci COMMENT='utf8mb4_0900_ai_ci'",
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_the_server_is_left_out() {
+    fn server_wide_statements_are_skipped() {
         for statement in [
             "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47:1-5'",
             "SET @@SESSION.SQL_LOG_BIN= 0",
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn code_and_data_pass_by_themselves() {
+    fn code_and_data_can_be_passed_separately() {
         let mut told = ChangeCounts::default();
         let mut passes = |statement: &str| {
             [StatementScope::Sequences, StatementScope::Data, StatementScope::Code]

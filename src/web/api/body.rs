@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_becomes_fields_and_every_fault_is_named() {
+    fn an_object_becomes_fields_and_every_error_is_named() {
         let text =
             br#"{"name": "lab", "memory": 536870912, "cpus": 0.5, "contact": null, "dbname": 7, "colour": "red"}"#;
         let (fields, faults) = fields(object(text).unwrap(), &["name", "memory", "cpus", "contact", "dbname"]);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_is_refused_with_its_place_and_without_its_content() {
+    fn invalid_bodies_are_rejected_with_position_and_without_content() {
         let said = object(b"{\n  \"dbuserpass\": \"hush-hush\" \"x\"}").unwrap_err();
         assert!(said.contains("line 2 column") && !said.contains("hush"), "{said}");
         assert!(object(b"[1]").is_err());

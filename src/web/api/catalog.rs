@@ -62,7 +62,7 @@ pub(crate) struct ImageJson<'a> {
     reason: Option<String>,
     /// Whether it is the default of its engine.
     default: bool,
-    /// Least memory limit in bytes.
+    /// Minimum memory limit in bytes.
     memory_min: i64,
 }
 
@@ -91,13 +91,13 @@ pub(crate) struct TierJson<'a> {
 pub(crate) struct LimitsJson {
     /// Default memory limit in bytes.
     memory_default: i64,
-    /// Largest memory limit in bytes.
+    /// Maximum memory limit in bytes.
     memory_max: i64,
     /// Default number of cores.
     cpus_default: f64,
-    /// Largest number of cores.
+    /// Maximum number of cores.
     cpus_max: f64,
-    /// Number of databases of one user.
+    /// Maximum number of databases of one user.
     containers_per_user: i64,
 }
 

@@ -81,7 +81,7 @@ pub struct ContainerJson<'a> {
     oom_killed_at: Option<DateTime<Utc>>,
     /// When it was requested.
     created_at: DateTime<Utc>,
-    /// When it ends; `null`: it is kept.
+    /// When it expires; `null`: never.
     expires_at: Option<DateTime<Utc>>,
     /// Version that the server reported.
     server_version: Option<&'a str>,

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_and_waits_at_their_edges() {
+    fn limits_and_waits_at_their_bounds() {
         assert_eq!(Params::default().limit().unwrap(), ROWS);
         assert_eq!(params("limit", "200").limit().unwrap(), 200);
         assert_eq!(Params::default().wait().unwrap(), None);

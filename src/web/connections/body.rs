@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_comes_whole_is_as_it_was() {
+    async fn a_body_that_arrives_in_time_is_unchanged() {
         assert_eq!(comes(100, 1000, 0).await, (100, false));
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_share_and_gives_it_back() {
+    fn connections_per_address_are_limited_and_released() {
         let all = connections(1000, 3);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let mut held: Vec<_> = (0..3).map(|_| all.enter(ip("10.0.0.1")).unwrap()).collect();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_has_as_many_as_there_are() {
+    fn trusted_proxies_are_exempt_from_the_limit_per_address() {
         let all = connections(10, 3);
         let proxy: IpAddr = "10.9.9.9".parse().unwrap();
         let held: Vec<_> = (0..10).map(|_| all.enter(proxy).unwrap()).collect();

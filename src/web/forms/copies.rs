@@ -58,7 +58,7 @@ pub struct CloneOrder {
 /// What is cloned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The database as it is now.
+    /// The current data of the database.
     Now,
     /// One of its snapshots.
     Snapshot(Uuid),

@@ -320,7 +320,7 @@ mod tests {
     use crate::web::forms::create::*;
 
     #[test]
-    fn memory_without_a_unit_is_asked_for_one() {
+    fn a_small_number_without_a_unit_is_rejected() {
         let read = |text: &str| memory(text, ByteSize(512 * MIB), ByteSize(128 * MIB), ByteSize(4096 * MIB));
         assert!(read("768").unwrap_err().contains("needs a unit"));
         assert!(read("2").unwrap_err().contains("needs a unit"));

@@ -51,7 +51,7 @@ mod tests {
     use crate::domain::engine::EngineKind;
 
     #[test]
-    fn only_what_the_image_has_is_offered() {
+    fn only_extensions_of_the_image_are_offered() {
         let known = EngineKind::Postgres.engine().extensions();
         let names = |found: Option<&Tools>| of_image(known, found).iter().map(|e| e.name).collect::<Vec<_>>();
         let usual = names(None);

@@ -19,7 +19,7 @@ fn limits(ctx: &Context, engine: EngineKind) -> TtlLimits {
     lifetime::limits(ctx.app(), role, engine)
 }
 
-/// The end of a database that is created, cloned or extended: the usual one if the field was not sent.
+/// The expiry of a database that is created, cloned or extended: the default if the field was not sent.
 ///
 /// # Errors
 /// Why it is not a usable time to live.
@@ -30,8 +30,8 @@ pub fn end(ctx: &Context, engine: EngineKind, fields: &Fields) -> Result<Option<
     ttl.and_then(|ttl| ttl.end_within(limits, ctx.now())).map_err(|e| e.to_string())
 }
 
-/// The changed end of a database; `None` if it stays as it is. The present end remains valid even if it has passed, or an
-/// administrator has since lowered the limits.
+/// The changed expiry of a database; `None` if it stays as it is. The current expiry remains valid even if it has passed, or
+/// an administrator has since lowered the limits.
 ///
 /// # Errors
 /// Why it is not a usable time to live.
@@ -50,12 +50,12 @@ pub fn changed_end(
     if same { Ok(None) } else { end(ctx, engine, fields).map(Some) }
 }
 
-/// The suggestion in a new form: the usual time to live.
+/// The suggestion in a new form: the default time to live.
 pub fn suggestion(ctx: &Context, engine: EngineKind) -> String {
     limits(ctx, engine).suggestion()
 }
 
-/// The present end, as a form shows it and reads it again.
+/// The current expiry, as a form shows and reads it.
 pub fn present(ctx: &Context, end: Option<DateTime<Utc>>) -> String {
     let zone = ctx.app().config.backups.window.zone;
     end.map_or_else(String::new, |at| at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true))
@@ -65,7 +65,7 @@ pub fn present(ctx: &Context, end: Option<DateTime<Utc>>) -> String {
 pub fn field(ctx: &Context, engine: EngineKind, value: impl Into<String>, error: Option<String>) -> Field {
     let most = match limits(ctx, engine).longest {
         Some(longest) => format!("At most {longest} from now."),
-        None => "Leave it empty to keep the database for ever.".to_owned(),
+        None => "If you leave it empty, the database does not expire.".to_owned(),
     };
     let zone = ctx.app().config.backups.window.zone;
     Field::text(TTL, "Time to live")

@@ -60,7 +60,7 @@ pub(super) struct ShowQuery {
     all: Option<String>,
 }
 
-/// `GET /db/{template}/{name}`, with `?all=1` what the container engine says of it.
+/// `GET /db/{template}/{name}`, with `?all=1` what the container engine reports about it.
 pub(super) async fn show(
     ctx: Context,
     Path((template, name)): Path<(String, String)>,
@@ -140,9 +140,9 @@ pub(super) async fn make(
     }
 }
 
-/// Jobs after which the server of a database accepts its login. Others do not keep anybody waiting.
+/// Jobs after which the server of a database accepts its login. Requests do not wait for other jobs.
 const STARTS: [JobKind; 3] = [JobKind::FromTemplate, JobKind::Start, JobKind::Restart];
-/// Time between two looks at a database that is being deleted.
+/// Time between two checks of a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Requests once more what could not be made.
@@ -190,7 +190,7 @@ pub(super) async fn remove(ctx: Context, Path((template, name)): Path<(String, S
             }
             // Somebody else has deleted it.
             (Err(RequestError::Gone), _) => return Ok(not_found()),
-            // It is being made, or another job is at work.
+            // It is being made, or another job is running.
             (Err(RequestError::Busy | RequestError::State(_)), Some(job)) if !left.is_zero() => {
                 give_up(&ctx, &c, job).await?;
                 until_final(&ctx, job, left).await?;
@@ -201,7 +201,7 @@ pub(super) async fn remove(ctx: Context, Path((template, name)): Path<(String, S
     }
 }
 
-/// Cancels the job that makes a database. Other jobs are waited for.
+/// Cancels the job that makes a database. Waits for any other job.
 async fn give_up(ctx: &Context, c: &Container, job: Uuid) -> Result<(), AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let job = jobs::by_id(&mut db, job).await?.filter(|job| job.kind() == Some(JobKind::FromTemplate));
@@ -212,7 +212,7 @@ async fn give_up(ctx: &Context, c: &Container, job: Uuid) -> Result<(), AppError
     Ok(())
 }
 
-/// Whether a database is there for clients: not being deleted.
+/// Whether a database exists for clients, that is, is not being deleted.
 fn exists(c: &Container) -> bool {
     !matches!(c.state, ContainerState::Deleting | ContainerState::Trashed | ContainerState::Purged)
 }
@@ -257,7 +257,7 @@ async fn described(ctx: &Context, c: &Container, code: StatusCode) -> Result<Res
     Ok(response)
 }
 
-/// What the container engine says of a database, without environment and mounts: those contain secrets of the portal.
+/// What the container engine reports about a database, without environment and mounts, which contain secrets of the portal.
 async fn inspected(ctx: &Context, c: &Container) -> Result<Value, AppError> {
     let found = find(ctx.app(), c).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     let Some(found) = found else {

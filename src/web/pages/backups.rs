@@ -51,7 +51,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
     let rows = backups::of_container(&mut db, c.id, MOST).await?;
     let job = match c.active_job_id.filter(|_| c.active_kind() == Some(JobKind::Backup)) {
         Some(id) => jobs::by_id(&mut db, id).await?,
-        // A test restore runs beside other jobs.
+        // A test restore runs alongside other jobs.
         None => {
             let latest = jobs::of_container(&mut db, c.id, LATEST).await?;
             latest.into_iter().find(|j| j.kind() == Some(JobKind::Drill) && !j.status.is_final())

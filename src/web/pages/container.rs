@@ -123,14 +123,14 @@ fn not_deleted(c: &Container, recent: &[Job]) -> Option<FailureView> {
     Some(failure("Make a final backup", reason.error.as_deref().unwrap_or_default(), advice, vec![again]))
 }
 
-/// What a restore from the trash changes for a database whose time to live is over.
+/// What a restore from the trash changes for an expired database.
 fn after_undelete(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match end {
         Some(end) => format!(
-            "Its time to live is over. If you restore it now, it expires again {} unless you extend it.",
+            "The database has expired. If you restore it now, it expires again {} unless you extend it.",
             Moment::new(end, now).ago
         ),
-        None => "Its time to live is over. If you restore it, it does not expire again.".to_owned(),
+        None => "The database has expired. If you restore it, it does not expire again.".to_owned(),
     }
 }
 
@@ -150,7 +150,7 @@ fn trash(ctx: &Context, c: &Container, expired: Option<String>) -> Option<Trash>
 fn only_here(config: &Databases, host: &str) -> Option<String> {
     let setting = if is_loopback(host) {
         format!(
-            "“{host}” means this machine only. For other computers, an administrator must set databases.host to a name"
+            "“{host}” refers to this machine only. For other computers, an administrator must set databases.host to a name"
         )
     } else if config.bind.is_loopback() {
         "The ports of databases are open on this machine only. For other computers, an administrator must set \
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_recognised() {
+    fn loopback_hosts_are_recognised() {
         for here in ["localhost", "lab.localhost", "127.0.0.1", "127.8.9.1", "::1", "[::1]"] {
             assert!(is_loopback(here), "{here}");
         }

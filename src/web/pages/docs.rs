@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_listed_and_every_page_is_there() {
+    fn every_help_file_is_listed_and_every_page_exists() {
         let mut files: Vec<_> = Texts::iter().map(std::borrow::Cow::into_owned).collect();
         let mut listed: Vec<_> = PAGES.iter().map(|p| format!("{p}.md")).collect();
         files.sort();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_says_what_has_changed() {
+    fn the_last_page_is_the_change_log() {
         assert_eq!(pages().last(), Some(CHANGES));
         let (shown, body) = render(&text(CHANGES).unwrap());
         assert_eq!(shown, "Changes");

@@ -1,4 +1,4 @@
-//! `/containers/{name}/extend`: sets the end of a database anew.
+//! `/containers/{name}/extend`: sets a new expiry for a database.
 
 use axum::extract::Path;
 use axum::http::StatusCode;

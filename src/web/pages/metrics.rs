@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cores_come_from_two_points_and_a_restart_begins_anew() {
+    fn cores_are_computed_between_points_and_reset_by_a_restart() {
         let at = |minute: i64| DateTime::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap();
         let point = |minute, cpu_us| Sample {
             at: at(minute),

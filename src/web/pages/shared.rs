@@ -128,7 +128,7 @@ pub fn collapsed(rows: impl IntoIterator<Item = JobRow>) -> Vec<JobRow> {
     merge_equal(rows, equal, (|row| row.when.clone(), |row| &mut row.repeats))
 }
 
-/// The steps of a database's job that is at work.
+/// The steps of a database's running job.
 pub async fn steps_of(
     db: &mut PgConnection,
     c: &Container,
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_begins_with_its_cause_and_says_nothing_twice() {
+    fn a_failure_states_its_cause_first_and_only_once() {
         let told = |reason: &str| {
             let f = failure("Start", reason, "", Vec::new());
             (f.reason, f.detail)
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_as_it_was_and_rubbish_is_the_beginning() {
+    fn cursors_round_trip_and_invalid_ones_mean_the_first_page() {
         let at = DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap();
         let id = uuid::Uuid::from_u128(7);
         assert_eq!(parse_cursor(&cursor(at, id)), Some((at, id)));

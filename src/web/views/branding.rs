@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn text_reads_and_lines_show_in_both_schemes() {
+    fn text_and_lines_have_enough_contrast_in_both_schemes() {
         for ground in ["bg", "surface"] {
             for text in ["text", "muted", "accent", "ok", "warn", "bad"] {
                 check(text, ground, 4.5);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grounds_here_are_those_of_the_stylesheet() {
+    fn the_backgrounds_equal_those_of_the_stylesheet() {
         assert_eq!(token("surface"), (LIGHT, DARK));
     }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_colour_is_refused() {
+    fn invalid_colours_are_rejected() {
         for text in ["", "red", "#12345", "#1234567", "#12345g", "#é1234"] {
             assert_eq!(branding_css(text), None, "{text}");
         }

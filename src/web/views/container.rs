@@ -31,7 +31,7 @@ pub struct ContainerHead {
     pub tabs: Vec<Link>,
     /// Why the owner's actions are blocked: the maintenance note.
     pub maintenance: Option<String>,
-    /// The job at work, if the page does not show its steps itself: what it is, and its page.
+    /// The running job, if the page does not show its steps itself: its title, and its page.
     pub live: Option<Link>,
     /// Why it failed, if the page does not show that itself.
     pub failed: Option<String>,
@@ -46,7 +46,7 @@ impl ContainerHead {
         self.tabs.first().map_or("", |tab| &tab.href)
     }
 
-    /// Leaves out the job at work if the page shows its steps itself.
+    /// Leaves out the running job if the page shows its steps itself.
     #[must_use]
     pub fn without_live(self, shown: bool) -> Self {
         if shown { Self { live: None, ..self } } else { self }

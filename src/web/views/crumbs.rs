@@ -1,4 +1,4 @@
-//! The way from the start page to a page, shown above its title and derived from its URL.
+//! Breadcrumbs: the way from the start page to a page, shown above its title and derived from its URL.
 
 use crate::web::urls;
 use crate::web::views::elements::parts::Link;
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_leads_from_the_list_to_the_page() {
+    fn breadcrumbs_lead_from_the_list_to_the_page() {
         let id = "00000000-0000-7000-8000-000000000000";
         for (here, nav, way) in [
             ("/", "home", String::new()),

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_has_words_of_its_own() {
+    fn every_status_has_its_own_text() {
         let all = [400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503];
         let mut titles: Vec<_> = all.iter().map(|status| words(*status).0).collect();
         titles.sort_unstable();

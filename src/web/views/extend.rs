@@ -7,7 +7,7 @@ use super::frame::Frame;
 use crate::web::views::elements::field::Field;
 use crate::web::views::elements::format::Moment;
 
-/// The form that sets the end of a database.
+/// The form that sets when a database expires.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "pages/extend.html")]
 pub struct ExtendPage {
@@ -15,7 +15,7 @@ pub struct ExtendPage {
     pub frame: Frame,
     /// Title, state, actions and tabs.
     pub head: ContainerHead,
-    /// When it expires so far.
+    /// When it expires at present.
     pub ends: Option<Moment>,
     /// URL the form is sent to.
     pub action: String,

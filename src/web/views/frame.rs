@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_frame_still_has_a_name_a_theme_and_a_way_back() {
+    fn a_default_frame_has_a_name_a_theme_and_a_return_path() {
         let frame = Frame::default();
         assert_eq!(frame.brand_name(), "DB4SCI");
         assert_eq!(frame.theme_name(), "auto");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_listens_to_what_it_shows() {
+    fn a_page_listens_to_matching_events() {
         let live = |here: &str| {
             let (user, nav) = (Some("ada".to_owned()), "home".to_owned());
             Frame { user, nav, here: here.to_owned(), ..Frame::default() }.live()
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_address_is_linked_as_one() {
+    fn only_an_email_address_is_linked_as_one() {
         let mut frame = Frame { contact: Some("help@example.org".into()), ..Frame::default() };
         assert!(frame.contact_is_mail());
         frame.contact = Some("write to help@example.org".into());

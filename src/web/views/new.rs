@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_in_the_fold_opens_it() {
+    fn an_error_in_more_settings_opens_the_section() {
         let mut page = NewPage::default();
         assert!(!page.more_open());
         page.more.push(Field::text("memory", "Memory").error(Some("Too much.".into())));

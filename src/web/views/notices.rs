@@ -1,4 +1,4 @@
-//! Notices about problems with backups and about ends of databases, shown as cards on several pages.
+//! Notices about problems with backups and about databases that expire soon, shown as cards on several pages.
 
 use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::{ActionButton, Link};

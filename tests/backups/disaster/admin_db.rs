@@ -22,7 +22,7 @@ fn back_up(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
+async fn mydb_admin_is_restored_as_of_the_requested_time() {
     let configure = |config: &mut mydb::config::Config| {
         store(config);
         config.storage.retain(|t| t.name == "standard");
@@ -79,7 +79,7 @@ async fn mydb_admin_comes_back_as_it_was_at_the_time_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_see_how_old_the_newest_is_and_make_one_now() {
+async fn administrators_see_the_age_of_the_newest_backup_and_can_make_one() {
     let configure = |config: &mut mydb::config::Config| {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);

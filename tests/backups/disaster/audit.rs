@@ -14,7 +14,7 @@ async fn audit(portal: &TestPortal, admin: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
+async fn an_audit_reports_problems_and_changes_nothing() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[]).await;
@@ -102,7 +102,7 @@ async fn an_audit_tells_what_is_wrong_and_touches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_of_all_is_filtered_paged_and_as_fast_with_very_many() {
+async fn the_list_of_all_backups_is_filtered_paged_and_fast() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -173,7 +173,7 @@ async fn the_list_of_all_is_filtered_paged_and_as_fast_with_very_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_go_is_shown_before_it_goes_and_a_lock_keeps_it() {
+async fn removals_are_previewed_and_locked_backups_kept() {
     let nothing = |config: &mut mydb::config::Config| {
         crate::support::store(config);
         let keep = &mut config.backups.keep;

@@ -71,7 +71,7 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     ada.create("late", &[("ttl", "30d"), ("cpuset", "auto:1")]).await;
     let late = EngineKind::Postgres;
     let mut session = sign_in(&place(portal, late, "late"), "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "what late holds 🐘").await.expect("writes");
     back_up(portal, ada, "late").await;
     let mut session = sign_in(&place(portal, late, "post"), "correct-horse").await.expect("signs in");
@@ -81,7 +81,7 @@ async fn last_hour(portal: &TestPortal, ada: &Client) {
     assert_eq!(portal.ended("drill").await.0, "succeeded");
 }
 
-/// A database that is known only from its manifest ends when it was to end, and has the cores that were asked for.
+/// A database that is known only from its manifest keeps its expiry and the cores that were requested.
 fn keeps_end_and_cores(portal: &TestPortal) {
     let kept = "select cpuset, expires_at > now() + interval '29 days' from container
                  where name = 'late' and purged_at is null";
@@ -114,7 +114,7 @@ fn forget_admin_backups(portal: &TestPortal) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
+async fn everything_is_rebuilt_from_the_bucket_and_the_recovery_key() {
     let configure = |config: &mut mydb::config::Config| {
         store(config);
         config.backups.admin_every = Duration::from_secs(3600);
@@ -137,7 +137,7 @@ async fn all_comes_back_from_the_bucket_and_the_recovery_key() {
         let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
         ada.create(name, &more).await;
         let mut session = sign_in(&place(&portal, engine, name), "correct-horse").await.expect("signs in");
-        session.prepare().await.expect("makes what it needs");
+        session.prepare().await.expect("the objects are created");
         session.put("kept", &format!("what {name} holds 🐘")).await.expect("writes");
         drop(session);
         back_up(&portal, &ada, name).await;
@@ -254,7 +254,7 @@ pub async fn lost_and_rebuilt(portal: &mut TestPortal, key: &SecretString, name:
 /// The host is lost and rebuilt twice with the one key that its administrator has. A bucket that somebody else wrote
 /// into is not used for a rebuild.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
+async fn a_rebuild_keeps_the_recovery_key_and_trusts_only_its_signatures() {
     let mut made = None;
     let (mut portal, key) = with_recovery_key().await;
     let ada = portal.user("ada").await;
@@ -286,7 +286,7 @@ async fn a_rebuild_keeps_the_recovery_key_and_believes_only_what_it_signed() {
         let db = portal.connect("post", "correct-horse").await.expect("the old password opens it");
         let rows: i64 = db.query_one("select count(*) from t", &[]).await.expect("it is there").get(0);
         assert_eq!(rows, i64::from(round));
-        assert!(!portal.dir.join("recovery.key").exists(), "no second key was made");
+        assert!(!portal.dir.join("recovery.key").exists(), "no second key was created");
     }
     portal.stop().await;
 

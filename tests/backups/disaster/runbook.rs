@@ -76,7 +76,7 @@ fn types(home: &Path, mode: &str, text: &str) -> (bool, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn the_runbook_leads_back_in_both_modes() {
+async fn the_recovery_runbook_works_in_both_modes() {
     let steps = commands("## Recovery: when everything is gone", "**Only mydb_admin is gone**");
     assert!(steps.len() == 4 && steps[2].starts_with("db4sci rebuild"), "{steps:?}");
     let only_mydb_admin = commands("**Only mydb_admin is gone**", "**No backup of mydb_admin either**");

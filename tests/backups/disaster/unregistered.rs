@@ -31,7 +31,7 @@ async fn purge(portal: &TestPortal, ada: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_restores_what_a_purged_database_left() {
+async fn an_owner_restores_backups_of_a_purged_database() {
     let portal = TestPortal::with_store().await;
     let (ada, eve, admin) = (portal.user("ada").await, portal.user("eve").await, portal.admin().await);
     assert!(!ada.get("/").await.expect(200).text().contains("deleted database"));
@@ -66,7 +66,7 @@ async fn an_owner_restores_what_a_purged_database_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_deletes_what_a_purged_database_left() {
+async fn an_owner_deletes_backups_of_a_purged_database() {
     let portal = TestPortal::with_store().await;
     let (ada, eve, admin) = (portal.user("ada").await, portal.user("eve").await, portal.admin().await);
     let first = lab(&portal, &ada).await;
@@ -113,7 +113,7 @@ async fn an_owner_deletes_what_a_purged_database_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_nobody_knows_is_found_checked_and_restored() {
+async fn an_unregistered_backup_is_found_checked_and_restored() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let id = lab(&portal, &ada).await;

@@ -22,7 +22,7 @@ select lo_from_bytea(0, 'a large object');
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_comes_back_as_it_was_and_is_proven() {
+async fn a_postgres_is_restored_unchanged_and_verified() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

@@ -21,7 +21,7 @@ const SUM: &str = "select string_agg(id || ' ' || encode(body::bytea, 'hex'), ',
 const STORED: &str = "1 636166e9, 2 636166c3a9, 3 fffe80";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_is() {
+async fn a_sql_ascii_database_is_backed_up_verified_and_restored_unchanged() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -51,7 +51,7 @@ async fn a_database_without_an_encoding_is_backed_up_proven_and_restored_as_it_i
     let kept = "select encode(convert_to(body, 'UTF8'), 'hex') from l";
     assert_eq!(as_admin(&portal, "copy", "latin", kept).trim(), "636166c3a9");
 
-    // Dumps of it in both forms: no row arrives that cannot be read again, and what was converted is told.
+    // Dumps of it in both formats: every loaded row can be read again, and conversions are reported.
     let token = token(&ada).await;
     for (name, form, rows) in [("sql", "plain", "3 café"), ("archive", "custom", "0 -")] {
         let file = portal.dir.join(name);

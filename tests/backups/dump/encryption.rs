@@ -68,7 +68,7 @@ async fn without_the_key(portal: &TestPortal, ada: &Client, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_encrypted_read_back_downloaded_and_restored_by_who_has_the_key() {
+async fn an_encrypted_backup_is_read_back_downloaded_and_restored_with_the_key() {
     let file = std::env::temp_dir().join(format!("sealed-{}.key", std::process::id()));
     let _ = std::fs::remove_file(&file);
     let recipient = key(&file);

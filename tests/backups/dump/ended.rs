@@ -1,4 +1,4 @@
-//! A backup that ends early, at whatever instant and for whatever reason, ends nothing else in the server.
+//! A backup that ends early, at any instant and for any reason, does not end anything else in the server.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn undisturbed(portal: &TestPortal, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_is_cancelled_or_fails_at_any_instant_ends_no_other_session() {
+async fn a_cancelled_or_failed_backup_ends_no_other_session() {
     let configure = Box::new(|config: &mut mydb::config::Config| {
         store(config);
         config.backups.lock_wait = Duration::from_secs(1);

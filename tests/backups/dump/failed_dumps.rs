@@ -85,7 +85,7 @@ fn kill(portal: &TestPortal, program: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_that_is_cut_or_killed_is_no_backup() {
+async fn a_truncated_or_killed_dump_is_not_a_backup() {
     let (portal, ada) = lab(40_000).await;
 
     // The stream ends early although the exit code is 0.
@@ -150,7 +150,7 @@ async fn a_cancelled_backup_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_that_dies_in_a_backup_goes_on_with_a_new_one() {
+async fn a_portal_killed_during_a_backup_makes_a_new_one() {
     let (mut portal, ada) = lab(40_000).await;
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     portal.kill_during("backup", 4, std::time::Duration::from_millis(350)).await;
@@ -165,7 +165,7 @@ async fn a_portal_that_dies_in_a_backup_goes_on_with_a_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_backup_is_refused_by_drill_and_restore_with_its_name() {
+async fn a_damaged_backup_is_rejected_by_test_restore_and_restore() {
     let (portal, ada) = lab(5000).await;
     let id = back_up(&portal, &ada, "lab").await;
     let (status, error) = portal.ended("drill").await;

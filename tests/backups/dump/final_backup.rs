@@ -79,7 +79,7 @@ async fn a_final_backup_that_fails_stops_the_deletion() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_none_is_made_the_page_says_why() {
+async fn the_page_says_why_no_final_backup_is_made() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("never", &[("backup_freq", "Never")]).await;
@@ -110,7 +110,7 @@ fn state(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_that_fails() {
+async fn a_stopped_database_gets_a_final_backup_from_a_copy() {
     let (portal, ada) = filled().await;
     ada.post("/containers/lab/stop", &[]).await.expect(303);
     ada.wait_for("lab", "stopped").await;
@@ -149,7 +149,7 @@ async fn one_that_does_not_run_is_backed_up_from_a_copy_and_stays_as_it_is_if_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
+async fn cancelling_the_final_backup_cancels_the_deletion() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -185,7 +185,7 @@ async fn a_final_backup_can_be_cancelled_and_the_deletion_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_that_dies_in_a_final_backup_finishes_the_deletion() {
+async fn a_portal_killed_during_a_final_backup_finishes_the_deletion() {
     let mut portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;

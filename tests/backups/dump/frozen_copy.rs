@@ -45,7 +45,7 @@ async fn there_and_back(engine: EngineKind, image: &str, storage: &str) {
     let more: Vec<(&str, &str)> = more.iter().map(|(k, v)| (*k, v.as_str())).collect();
     ada.create("lab", &more).await;
     let mut session = sign_in(&place(&portal, engine, "lab"), "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "value 🐘 'with' \"quotes\"").await.expect("writes");
     for n in 0..200 {
         session.put(&format!("key {n}"), &"x".repeat(n)).await.expect("writes");
@@ -112,13 +112,13 @@ fn by_hand(portal: &TestPortal, engine: EngineKind, id: &str, image: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_mongodb_comes_back_as_it_was_and_is_proven() {
+async fn a_mongodb_is_restored_unchanged_and_verified() {
     there_and_back(EngineKind::Mongodb, "docker.io/library/mongo:6.0", "cow").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_neo4j_comes_back_as_it_was_and_is_proven() {
+async fn a_neo4j_is_restored_unchanged_and_verified() {
     there_and_back(EngineKind::Neo4j, "docker.io/library/neo4j:5.26-community", "standard").await;
 }
 

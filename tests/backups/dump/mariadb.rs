@@ -177,13 +177,13 @@ async fn there_and_back(image: &str, by_hand: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_comes_back_as_it_was_with_and_without_the_portal() {
+async fn a_mariadb_is_restored_unchanged_with_and_without_the_portal() {
     Box::pin(there_and_back("docker.io/library/mariadb:11.8", true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn an_older_mariadb_comes_back_as_it_was() {
+async fn an_older_mariadb_is_restored_unchanged() {
     Box::pin(there_and_back("docker.io/library/mariadb:10.11", false)).await;
 }
 
@@ -208,7 +208,7 @@ const ENTANGLED: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_that_need_each_other_and_other_definers_come_back() {
+async fn databases_with_cross_references_and_other_definers_are_restored() {
     let (portal, ada, mut db) = lab("docker.io/library/mariadb:11.8").await;
     for statement in ENTANGLED {
         db.query_drop(*statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));

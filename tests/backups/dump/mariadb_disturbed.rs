@@ -29,7 +29,7 @@ fn signal(portal: &TestPortal, program: &str, signal: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_mariadb_dump_that_is_disturbed_is_no_backup_or_says_so() {
+async fn a_disturbed_mariadb_dump_fails_or_is_marked() {
     let (portal, ada, mut db) = lab("docker.io/library/mariadb:11.8").await;
     db.query_drop("create table t as select seq as i, repeat(md5(seq), 30) as body from seq_1_to_60000")
         .await

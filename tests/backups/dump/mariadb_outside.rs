@@ -23,7 +23,7 @@ const TABLES: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_outside_the_data_directory_are_told() {
+async fn partitions_outside_the_data_directory_are_reported() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     for (name, image) in [("late", "docker.io/library/mariadb:11.8"), ("early", "docker.io/library/mariadb:10.11")] {
@@ -48,8 +48,8 @@ async fn partitions_outside_the_data_directory_are_told() {
         }
         let id = back_up(&portal, &ada, name).await;
         let notes = portal.sql(&format!("select string_agg(n, ' | ') from backup_log, jsonb_array_elements_text(manifest->'notes') n where id = '{id}'"));
-        assert!(notes.contains("These tables of trial lie outside the data directory, where snapshots and copies don't reach: far, far_index."), "{notes}");
-        assert!(notes.contains("Partitions of these tables of trial lie outside the data directory, where snapshots and copies don't reach: ranged, sub `é''."), "{notes}");
+        assert!(notes.contains("These tables of trial are outside the data directory, so snapshots and copies do not contain them: far, far_index."), "{notes}");
+        assert!(notes.contains("Partitions of these tables of trial are outside the data directory, so snapshots and copies do not contain them: ranged, sub `é''."), "{notes}");
         // The location of the files is not compared: a restored server keeps them inside the data directory.
         assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()), "{name}");
         assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");

@@ -44,7 +44,7 @@ fn lying(portal: &TestPortal, id: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_policy_removes_by_row_and_never_what_matters() {
+async fn retention_removes_by_record_and_keeps_required_backups() {
     let portal = portal(NOTHING).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -112,7 +112,7 @@ async fn the_policy_removes_by_row_and_never_what_matters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_away_and_a_removal_cut_short() {
+async fn removals_resume_after_an_outage_or_interruption() {
     let portal = portal(NOTHING).await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;

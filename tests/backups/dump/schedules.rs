@@ -8,7 +8,7 @@ use crate::backups::stores::replicas::{look, portal, told};
 const LINE: &str = "30 2 * * 1-5 Europe/Berlin";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn own_times_are_kept_and_a_missed_run_is_an_alarm_until_it_is_made_up_for() {
+async fn custom_schedules_are_kept_and_missed_runs_are_reported() {
     let portal = portal(false).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     let api = portal.token(&ada).await;

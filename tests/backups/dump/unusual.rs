@@ -24,7 +24,7 @@ pub fn peak() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
+async fn later_manifest_formats_are_rejected_and_a_vanished_database_fails_the_backup() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -127,7 +127,7 @@ async fn a_later_form_is_refused_and_a_database_that_goes_away_is_no_success() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn very_many_tables_and_big_values_come_back_whole() {
+async fn very_many_tables_and_large_values_are_restored() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("blobs", &[("backup_freq", "Never")]).await;
@@ -171,7 +171,7 @@ async fn very_many_tables_and_big_values_come_back_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_of_a_tenth_of_the_memory_is_dumped_and_counted_without_ending_the_server() {
+async fn a_large_value_is_dumped_and_counted_within_the_memory_limit() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never"), ("memory", "512m")]).await;
@@ -185,7 +185,7 @@ async fn a_value_of_a_tenth_of_the_memory_is_dumped_and_counted_without_ending_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes_no_rights() {
+async fn limits_of_postgres_backups_are_named_and_privileges_kept() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -218,7 +218,7 @@ async fn what_a_backup_of_postgres_cannot_contain_is_named_and_a_restore_changes
     ] {
         assert!(notes.contains(told), "{told}: {notes}");
     }
-    // Nothing of what is left out counts as missing.
+    // Objects that a backup leaves out do not count as missing.
     assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
     assert_eq!(portal.ended("restore").await.0, "succeeded");

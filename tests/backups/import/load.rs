@@ -112,7 +112,7 @@ pub async fn token(client: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_becomes_a_database_and_what_failed_in_it_is_told() {
+async fn a_dump_becomes_a_database_and_failures_are_reported() {
     let configure = Box::new(|c: &mut mydb::config::Config| c.backups.upload_max = ByteSize(4 * MIB));
     let portal = TestPortal::with(Options { configure, ..Options::default() }).await;
     let ada = portal.user("ada").await;

@@ -8,7 +8,7 @@ use crate::backups::import::load::{named, report, send, token};
 use crate::support::TestPortal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_of_mysql_8_loads_whole() {
+async fn a_dump_of_mysql_8_loads_completely() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = token(&ada).await;

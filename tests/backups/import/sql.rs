@@ -56,13 +56,13 @@ fn mariadb_error(portal: &TestPortal, name: &str, statement: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_databases_in_one_dump_are_asked_about() {
+async fn a_dump_of_several_databases_asks_which_to_load() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = token(&ada).await;
     let before = portal.containers().len();
 
-    // PostgreSQL: a dump of the complete server.
+    // PostgreSQL: a dump of the whole server.
     let cluster = written(&portal, "cluster.sql", &case("pg-dumpall/cluster.sql"));
     let (_, status, said) = send(&portal, &token, &named("one", &POSTGRES), &cluster, &[]);
     assert!(status == "422" && said.contains("the databases mice, rats"), "{status} {said}");
@@ -132,7 +132,7 @@ INSERT INTO `rats`.`early` VALUES (7);
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_databases_in_statements_change_with_the_databases() {
+async fn database_names_in_statements_are_changed_with_the_databases() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = token(&ada).await;
@@ -164,7 +164,7 @@ async fn names_of_databases_in_statements_change_with_the_databases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn encodings_packings_and_refused_rows_come_through() {
+async fn encodings_compressions_and_rejected_rows_are_handled() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = token(&ada).await;
@@ -232,7 +232,7 @@ async fn encodings_packings_and_refused_rows_come_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_failed_is_loaded_when_it_is_tried_again() {
+async fn a_failed_load_can_be_retried() {
     let portal = TestPortal::start().await;
     let ada = portal.user("ada").await;
     let token = token(&ada).await;

@@ -49,7 +49,7 @@ fn audit(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_changed_in_the_bucket_is_neither_drilled_nor_restored_nor_handed_out() {
+async fn an_altered_manifest_is_rejected_everywhere() {
     let portal = TestPortal::with_store().await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;

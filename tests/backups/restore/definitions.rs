@@ -42,13 +42,13 @@ pub async fn names_what_is_altered(portal: &TestPortal, client: &Client, name: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_is_defined_comes_back_and_what_is_altered_is_named() {
+async fn all_definitions_are_restored_and_differences_named() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     for (name, image) in [("late", POSTGRES_17), ("early", POSTGRES_15)] {
         ada.create(name, &[("image", image), ("backup_freq", "Never")]).await;
         let db = portal.connect(name, "correct-horse").await.expect("signs in");
-        db.batch_execute(RICH).await.expect("makes one of each");
+        db.batch_execute(RICH).await.expect("one object of each kind is created");
         let id = proven(&portal, &ada, name).await;
         let before = definitions(&portal, &id);
         assert!(before.len() > 120, "{name}: {}", before.len());
@@ -77,7 +77,7 @@ async fn all_that_is_defined_comes_back_and_what_is_altered_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_difference_is_told_on_the_page_and_by_the_api() {
+async fn a_difference_is_shown_on_the_page_and_in_the_api() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -177,7 +177,7 @@ async fn a_difference_is_told_on_the_page_and_by_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_says_who() {
+async fn a_backup_waits_for_a_locked_table_up_to_the_limit_and_names_the_holder() {
     let configure = |config: &mut mydb::config::Config| {
         crate::support::store(config);
         config.backups.lock_wait = Duration::from_secs(3);
@@ -203,7 +203,7 @@ async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_sa
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("night shift"), "{page}");
 
-    // The same if the session only reads, and keeps another one waiting that would lock everybody out.
+    // The same if the session only reads, but blocks another session that would lock everybody out.
     db.batch_execute("rollback; begin; select from busy").await.expect("reads");
     let other = portal.connect("lab", "correct-horse").await.expect("signs in");
     let waiting = tokio::spawn(async move { other.batch_execute("alter table busy add column late int").await });
@@ -240,7 +240,7 @@ async fn a_locked_table_stops_a_backup_no_longer_than_the_setting_says_and_it_sa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_prints_without_end_is_given_up() {
+async fn a_command_with_endless_output_is_aborted() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;

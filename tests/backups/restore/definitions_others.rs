@@ -85,7 +85,7 @@ const MONGODB_DIFFERS: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn what_is_altered_in_a_mongodb_is_named() {
+async fn differences_in_a_mongodb_are_named() {
     let portal = TestPortal::with_store().await;
     let ada = mongodb::lab(&portal).await;
     assert_eq!(mongodb::as_admin(&portal, "lab", MONGODB).lines().last(), Some("made"));
@@ -171,7 +171,7 @@ async fn said(portal: &TestPortal, statements: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn what_is_altered_in_a_neo4j_is_named() {
+async fn differences_in_a_neo4j_are_named() {
     let portal = TestPortal::with_store().await;
     let ada = neo4j::lab(&portal).await;
     said(&portal, NEO4J).await;

@@ -44,7 +44,7 @@ fn version(portal: &TestPortal) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_in_place_can_be_undone_and_can_t_hurt() {
+async fn a_restore_in_place_can_be_undone_and_is_safe() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[]).await;
@@ -167,7 +167,7 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_is_upgraded_with_its_data_and_goes_back() {
+async fn a_mariadb_upgrade_keeps_its_data_and_can_be_undone() {
     let engine = EngineKind::Mariadb;
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
@@ -176,14 +176,14 @@ async fn a_mariadb_is_upgraded_with_its_data_and_goes_back() {
     ada.create("lab", &more).await;
     let at = place(&portal, engine, "lab");
     let mut session = sign_in(&at, "correct-horse").await.expect("signs in");
-    session.prepare().await.expect("makes what it needs");
+    session.prepare().await.expect("the objects are created");
     session.put("kept", "of 10.11 🐘").await.expect("writes");
     drop(session);
     let run = async |statement: &str| {
         let mut db = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
         db.query_drop(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
     };
-    // Since 11.5 the last moment is another one. With the old one, a row would be one of the past.
+    // 11.5 changed the maximum timestamp. With the old one, a current row would count as a historical one.
     run("create table versions (x int) with system versioning").await;
     run("insert into versions values (1), (2)").await;
     run("update versions set x = 3 where x = 1").await;

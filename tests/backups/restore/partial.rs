@@ -91,7 +91,7 @@ async fn refused(ada: &Client, token: &Client, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
+async fn a_single_postgres_table_or_database_is_restored() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
@@ -207,7 +207,7 @@ async fn a_table_or_a_database_of_a_postgres_comes_back_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_a_mariadb_comes_back_by_itself() {
+async fn a_single_mariadb_database_is_restored() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let token = portal.token(&ada).await;
@@ -248,7 +248,7 @@ async fn a_database_of_a_mariadb_comes_back_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: runs unless QUICK=1"]
-async fn a_collection_of_a_mongodb_comes_back_by_itself() {
+async fn a_single_mongodb_collection_is_restored() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     let image = "docker.io/library/mongo:6.0";

@@ -77,7 +77,7 @@ async fn well(portal: &TestPortal, kind: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_broke_backups_of_17_comes_back_and_the_level_says_how() {
+async fn difficult_postgres_17_objects_are_restored_at_the_right_level() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     filled(&portal, &ada, POSTGRES_17).await;
@@ -101,7 +101,7 @@ async fn what_broke_backups_of_17_comes_back_and_the_level_says_how() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_broke_upgrades_of_15_comes_over() {
+async fn difficult_postgres_15_objects_survive_an_upgrade() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     filled(&portal, &ada, POSTGRES_15).await;
@@ -125,7 +125,7 @@ const LARGE: &str = "select lo_from_bytea(90001, convert_to(repeat('0123456789ab
     revoke all on large object 90004 from public";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_large_objects_is_compared() {
+async fn contents_of_large_objects_are_compared() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     for (name, image) in [("late", POSTGRES_17), ("early", POSTGRES_15)] {
@@ -155,7 +155,7 @@ async fn what_is_in_large_objects_is_compared() {
     }
 }
 
-/// What pg_dump leaves out although it is there: a view that reads one without data, and what belongs to the database
+/// What pg_dump leaves out of a complete dump: a view that reads one without data, and what belongs to the database
 /// `postgres`.
 const LEFT_OUT: &str = "create table g (id int); insert into g values (1);
     create materialized view mv1 as select id from g; create view between as select * from mv1;
@@ -188,7 +188,7 @@ const MEMBERS: &str = "create extension citext;
     create cast (pair as text) with function as_text(pair); alter extension citext add cast (pair as text)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_dump_contains_is_named() {
+async fn objects_missing_from_dumps_are_named() {
     let portal = TestPortal::with_store().await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;

@@ -26,7 +26,7 @@ pub fn others(proxy: &StoreProxy, good: &[&str]) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_stumbles_is_tried_again() {
+async fn temporary_errors_of_a_store_are_retried() {
     let (portal, proxy, ada) = lab().await;
     proxy.fail(&[Op::Begin], Wrong::Says(500, "InternalError"), 1);
     // The upload is begun, but the response is lost.
@@ -74,7 +74,7 @@ async fn fails(portal: &TestPortal, ada: &Client, what: &str, kind: &str, piece:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_fails_for_good_fails_the_backup_with_a_sentence_and_leaves_nothing() {
+async fn permanent_errors_of_a_store_fail_the_backup_with_a_reason() {
     let (portal, proxy, ada) = lab().await;
     let good = back_up(&portal, &ada, "lab").await;
     assert_eq!(portal.ended("drill").await.0, "succeeded");

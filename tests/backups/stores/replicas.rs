@@ -134,7 +134,7 @@ async fn damaged(portal: &TestPortal, ada: &Client, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_copy_is_made_told_of_used_and_removed() {
+async fn a_copy_in_a_second_target_is_made_shown_used_and_removed() {
     let portal = portal(true).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -198,7 +198,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
     copied(&portal, &second, "failed").await;
     let page = ada.get("/containers/lab/backups").await.expect(200).text();
     assert!(page.contains("No copy in second yet: Backup target second"), "{page}");
-    std::fs::remove_file(&bucket).expect("out of its way");
+    std::fs::remove_file(&bucket).expect("the bucket is removed");
     std::fs::rename(bucket.with_extension("away"), &bucket).expect("moved back");
     let (code, said) = cli(&portal, &["backup", "audit"]);
     assert!(
@@ -238,7 +238,7 @@ async fn a_second_copy_is_made_told_of_used_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drill_that_fails_is_told_until_it_is_seen_or_proven_again() {
+async fn a_failed_test_restore_is_reported_until_dismissed_or_passed() {
     let portal = portal(false).await;
     let (ada, admin) = (portal.user("ada").await, portal.admin().await);
     ada.create("lab", &[("backup_freq", "Never")]).await;

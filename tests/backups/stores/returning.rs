@@ -12,7 +12,7 @@ use crate::support::store_proxy::{ALL, Op, Wrong};
 use crate::support::{Options, TestPortal, store};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_away_for_a_while_is_waited_for_in_a_restore() {
+async fn a_restore_waits_for_an_unavailable_store() {
     let (portal, proxy, ada) = lab().await;
     let id = back_up(&portal, &ada, "lab").await;
     assert_eq!(portal.ended("drill").await.0, "succeeded");
@@ -41,7 +41,7 @@ async fn a_store_that_is_away_for_a_while_is_waited_for_in_a_restore() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_answers_are_found_out_and_parts_are_sent_again() {
+async fn lost_responses_are_resolved_and_parts_sent_again() {
     let (portal, proxy, ada) = lab().await;
     proxy.fail(&[Op::Begin], Wrong::ClosesAfter, 2);
     proxy.fail_at("database-1", &[Op::Part], Wrong::OtherTag, 1);
@@ -83,7 +83,7 @@ async fn lost_answers_are_found_out_and_parts_are_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_backup_ends_at_once_also_if_its_store_does_not_answer() {
+async fn a_cancelled_backup_ends_at_once_even_if_its_store_hangs() {
     let (portal, proxy, ada) = lab().await;
     proxy.fail_at("database-1", &[Op::Complete], Wrong::Hangs, u32::MAX);
     ada.post("/containers/lab/backup", &[]).await.expect(303);
@@ -127,7 +127,7 @@ async fn a_cancelled_backup_ends_at_once_also_if_its_store_does_not_answer() {
 
 /// 50 kB/s is the bandwidth of a home connection. The parts wait for each other instead of all timing out.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_over_a_slow_line_comes_to_its_end() {
+async fn a_backup_over_a_slow_connection_completes() {
     let (portal, proxy, ada) = lab().await;
     proxy.throttle(50_000);
     let begin = Instant::now();
@@ -166,7 +166,7 @@ async fn copy_is(portal: &TestPortal, status: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_into_the_same_place_is_none() {
+async fn a_copy_to_the_same_location_is_rejected() {
     let portal = with_copies("objects").await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -178,7 +178,7 @@ async fn a_copy_into_the_same_place_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_is_retired_stops_nothing() {
+async fn a_retired_target_blocks_nothing() {
     let mut portal = with_copies("elsewhere").await;
     let ada = portal.user("ada").await;
     ada.create("lab", &[("backup_freq", "Never")]).await;
@@ -200,7 +200,7 @@ async fn a_target_that_is_retired_stops_nothing() {
         "{said}"
     );
     let (code, said) = cli(&portal, &["target", "forget", "nowhere"]);
-    assert!(code == 1 && said.contains("knows no target"), "{said}");
+    assert!(code == 1 && said.contains("has no record of a target"), "{said}");
     let (code, said) = cli(&portal, &["target", "forget", "local"]);
     assert!(code == 0 && said.contains("continue with a copy: 1") && said.contains("now marked as gone: 1"), "{said}");
     assert_eq!(cli(&portal, &["backup", "audit"]), (0, "1 databases, 1 backups, 0 findings.\n".to_owned()));

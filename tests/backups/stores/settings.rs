@@ -1,4 +1,4 @@
-//! Settings of a target: what the store is told for each object, and where the credentials come from.
+//! Settings of a target: what is sent to the store with each object, and where the credentials come from.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::support::TestPortal;
 use crate::support::store_proxy::{Op, portal};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_is_told_how_to_encrypt_and_keep_each_object() {
+async fn encryption_and_storage_class_are_requested_for_each_object() {
     let (portal, proxy) = portal(30).await;
     let plain = portal.config.targets[0].clone();
     let settings = [

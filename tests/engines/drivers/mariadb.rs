@@ -80,11 +80,11 @@ impl Session for Mariadb {
                 allowed.push(statement.to_owned());
             }
         }
-        // Without the FILE right this returns NULL, not an error.
+        // Without the FILE privilege this returns NULL, not an error.
         if self.one("select coalesce(load_file('/etc/passwd'), 'nothing')").await != Ok("nothing".to_owned()) {
             allowed.push("load_file".to_owned());
         }
-        // Databases whose names begin with the name of its own belong to it.
+        // The user owns databases whose names begin with the name of its own database.
         if let Err(e) = self.0.query_drop("create database trial_two").await {
             allowed.push(format!("its own second database is refused: {e}"));
         }

@@ -1,4 +1,4 @@
--- The accounts that have rights over the complete server, without the server's own and the portal's. @IMAGE@ is replaced
+-- The accounts that have privileges on the whole server, without the server's own and the portal's. @IMAGE@ is replaced
 -- with further names.
 SELECT User, Host FROM (
   -- All but USAGE, SELECT, SHOW DATABASES, SHOW VIEW, PROCESS, LOCK TABLES, BINLOG MONITOR, SLAVE MONITOR and SHOW

@@ -1,4 +1,4 @@
--- Checks that the observer account has its rights and no others.
+-- Checks that the observer account has its privileges and no others.
 SELECT 'ready' FROM DUAL
  WHERE (SELECT GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) FROM information_schema.USER_PRIVILEGES
          WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), ''''))

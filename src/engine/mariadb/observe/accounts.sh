@@ -1,4 +1,4 @@
-# Prints statements that restore users and roles ("who") or, once the databases exist, the rights on single tables and
+# Prints statements that restore users and roles ("who") or, once the databases exist, the privileges on single tables and
 # routines ("what"). The portal's own administrator and the accounts of the image are left out, because a restored
 # server has its own. Each line of the client is a complete statement here, because it prints a line end as \n.
 trap 'exit 141' PIPE

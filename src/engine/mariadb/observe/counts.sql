@@ -36,7 +36,7 @@ BEGIN NOT ATOMIC
     -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
     SET @query = CONCAT('SELECT CONCAT(''db4sci: '', JSON_OBJECT(''count'', JSON_OBJECT(''database'', @database, ''kind'', ''table'', ''name'', @name, ''rows'', COUNT(*)',
       IF(@fingerprints, CONCAT(', ''fingerprint'', CAST(COALESCE(SUM(CAST(CONV(LEFT(MD5(CONCAT_WS('','', ', @fields, ')), 15), 16, 10) AS UNSIGNED)), 0) AS CHAR)'), ''),
-      ')), IF(', @rounded, ' = 0, '''', CONCAT(CHAR(10 USING utf8mb4), ''db4sci: '', JSON_OBJECT(''note'', CONCAT(''Values of the type FLOAT in '', @database, ''.'', @name, '' are rounded to six digits in this backup: mariadb-dump writes no more.'')))))',
+      ')), IF(', @rounded, ' = 0, '''', CONCAT(CHAR(10 USING utf8mb4), ''db4sci: '', JSON_OBJECT(''note'', CONCAT(''Values of the type FLOAT in '', @database, ''.'', @name, '' are rounded to six digits in this backup, because mariadb-dump writes only six.'')))))',
       ' FROM `', REPLACE(@database, '`', '``'), '`.`', REPLACE(one, '`', '``'), '`', IF(is_versioned AND @history, ' FOR SYSTEM_TIME ALL', ''));
     SAVEPOINT db4sci_table;
     EXECUTE IMMEDIATE @query;

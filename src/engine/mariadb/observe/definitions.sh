@@ -28,7 +28,7 @@ define_database() { # QUESTIONS
     esac
     # mariadb-dump truncates its text there, mostly within quotes, so a reader takes the rest of the dump for a string.
     case $text in *"$zero"*)
-      printf 'The %s %s.%s has a zero byte in its text, which no dump can hold. Make it anew without.\n' "$kind" "$database" "$name" >&2
+      printf 'The %s %s.%s has a zero byte in its text, which a dump cannot contain. Create it again without that byte.\n' "$kind" "$database" "$name" >&2
       return 1 ;;
     esac
     definition "$database" "$kind" "$name" "$text"

@@ -34,7 +34,7 @@ apart() {
     awk '/^[0-9A-F]+$/ { name = $0 } / (DATA|INDEX) DIRECTORY = / { print name }' >"$work/far"
   [ -s "$work/far" ] || return 0
   list=$(sed -e "s/.*/CONVERT(X'&' USING utf8mb4)/" "$work/far" | paste -s -d ,)
-  printf '%s\n' "$DB4SCI_SET" "SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('Partitions of these tables of ', @database, ' lie outside the data directory, where snapshots and copies don''t reach: ', CONCAT_WS(', ', $list), '. Their rows are in this backup; a restored server keeps them inside.')));" | client --raw
+  printf '%s\n' "$DB4SCI_SET" "SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('Partitions of these tables of ', @database, ' are outside the data directory, so snapshots and copies do not contain them: ', CONCAT_WS(', ', $list), '. Their rows are in this backup; a restored server stores them in its data directory.')));" | client --raw
 }
 printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" >&3
 printf '%s\n' "$DB4SCI_LOOK" >&3

@@ -18,7 +18,7 @@ BEGIN NOT ATOMIC
     SELECT COUNT(*) INTO @columns FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin;
     GET DIAGNOSTICS CONDITION 1 @code = MYSQL_ERRNO;
     IF @columns = 0 THEN
-      -- No EXECUTE right, or a definer who was removed: the statement of the view can still be read.
+      -- No EXECUTE privilege, or a definer who was removed: the statement of the view can still be read.
       INSERT INTO mysql.db4sci_view (name, kind) VALUES (one, IF(@code IN (1370, 1449), 'coded', 'broken'));
       SET done = 0;
     END IF;
@@ -39,24 +39,24 @@ END//
 DELIMITER ;
 SELECT CONCAT(kind, ' ', HEX(name)) FROM mysql.db4sci_view ORDER BY COALESCE(place, 2147483647), name;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The view ', @database, '.', name,
-         ' is not in this backup: it leads to tables, columns or functions that are gone. It was defined as: ', COALESCE(text, '?'))))
+         ' is not in this backup: it uses tables, columns or functions that no longer exist. It was defined as: ', COALESCE(text, '?'))))
   FROM mysql.db4sci_view WHERE kind = 'broken' ORDER BY name;
 SET @keep = (SELECT GROUP_CONCAT(TABLE_NAME, ' (', ENGINE, ')' ORDER BY TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES
               WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM')),
     @loose = (SELECT GROUP_CONCAT(TABLE_NAME, ' (', ENGINE, ')' ORDER BY TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES JOIN information_schema.ENGINES USING (ENGINE)
                WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND COALESCE(TRANSACTIONS, 'NO') <> 'YES'
                  AND ENGINE NOT IN ('MyISAM', 'Aria', 'ARCHIVE', 'CSV', 'MRG_MyISAM'));
-SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' have no transactions, so nobody could write into them while they were dumped: ', @keep, '.')))
+SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' do not support transactions, so writes to them were blocked during the dump: ', @keep, '.')))
   FROM DUAL WHERE @keep IS NOT NULL;
-SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' have no transactions and can''t be kept still, so they were dumped as they were found and not counted: ', @loose, '.')))
+SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' do not support transactions and cannot be locked, so the dump may contain changes made while it was running, and their rows were not counted: ', @loose, '.')))
   FROM DUAL WHERE @loose IS NOT NULL;
-SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' lie outside the data directory, where snapshots and copies don''t reach: ',
-         GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '. Their rows are in this backup; a restored server keeps them inside.')))
+SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('These tables of ', @database, ' are outside the data directory, so snapshots and copies do not contain them: ',
+         GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '. Their rows are in this backup; a restored server stores them in its data directory.')))
   FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND (CREATE_OPTIONS LIKE '%DATA DIRECTORY=%' OR CREATE_OPTIONS LIKE '%INDEX DIRECTORY=%') HAVING COUNT(*) > 0;
 -- The location of partitions is only in the statement of their table, which the script reads.
 SELECT CONCAT('parted ', HEX(TABLE_NAME)) FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND CREATE_OPTIONS LIKE '%partitioned%' ORDER BY TABLE_NAME;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The history of these system-versioned tables of ', @database,
-         ' is not in this backup, only their present rows: ', GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '.')))
+         ' is not in this backup, only their current rows: ', GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '.')))
   FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = 'SYSTEM VERSIONED' AND NOT @history HAVING COUNT(*) > 0;
 SET @broken = (SELECT COUNT(*) FROM mysql.db4sci_view WHERE kind = 'broken');
 EXECUTE objects USING 1;

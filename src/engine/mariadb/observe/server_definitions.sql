@@ -1,4 +1,4 @@
--- Prints the queries whose results define users, roles and their rights, except those that every server has of its own.
+-- Prints the queries whose results define users, roles and their privileges, except those that every server has.
 SELECT CONCAT('SELECT ''account'', ', QUOTE(IF(is_role, User, CONCAT(User, '@', Host))), '; ',
               IF(is_role, '', CONCAT('SHOW CREATE USER ', who, '; ')), 'SHOW GRANTS FOR ', who, ';')
   FROM (SELECT User, Host, CONVERT(is_role USING utf8mb4) COLLATE utf8mb4_bin = 'Y' AS is_role,

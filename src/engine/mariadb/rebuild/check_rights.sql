@@ -1,4 +1,4 @@
--- After everything is restored: resets the owner's account, and fails if any account has more rights than the backup
+-- After everything is restored: resets the owner's account, and fails if any account has more privileges than the backup
 -- gives. @name is set before this, as hexadecimal digits.
 SET SESSION sql_mode = '';
 DELIMITER //

@@ -1,5 +1,5 @@
 -- Before a database is restored: lets the owner's account sign in with a password that only the portal knows, and gives
--- it all rights on this database and no others. The account's previous state is kept until everything is restored.
+-- it all privileges on this database and no others. The account's previous state is kept until everything is restored.
 -- @name, @database, @password and @anew are set before this. An earlier attempt may have left a part of the database.
 SET SESSION sql_mode = '';
 SET @who = CONCAT('`', REPLACE(@name, '`', '``'), '`@`%`'), @hash = CONCAT('*', UPPER(SHA1(UNHEX(SHA1(@password)))));

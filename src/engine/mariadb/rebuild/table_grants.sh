@@ -1,4 +1,4 @@
-# Grants the rights on those tables and routines that exist. Others may not have been selected for the restore.
+# Grants the privileges on those tables and routines that exist. Others may not have been selected for the restore.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

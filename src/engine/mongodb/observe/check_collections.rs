@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_of_the_owner_are_no_damage() {
+    fn documents_that_break_the_owners_rules_are_not_damage() {
         let rule = "Detected one or more documents not compliant with the collection's schema. Check logs";
         assert_eq!(faults(&doc! { "valid": true, "errors": [] }), None);
         assert_eq!(faults(&doc! { "valid": false, "errors": [rule] }), None);

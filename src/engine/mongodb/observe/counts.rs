@@ -104,7 +104,7 @@ async fn hashes(server: &mut Server, database: &str) -> Result<Document, WireErr
     }
 }
 
-/// Refuses what is not in the data directory. The creator of a collection or an index may tell the storage engine which
+/// Rejects data that is stored outside the data directory. The creator of a collection or an index may tell the storage engine which
 /// file to use: one outside the data directory, which no copy includes, or one of another collection. A server that looks
 /// for such a file in a copy terminates, so this check comes before all reading.
 async fn all_in_place(server: &mut Server, database: &str, all: &[Collection]) -> Result<(), WireError> {
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_its_makers_choice_is_found_wherever_it_is_chosen() {
+    fn storage_engine_options_are_found_in_collections_and_indexes() {
         let chosen = doc! { "storageEngine": { "wiredTiger": { "configString": "source=\"file:other.wt\"" } } };
         for options in [chosen.clone(), doc! { "indexOptionDefaults": chosen }] {
             let fault = in_place("trial", "The collection c", &options).unwrap_err().to_string();

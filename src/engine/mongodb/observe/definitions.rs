@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_is_defined_in_a_fixed_order_without_its_secrets() {
+    fn account_definitions_are_ordered_and_contain_no_secrets() {
         let found = doc! {
             "_id": "trial.ada", "user": "ada", "db": "trial", "credentials": { "a": 1 },
             "roles": [{ "role": "b", "db": "trial" }, { "role": "a", "db": "trial" }], "customData": { "n": 1 },
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_definition_is_its_hash() {
+    fn long_definitions_are_replaced_by_their_hash() {
         let of = |n: usize| define("trial", "view", "v", doc! { "text": "ä".repeat(n) });
         assert!(of(LONGEST - 11).contains("\"text\":\"{") && of(LONGEST).contains("\"sha256\":\""));
     }

@@ -1,4 +1,4 @@
-//! Conversations that only read, except that the probe founds the replica set.
+//! Conversations that only read, except that the probe initiates the replica set.
 
 mod check_collections;
 mod counts;

@@ -17,8 +17,8 @@ const NOT_YET_INITIALIZED: i32 = 94;
 const INTERVAL: Duration = Duration::from_millis(25);
 const TRIES: u32 = 200;
 
-/// Whether the server accepts writes, as the member with this address. Without an address it is a seed, of which each
-/// copy will have another one.
+/// Whether the server accepts writes, as the member with this address. A seed has no address, because each copy of it will
+/// have its own.
 pub(crate) struct Ready {
     pub member: Option<String>,
 }
@@ -42,7 +42,7 @@ impl Script for Ready {
     }
 }
 
-/// Founds the replica set, or gives its member this address.
+/// Initiates the replica set, or changes the address of its member.
 async fn found(server: &mut Server, member: &str) -> Result<(), WireError> {
     let mut config = match server.run("admin", doc! { "replSetGetConfig": 1 }).await {
         Ok(mut answer) => match answer.remove("config") {

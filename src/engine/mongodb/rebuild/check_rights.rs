@@ -1,5 +1,5 @@
-//! After a restore or a load, only the portal's administrator may be one, or be able to become one. The server itself says
-//! what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server
+//! After a restore or a load, only the portal's own account may be an administrator or able to become one. The server itself
+//! says what a user or role may do, including roles of roles. In its own databases an account may do anything; on the server
 //! and in the server's databases it may read, make backups (the built-in role `backup`), and write to single collections
 //! of `admin` that hold no accounts. The portal's own accounts are reset first, because no manifest contains them.
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn only_rights_beyond_the_own_databases_are_excessive() {
+    fn only_privileges_beyond_their_own_databases_are_excessive() {
         assert_eq!(of(doc! { "cluster": true }, "shutdown"), ["shutdown in the server"]);
         assert_eq!(of(doc! { "anyResource": true }, "anyAction"), ["anyAction in every database"]);
         assert_eq!(of(doc! { "db": "", "collection": "" }, "insert"), ["insert in every database"]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_the_server_does_not_describe_is_a_fault() {
+    fn an_account_without_a_description_is_reported() {
         assert!(judge("user ada@trial", None).unwrap().contains("does not say what the user ada@trial may do"));
         assert_eq!(judge("user ada@trial", Some(&doc! { "inheritedPrivileges": [] })), None);
         let powers = doc! { "inheritedPrivileges": [{ "resource": { "cluster": true }, "actions": ["shutdown"] }] };

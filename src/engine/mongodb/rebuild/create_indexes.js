@@ -21,7 +21,7 @@ const heads = (bytes) => {
     found.push(bytes.subarray(at, at + length));
     at += length;
   }
-  failed("The archive tells of so many collections that the indexes of the last ones were not made.");
+  failed("The archive describes too many collections: the indexes of the last ones were not created.");
   return found;
 };
 // The string fields of a document; nothing else is needed.
@@ -56,11 +56,11 @@ const numeric = (value) => (value !== null && typeof value !== "boolean" && valu
 const key = (of, raw) => Object.fromEntries(Object.entries(raw).map(([field, value]) => {
   const number = numeric(value);
   if (Number.isFinite(number) && number !== 0) {
-    if (typeof value === "string") told(`${of}: the key ${field} had the text "${value}" for a number.`);
+    if (typeof value === "string") told(`${of}: the key ${field} had the text "${value}" instead of a number; the number was used.`);
     return [field, number];
   }
   if (typeof value === "string" && value !== "") return [field, value];
-  told(`${of}: the key ${field} had ${EJSON.stringify(value)} for its order and is ascending now.`);
+  told(`${of}: the key ${field} had the invalid order ${EJSON.stringify(value)} and is now ascending.`);
   return [field, 1];
 }));
 const flag = (value) => (typeof value === "string" ? !["", "0", "false", "no"].includes(value.toLowerCase()) :
@@ -72,13 +72,13 @@ const spec = (of, raw) => {
     const shown = `${option}: ${EJSON.stringify(value)}`;
     const right = typeof value === "boolean" || Number.isFinite(numeric(value));
     if (option === "background") {
-      // It has had no effect for a long time.
+      // This option has had no effect for a long time.
       if (!right) told(`${of}: the option ${shown} was left out.`);
     } else if (option === "key") {
       made.key = key(of, value);
     } else if (FLAGS.includes(option)) {
       made[option] = flag(value);
-      if (!right) told(`${of}: the option ${shown} was taken for ${made[option]}.`);
+      if (!right) told(`${of}: the option ${shown} was set to ${made[option]}.`);
     } else if (NUMBERS.includes(option) && Number.isFinite(numeric(value))) {
       made[option] = numeric(value);
     } else if (OTHERS.includes(option)) {
@@ -109,7 +109,7 @@ for (const head of heads(require("fs").readFileSync(env.DB4SCI_HEAD)).slice(1)) 
       if (raw.name === "_id_" || raw.clustered !== undefined) continue;
       const of = `The index ${raw.name} of ${collection}`;
       const index = spec(of, raw);
-      // The tool's rule: an index without a collation of its own gets the simple one, whatever its collection has.
+      // The tool's rule: an index without its own collation gets the simple one, whatever its collection has.
       if (options?.collation !== undefined && index.collation === undefined) index.collation = { locale: "simple" };
       make(collection, of, index);
     }

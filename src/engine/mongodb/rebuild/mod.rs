@@ -1,4 +1,4 @@
-//! What a restore or a load asks of the server on which the data already is.
+//! What a restore or a load does in the server that already contains the data.
 
 mod check_rights;
 mod drop_unselected;

@@ -21,7 +21,7 @@ SELECT format('CREATE ROLE %I', :'dbuser')
 SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',
               :'dbuser', :'password') \gexec
 \if :{?own}
--- An empty database that a server started in advance has: creating one takes longer than everything else here.
+-- A server started in advance has an empty database: creating one takes longer than everything else here.
 SELECT format('ALTER DATABASE db4sci_warm_up RENAME TO %I', :'dbname')
  WHERE EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = 'db4sci_warm_up' AND rolname = current_user)
    AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'dbname') \gexec

@@ -1,4 +1,4 @@
-# Keeps a copy of another database's data from writing elsewhere. All statements change catalogs only: no code of an owner
+# Keeps a copy of another database's data from writing to other servers. All statements change catalogs only: no code of an owner
 # runs.
 administer postgres -f - <<'SQL'
 SET log_statement = 'none';
@@ -12,7 +12,7 @@ SQL
 in_each_database <<'SQL'
 SELECT format('ALTER SUBSCRIPTION %I DISABLE', subname), format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname)
   FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \gexec
--- A user mapping has the password for the other server.
+-- A user mapping contains the password for the other server.
 SELECT format('DROP USER MAPPING FOR %s SERVER %I', CASE WHEN u.umuser = 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(u.umuser)) END, s.srvname)
   FROM pg_user_mapping u JOIN pg_foreign_server s ON s.oid = u.umserver \gexec
 SELECT 'UPDATE cron.job SET active = false'

@@ -28,7 +28,7 @@ SELECT format('GRANT %I TO db4sci_observer', wanted) FROM unnest('{pg_read_all_d
  WHERE NOT EXISTS (SELECT FROM pg_auth_members a WHERE a.member = 'db4sci_observer'::regrole AND a.roleid = wanted::regrole) \gexec
 SELECT format('GRANT CONNECT ON DATABASE %I TO db4sci_observer', datname) FROM pg_database
  WHERE datconnlimit <> -2 AND NOT has_database_privilege('db4sci_observer', oid, 'CONNECT') \gexec
--- Here the portal records which databases it has opened, and which it has made for itself. No other role has any rights here.
+-- Here the portal records which databases it has opened, and which it has made for itself. No other role has any privileges here.
 CREATE SCHEMA IF NOT EXISTS db4sci;
 CREATE TABLE IF NOT EXISTS db4sci.scratch (oid oid PRIMARY KEY);
 DELETE FROM db4sci.scratch s WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = s.oid);

@@ -1,9 +1,9 @@
-# Reports a fault for each role that has rights over the complete server, and for each object or setting that would run
+# Reports a fault for each role that has privileges on the whole server, and for each object or setting that would run
 # with the rights of the portal's own roles, in their sessions, or in the server itself. Reads catalogs only.
 gained() {
   administer postgres -f - <<'SQL'
 \getenv admin DB4SCI_ADMIN
-SELECT 'db4sci: ' || json_build_object('fault', format('The role %s has rights over the complete server.', rolname))::text FROM pg_roles
+SELECT 'db4sci: ' || json_build_object('fault', format('The role %s has privileges on the whole server.', rolname))::text FROM pg_roles
  WHERE (rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls AND rolname <> 'db4sci_observer') AND rolname <> :'admin';
 SELECT 'db4sci: ' || json_build_object('fault', format('The role %s is a member of %s.', m.rolname, r.rolname))::text
   FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
@@ -13,7 +13,7 @@ SELECT 'db4sci: ' || json_build_object('fault', format('The role %s is a member 
 -- Only a superuser can write this file, which the server reads after the portal's own.
 SELECT 'db4sci: ' || json_build_object('fault', format('The file postgresql.auto.conf sets %s.', string_agg(DISTINCT name, ', ')))::text
   FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf' HAVING count(*) > 0;
-SELECT 'db4sci: ' || json_build_object('fault', format('Roles that are no superusers may set %s.', string_agg(parname, ', ' ORDER BY parname)))::text
+SELECT 'db4sci: ' || json_build_object('fault', format('Roles that are not superusers may set %s.', string_agg(parname, ', ' ORDER BY parname)))::text
   FROM pg_parameter_acl HAVING count(*) > 0;
 SELECT 'db4sci: ' || json_build_object('fault', format('A role or a database has the setting %s, which only a superuser can change.', s.name))::text
   FROM pg_db_role_setting d LEFT JOIN pg_roles r ON r.oid = d.setrole, unnest(d.setconfig) AS c
@@ -35,7 +35,7 @@ SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, %s %
 -- Such a function is code in the server's own process. Only a superuser can create one.
 SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the function %s is written in %s, which only a superuser may use.', current_database(), proname, lanname))::text
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
- -- An aggregate has no code of its own.
+ -- An aggregate has no code.
  WHERE NOT l.lanpltrusted AND p.prokind <> 'a' AND p.oid >= 16384
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'));
 SELECT 'db4sci: ' || json_build_object('fault', format('In the database %s, the event trigger %s runs in the sessions of others.', current_database(), evtname))::text

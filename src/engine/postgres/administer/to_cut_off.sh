@@ -1,4 +1,4 @@
-# Prints what a copy of another database's data has that would write elsewhere, which roles have passwords, and which tables
+# Prints what in a copy of another database's data would write to other servers, which roles have passwords, and which tables
 # are empty because they are not logged. Changes nothing.
 administer postgres -f - <<'SQL'
 SET default_transaction_read_only = on;
@@ -14,7 +14,7 @@ SET default_transaction_read_only = on;
 SELECT encode(convert_to(current_database(), 'UTF8'), 'hex') AS here \gset
 SELECT 'off subscription x' || encode(convert_to(subname, 'UTF8'), 'hex') || ' x' || :'here'
   FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
--- A copy of a running server has them without rows: the server empties them when it recovers.
+-- In a copy of a running server they have no rows: the server empties them when it recovers.
 SELECT 'off unlogged x' || encode(convert_to(format('%I.%I', n.nspname, c.relname), 'UTF8'), 'hex') || ' x' || :'here'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relpersistence = 'u' AND c.relkind = 'r' AND pg_relation_size(c.oid) = 0;

@@ -6,7 +6,7 @@ if [ "$has" != t ]; then
   echo 'db4sci: {"note":"The image has no amcheck: indexes were not compared with their tables."}'
   exit 0
 fi
-# A name that nothing in a backup can have; if it exists all the same, this fails.
+# A name that nothing in a backup can have. If it exists nevertheless, this fails.
 schema=db4sci_check_$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 administer "$DB4SCI_DATABASE" -v schema="$schema" -f - <<'SQL'
 CREATE SCHEMA :"schema";

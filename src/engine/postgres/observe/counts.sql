@@ -50,7 +50,7 @@ SELECT format(
    AND c.relpersistence = 'p' AND c.relispopulated
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
    AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
-   -- What an extension brings is not in a dump. A table that its owner has made a member of one is not either, so it is
+   -- Objects that come with an extension are not in a dump. A table that its owner has made a member of one is not either, so it is
    -- counted: a test restore then names it.
    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_roles r ON r.oid = c.relowner
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' AND r.rolsuper)

@@ -1,7 +1,7 @@
--- Prints remarks about what a restore or a copy does not give back as it is.
+-- Prints remarks about what a restore or a copy does not reproduce.
 -- Objects in tablespaces are always outside the data directory.
 SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
-         'In %s these lie in tablespaces outside the data directory, where snapshots and copies of the stopped server don''t reach: %s. Their rows are in this backup; a restored server keeps them inside.',
+         'In %s these are in tablespaces outside the data directory, so snapshots and copies of the stopped server do not contain them: %s. Their rows are in this backup; a restored server stores them in its data directory.',
          pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
   FROM (SELECT pg_catalog.format('%I.%I (%I)', n.nspname, c.relname, t.spcname) AS what
           FROM pg_catalog.pg_class c
@@ -46,7 +46,7 @@ stale (oid) AS (
   UNION
   SELECT reader FROM reading JOIN stale ON stale.oid = reading.read)
 SELECT 'db4sci: ' || pg_catalog.json_build_object('note', pg_catalog.format(
-         'In %s a restore does not compute these materialized views, because they read others that have no data: %s. Refresh those first, then these.',
+         'In %s a restore does not fill these materialized views, because they read other materialized views without data: %s. After a restore, refresh the others first.',
          pg_catalog.current_database(), pg_catalog.string_agg(f.what, ', ' ORDER BY f.what)))
   FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS what
           FROM stale JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- Reports what belongs to the complete server, one object per line: roles, memberships, settings, databases, comments.
+-- Reports what belongs to the whole server, one object per line: roles, memberships, settings, databases, comments.
 -- The portal's own objects are left out. Columns that not every version has are read from the row by name.
 SELECT 'db4sci: ' || json_build_object('definition', json_build_object('kind', kind, 'name', name, 'text', coalesce(text, '')))::text
   FROM (

@@ -1,4 +1,4 @@
-# Prints what belongs to the complete server as JSON lines: roles, memberships, databases, settings, and which
+# Prints what belongs to the whole server as JSON lines: roles, memberships, databases, settings, and which
 # extensions the databases have. Prints values, never statements: the restore creates those, quoted by the server that
 # runs them. The portal's own roles are left out, because a restored server has its own. Inside `dumped` an error does
 # not end the function, so each command returns on failure.
@@ -41,7 +41,7 @@ SELECT jsonb_build_object('setting', jsonb_build_object(
        unnest(s.setconfig) AS c
  WHERE coalesce(r.rolname, '') NOT IN (:'admin', 'db4sci_observer')
    AND coalesce(d.datname, '') NOT IN ('template0', 'template1') AND coalesce(d.datconnlimit, 0) <> -2 ORDER BY s.setdatabase, s.setrole, c;
--- What is defined for the complete server, in the same snapshot; this is not part of the dump.
+-- What is defined for the whole server, in the same snapshot; this is not part of the dump.
 \o |cat >&2
 @GLOBALS@\o
 COMMIT;
@@ -65,7 +65,7 @@ SELECT jsonb_build_object('inside', jsonb_build_object('database', current_datab
 SQL
     [ "$open" = t ] || close_databases || return 1
   done <"$work/databases"
-  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its removal was cut short, and the server lets nobody read it.', datname))
+  ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its removal was interrupted, and the server does not allow connections to it.', datname))
      FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its encoding is MULE_INTERNAL, which cannot be converted to UTF-8. Copy its content to a database in another encoding.', datname))
      FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&2 || return 1

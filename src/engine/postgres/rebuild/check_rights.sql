@@ -1,4 +1,4 @@
--- Checks that no role has more rights than in the backup, whatever code ran during the restore.
+-- Checks that no role has more privileges than in the backup, whatever code ran during the restore.
 DO $$
 DECLARE
   r record;
@@ -7,12 +7,12 @@ BEGIN
             WHERE a.rolname !~ '^pg_' AND a.rolname NOT IN (current_setting('db4sci.admin'), 'db4sci_observer')
               AND (a.rolsuper OR a.rolcreaterole OR a.rolreplication OR (k.v IS NULL AND a.rolname <> current_setting('db4sci.own'))
                    OR (a.rolcreatedb AND NOT coalesce((k.v ->> 'createdb')::boolean, true)) OR (a.rolbypassrls AND NOT coalesce((k.v ->> 'bypassrls')::boolean, false))) LOOP
-    RAISE 'After the restore the role % has more rights than it had in the backup. The backup may come from an attacked server.', r.name;
+    RAISE 'After the restore the role % has more privileges than it had in the backup. The backup may come from an attacked server.', r.name;
   END LOOP;
   FOR r IN SELECT o.rolname AS of, m.rolname AS member FROM pg_auth_members a JOIN pg_roles o ON o.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
             WHERE m.rolname !~ '^pg_' AND m.rolname NOT IN (current_setting('db4sci.admin'), 'db4sci_observer')
               AND NOT EXISTS (SELECT FROM told k WHERE k.kind = 'member' AND k.v ->> 'of' = o.rolname AND k.v ->> 'member' = m.rolname) LOOP
-    RAISE 'After the restore % is a member of %, which it was not in the backup. The backup may come from an attacked server.', r.member, r.of;
+    RAISE 'After the restore % is a member of %, but was not in the backup. The backup may come from an attacked server.', r.member, r.of;
   END LOOP;
 END $$;
 DROP TABLE db4sci.record CASCADE;

@@ -7,7 +7,7 @@ administer postgres -f - <<'SQL'
 SET client_min_messages = error;
 SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_description(d.oid, 'pg_database') IS DISTINCT FROM :'token') AS other \gset
 \if :other
-  DO $$BEGIN RAISE EXCEPTION 'There is a database of this name already. Nothing was touched.'; END$$;
+  DO $$BEGIN RAISE EXCEPTION 'A database of this name already exists. Nothing was changed.'; END$$;
 \endif
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
 @LIKE@SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec

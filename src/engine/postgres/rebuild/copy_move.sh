@@ -1,4 +1,4 @@
-# Moves the table into the database from which it came, into a schema of its own, in one transaction: all of it or
+# Moves the table into the database from which it came, into its own schema, in one transaction: all of it or
 # nothing. The owner of that database becomes its owner.
 edit "$DB4SCI_INTO" -f - <<'SQL'
 \getenv schema DB4SCI_SCHEMA

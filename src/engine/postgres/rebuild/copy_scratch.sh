@@ -1,4 +1,4 @@
-# Creates a database of the portal's own, in which one table is assembled before it is moved. Checks first whether the
+# Creates a database for the portal itself, in which one table is assembled before it is moved. Checks first whether the
 # target schema is free: one from an earlier attempt of the same job is removed, any other is left alone.
 edit "$DB4SCI_DATABASE" -f - <<'SQL'
 \getenv place DB4SCI_PLACE
@@ -6,7 +6,7 @@ edit "$DB4SCI_DATABASE" -f - <<'SQL'
 SET client_min_messages = error;
 SELECT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = :'place' AND obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM :'token') AS other \gset
 \if :other
-  DO $$BEGIN RAISE EXCEPTION 'There is a schema of this name already. Nothing was touched.'; END$$;
+  DO $$BEGIN RAISE EXCEPTION 'A schema of this name already exists. Nothing was changed.'; END$$;
 \endif
 SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', :'place') \gexec
 SQL

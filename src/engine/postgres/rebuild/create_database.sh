@@ -8,7 +8,7 @@ SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database W
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
 CREATE TEMP TABLE wanted AS SELECT line -> 'database' AS d FROM db4sci.record WHERE line #>> '{database,name}' = :'db' LIMIT 1;
 INSERT INTO wanted SELECT '{}' WHERE NOT EXISTS (SELECT FROM wanted);
--- A database of the administrator belongs to the user until it is restored: nothing in it may run with other rights.
+-- A database of the administrator belongs to the user until it is restored: nothing in it may run with other privileges.
 SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'db', coalesce(d ->> 'owner', :'own')) ||
        CASE WHEN d ? 'encoding' THEN format(' ENCODING %L LC_COLLATE %L LC_CTYPE %L', d ->> 'encoding', d ->> 'collate', d ->> 'ctype') ELSE '' END ||
        CASE d ->> 'provider'

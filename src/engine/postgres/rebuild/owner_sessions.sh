@@ -4,7 +4,7 @@ owner() { # OID COMMAND…: runs the command in a session of that role
   shift
   PGUSER=${role%.} PGPASSWORD=$DB4SCI_OWNER_PASSWORD PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off" "$@"
 }
-# Definitions are changed in sessions of a role that is a member of all roles of the backup and has no other rights:
+# Definitions are changed in sessions of a role that is a member of all roles of the backup and has no other privileges:
 # whoever changes a table can run its owner's code. The end of the restore removes the role.
 employ() {
   administer postgres -f - <<'SQL'

@@ -51,7 +51,7 @@ unlend() { # DATABASE…: removes the role. What code that reset the role create
     administer "$database" -f - 2>/dev/null <<'SQL' || :
 \getenv lent DB4SCI_LENT
 \getenv own DB4SCI_USER
--- Never the administrator: what the role created may run with the rights of its owner.
+-- Never the administrator: what the role created may run with the privileges of its owner.
 SELECT format('REASSIGN OWNED BY %I TO %I', :'lent', CASE WHEN r.rolsuper THEN :'own' ELSE r.rolname END), format('DROP OWNED BY %I', :'lent')
   FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
  WHERE d.datname = current_database() AND EXISTS (SELECT FROM pg_roles WHERE rolname = :'lent') \gexec

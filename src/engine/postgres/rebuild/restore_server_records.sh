@@ -1,4 +1,4 @@
-# Brings what belongs to the complete server, as JSON lines on standard input, into a new server: records it where only
+# Brings what belongs to the whole server, as JSON lines on standard input, into a new server: records it where only
 # the administrator can write, and creates the roles. They get their original attributes after all data is restored.
 # Until then each can sign in only with the password of this restore, because each owner's session restores its own
 # data.

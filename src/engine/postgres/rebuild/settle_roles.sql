@@ -1,6 +1,6 @@
 -- The end of a restore into a new server, after all data is restored: roles and databases get their original
 -- attributes. Every statement is built here from values, and quoted by this server. What fails is noted; no role gets
--- rights over the server.
+-- privileges on the whole server.
 SET client_min_messages = 'error';
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
@@ -33,7 +33,7 @@ BEGIN
     END IF;
     EXECUTE format('COMMENT ON ROLE %I IS %L', r.name, r.v ->> 'comment');
     IF (r.v ->> 'superuser')::boolean OR (r.v ->> 'createrole')::boolean OR (r.v ->> 'replication')::boolean THEN
-      INSERT INTO note VALUES (format('The role %s had rights over the whole server (superuser, CREATEROLE or REPLICATION). It was restored without them.', r.name));
+      INSERT INTO note VALUES (format('The role %s had privileges on the whole server (superuser, CREATEROLE or REPLICATION). It was restored without them.', r.name));
     END IF;
   END LOOP;
   FOR r IN SELECT v, v ->> 'of' AS of, v ->> 'member' AS member FROM told WHERE kind = 'member' ORDER BY n LOOP
@@ -49,7 +49,7 @@ BEGIN
         END;
       END;
     ELSE
-      INSERT INTO note VALUES (format('%s was a member of %s, which gives rights over the server, and was restored without that.', r.member, r.of));
+      INSERT INTO note VALUES (format('%s was a member of %s, which gives privileges on the whole server. It was restored without that membership.', r.member, r.of));
     END IF;
   END LOOP;
   FOR r IN SELECT v, d.datname AS name, d.datdba::regrole::text AS owner FROM told k JOIN pg_database d ON d.datname = k.v ->> 'name' WHERE kind = 'database' ORDER BY n LOOP
@@ -58,11 +58,11 @@ BEGIN
       EXECUTE format('REVOKE ALL ON DATABASE %I FROM %s', r.name, r.owner);
       FOR acl IN SELECT x ->> 'privilege' AS privilege, x ->> 'grantee' AS grantee, (x ->> 'grantable')::boolean AS grantable FROM jsonb_array_elements(r.v -> 'acl') AS x LOOP
         BEGIN
-          IF acl.privilege NOT IN ('CONNECT', 'CREATE', 'TEMPORARY') THEN RAISE 'unknown right'; END IF;
+          IF acl.privilege NOT IN ('CONNECT', 'CREATE', 'TEMPORARY') THEN RAISE 'unknown privilege'; END IF;
           EXECUTE format('GRANT %s ON DATABASE %I TO %s%s', acl.privilege, r.name, CASE WHEN acl.grantee IS NULL THEN 'PUBLIC' ELSE quote_ident(acl.grantee) END,
                          CASE WHEN acl.grantable AND acl.grantee IS NOT NULL THEN ' WITH GRANT OPTION' ELSE '' END);
         EXCEPTION WHEN OTHERS THEN
-          INSERT INTO note VALUES (format('The right to %s on the database %s was not given to %s again: %s', acl.privilege, r.name, acl.grantee, SQLERRM));
+          INSERT INTO note VALUES (format('The privilege %s on the database %s was not granted to %s again: %s', acl.privilege, r.name, acl.grantee, SQLERRM));
         END;
       END LOOP;
     END IF;

@@ -10,13 +10,13 @@ SELECT coalesce(max(c.oid), 0) AS wanted, count(*) = 1 AS there
  WHERE n.nspname = :'schema' AND c.relname = :'table' AND c.relkind = 'r' \gset
 \if :there
 \else
-  DO $$BEGIN RAISE EXCEPTION 'This is no table of its own: it is computed from others. Restore its database instead.'; END$$;
+  DO $$BEGIN RAISE EXCEPTION 'This is not an ordinary table: its rows are computed from others. Restore its database instead.'; END$$;
 \endif
 SELECT format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, i.inhrelid::regclass)
   FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = :wanted AND p.relkind = 'p' \gexec
 SELECT format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
   FROM pg_inherits i WHERE i.inhrelid = :wanted \gexec
-SELECT 'db4sci: ' || json_build_object('note', format('The foreign key %s was left out: what it refers to is another table.', conname))::text
+SELECT 'db4sci: ' || json_build_object('note', format('The foreign key %s was left out because it refers to another table.', conname))::text
   FROM pg_constraint WHERE conrelid = :wanted AND contype = 'f' AND confrelid <> :wanted AND conparentid = 0;
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
   FROM pg_constraint WHERE conrelid = :wanted AND contype = 'f' AND confrelid <> :wanted AND conparentid = 0 \gexec

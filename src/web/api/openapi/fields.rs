@@ -51,8 +51,8 @@ const BODY: &[(&str, &str)] = &[
     ("note", "Note."),
     ("only", "The part to restore: `database`, and optionally `table`."),
     ("owner", "User name of the owner (administrators)."),
-    ("snapshot", "Id of the snapshot; default: the data as it is now."),
-    ("backup", "Id of the backup; default: the data as it is now."),
+    ("snapshot", "Id of the snapshot; default: the current data."),
+    ("backup", "Id of the backup; default: the current data."),
     (
         "source",
         "Of a dump with several databases: the name of the one to load; `*`: all. Of a template: `{\"database\": NAME}`, `{\"snapshot\": ID}`, `{\"backup\": ID}` or `{\"object\": {\"target\": TARGET, \"key\": KEY}}`.",

@@ -120,17 +120,17 @@ pub const GROUPS: &[Group] = &[
                 WAIT, Body::Empty, SLOW;
             DELETE "/api/v1/containers/{name}/snapshots/{id}" "Deletes a snapshot. Clones made from it are kept."
                 &[], Body::Empty, &[(200, Snapshot)];
-            POST "/api/v1/containers/{name}/clone" "Makes a clone of the database as it is now, of a snapshot, or of a backup."
+            POST "/api/v1/containers/{name}/clone" "Clones the current data of a database, a snapshot or a backup."
                 WAIT, Body::Object(&["name"], &[&["memory", "snapshot", "backup", "ttl"]]), MADE;
             POST "/api/v1/containers/{name}/reset" "Resets a clone to the data it started with." WAIT, Body::Empty, SLOW;
-            POST "/api/v1/containers/{name}/refresh" "Gives a clone the data of its source as it is now." WAIT, Body::Empty, SLOW;
+            POST "/api/v1/containers/{name}/refresh" "Replaces the data of a clone with the current data of its source." WAIT, Body::Empty, SLOW;
             POST "/api/v1/containers/{name}/promote" "Makes a clone an ordinary database." WAIT, Body::Empty, CONTAINER;
         },
     },
     Group {
         title: "Backups",
         operations: operations! {
-            POST "/api/v1/containers/{name}/backup" "Makes a backup now." WAIT, Body::Empty, SLOW;
+            POST "/api/v1/containers/{name}/backup" "Starts a backup." WAIT, Body::Empty, SLOW;
             GET "/api/v1/backups" "Lists backups, newest first." &["container", "limit", "cursor"], Body::Empty, &[(200, Backups)];
             GET "/api/v1/backups/{id}/download" "Downloads a backup as a tar archive, or one of its objects."
                 &["as", "file"], Body::Empty, &[(200, File)];
@@ -153,7 +153,7 @@ pub const GROUPS: &[Group] = &[
                 &[], Body::Optional(&["name", "image", "memory", "ttl", "users", "description"]), TEMPLATE;
             DELETE "/api/v1/templates/{name}" "Deletes a template. Databases created from it are kept." &["confirm"], Body::Empty, &[(200, Deleted)];
             POST "/api/v1/templates/{name}/refresh" "Imports its source again." WAIT, Body::Empty, &[(202, Job), (200, Template)];
-            POST "/api/v1/templates/{name}/clone" "Makes a database from a template."
+            POST "/api/v1/templates/{name}/clone" "Creates a database from a template."
                 WAIT, Body::Optional(&["name", "memory", "ttl"]), MADE;
         },
     },

@@ -105,7 +105,7 @@ mod tests {
     use crate::web::pages::account::access_tokens::*;
 
     #[test]
-    fn a_tokens_days_have_bounds() {
+    fn the_lifetime_of_a_token_is_limited() {
         assert_eq!(days(""), Ok(None));
         assert_eq!(days("30"), Ok(Some(30)));
         for bad in ["0", "-1", "1.5", "3651", "soon", "99999999999999999999"] {

@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_browser_is_told_by_its_marks() {
+    fn browsers_are_recognised() {
         let chrome =
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
         assert_eq!(browser(chrome), "Chrome on Linux");

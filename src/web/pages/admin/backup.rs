@@ -280,7 +280,7 @@ mod tests {
     use crate::web::pages::admin::backup::*;
 
     #[test]
-    fn a_lock_ends_with_its_day() {
+    fn a_lock_expires_at_the_end_of_its_day() {
         let now: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
         assert_eq!(until("", now), Ok(None));
         assert_eq!(until("2026-11-25", now).unwrap(), Some("2026-11-26T00:00:00Z".parse().unwrap()));

@@ -209,13 +209,13 @@ mod tests {
     use crate::web::pages::admin::contents::*;
 
     #[test]
-    fn what_nobody_knows_is_no_zero() {
+    fn unknown_counts_are_not_zero() {
         assert_eq!(total([None, None].into_iter()), None);
         assert_eq!(total([Some(2), None, Some(3)].into_iter()), Some(5));
     }
 
     #[test]
-    fn a_name_is_no_formula() {
+    fn names_are_not_exported_as_formulas() {
         assert_eq!(harmless("=1+1"), "'=1+1");
         assert_eq!(harmless("public.t"), "public.t");
     }

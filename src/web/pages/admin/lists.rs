@@ -175,7 +175,7 @@ mod tests {
     use crate::web::pages::admin::lists::*;
 
     #[test]
-    fn an_address_keeps_what_is_set_and_encodes_it() {
+    fn urls_keep_and_encode_parameters() {
         assert_eq!(address("/admin/log", &[("actor", ""), ("outcome", "")]), "/admin/log");
         assert_eq!(
             address("/admin/log", &[("actor", "a&b=c"), ("before", "7")]),

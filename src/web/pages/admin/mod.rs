@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_audit_that_is_old_or_covers_nothing_is_no_good_news() {
+    fn an_old_or_empty_audit_needs_attention() {
         let now: DateTime<Utc> = "2026-11-30T12:00:00Z".parse().unwrap();
         let audit = |hours, databases| AuditSummary {
             at: now - Duration::hours(hours),
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_the_trash_apart() {
+    fn the_trash_is_counted_separately() {
         let states = [(ContainerState::Running, 3), (ContainerState::Stopped, 1), (ContainerState::Trashed, 2)];
         let shown = numbers(&states, &[(JobStatus::Queued, 4)], 5, &[]);
         let texts: Vec<_> =

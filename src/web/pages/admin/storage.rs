@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_use_a_tier_is_told_in_words() {
+    fn access_to_a_tier_is_described_in_words() {
         assert_eq!(allowed(&tier(&[], &[], None)), "everyone");
         assert_eq!(allowed(&tier(&["admins"], &["postgres"], None)), "administrators; postgres only");
         assert_eq!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_of_a_tier_never_leaves_its_bounds() {
+    fn the_used_percentage_stays_within_bounds() {
         let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let state = |free, total| TierState {
             name: String::new(),

@@ -190,7 +190,7 @@ mod tests {
     use crate::domain::user::Role;
 
     #[test]
-    fn the_preview_names_what_is_theirs() {
+    fn the_preview_lists_all_belongings() {
         let at = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let ada = Account {
             id: Uuid::from_u128(1),

@@ -63,7 +63,7 @@ async fn about(ctx: &Context, c: &Container, typed: &Fields) -> Result<About, Ap
         Some(s) => {
             facts.push(Fact::when("Snapshot of", &Moment::new(s.frozen_at.unwrap_or(s.requested_at), ctx.now())));
         }
-        None => facts.push(Fact::text("Data", "as it is now")),
+        None => facts.push(Fact::text("Data", "the current data")),
     }
     let cost = cost(ctx, c).await;
     let mut will = match (&snapshot, cost.shared) {

@@ -50,7 +50,7 @@ pub(super) fn space_and_time(c: &Container) -> String {
     format!("{} of space, and up to about {}", ByteSize(bytes), duration_text(seconds * 1000))
 }
 
-/// What becomes of the current data when it is replaced.
+/// What happens to the current data when it is replaced.
 pub(super) fn kept() -> String {
     format!("The current data is kept for {KEPT_DAYS} days. Until then you can switch back to it on the Backups tab.")
 }

@@ -112,7 +112,7 @@ pub async fn confirm_refresh(ctx: Context, Path(name): Path<String>) -> Result<R
         page: DatabasePage::Refresh,
         title: format!("Refresh {}", c.name),
         will: vec![
-            "The data of the source is copied as it is now, and the server of the clone restarts with it.".to_owned(),
+            "The current data of the source is copied, and the server of the clone restarts with it.".to_owned(),
             "Changes made in the clone are undone.".to_owned(),
             copy_costs(&ctx, &c).await,
         ],

@@ -323,7 +323,7 @@ fn more_fields(
     let mut more: Vec<Field> = extensions_field(offered, fields, fault(extensions::FIELD)).into_iter().collect();
     more.extend([
         Field::textarea("description", "Description")
-            .help("What the database is for. Helps others who look after it.")
+            .help("What the database is for. Helps others who maintain it.")
             .value(fields.text("description"))
             .error(fault("description"))
             .max_length(500),
@@ -370,7 +370,7 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
-    fn a_password_is_asked_for_again_but_only_where_one_was_typed_and_was_fine() {
+    fn only_a_valid_typed_password_is_asked_for_again() {
         let form = |password: &str| Fields::from_iter([("dbuserpass".to_owned(), password.to_owned())]);
         let name = ("name".to_owned(), "Enter a name.".to_owned());
         let mut faults = vec![name.clone()];
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_says_whether_it_is_still_looked_after() {
+    fn an_image_states_how_long_it_is_supported() {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dbconfig/catalog.toml")).unwrap();
         let catalog = Catalog::parse(&text).unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 25).unwrap();

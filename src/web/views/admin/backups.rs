@@ -56,7 +56,7 @@ pub struct OwnBackups {
 /// A backup of mydb_admin.
 #[derive(Clone, Debug, Default)]
 pub struct OwnRow {
-    /// The moment whose data it contains.
+    /// The time of the data it contains.
     pub made: Moment,
     /// Prefix of its object keys.
     pub location: String,
@@ -124,7 +124,7 @@ pub struct PrunePage {
     pub frame: Frame,
     /// The retention policy, as a sentence.
     pub policy: String,
-    /// "3 of 40 backups would go, 12 MiB."
+    /// "3 of 40 backups would be removed (12 MiB)."
     pub summary: String,
     /// Removes them; `None` if there are none.
     pub remove: Option<ActionButton>,

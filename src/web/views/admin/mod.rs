@@ -20,7 +20,7 @@ pub struct AdminPage {
     pub frame: Frame,
     /// Items that need attention, most severe first.
     pub attention: Vec<Attention>,
-    /// Whether there are no databases, so that there is nothing that could be well.
+    /// Whether there are no databases, so that “all well” would mean nothing.
     pub empty: bool,
     /// Key figures.
     pub numbers: Vec<Figure>,

@@ -44,7 +44,7 @@ pub struct OriginView {
     pub source: String,
     /// Page of its source, if it still exists.
     pub href: Option<String>,
-    /// The moment that its data is of.
+    /// The time of its data.
     pub at: Option<Moment>,
     /// What was found and switched off in it; `None` if that was not recorded.
     pub cut_off: Option<Vec<String>>,
@@ -55,7 +55,7 @@ pub struct OriginView {
 /// A snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotRow {
-    /// The moment that it is of, or when it was requested.
+    /// The time of its data, or when it was requested.
     pub at: Moment,
     /// The user's note.
     pub note: String,
@@ -80,7 +80,7 @@ pub struct CloneRow {
     pub name: String,
     /// Its page, if the user may see it.
     pub href: Option<String>,
-    /// The moment that its data is of.
+    /// The time of its data.
     pub at: Option<Moment>,
 }
 

@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn many_points_are_told_in_few_areas() {
+    fn many_points_share_few_hover_areas() {
         let values: Vec<_> = (0..1440).map(|minute| (at(minute), 1.0)).collect();
         let chart = Chart::new("CPU", Unit::Cores, &values, (at(0), at(1440)), Duration::minutes(15));
         assert_eq!((chart.areas.len(), chart.lines.len()), (usize::from(COLUMNS), 1));
     }
 
     #[test]
-    fn nothing_measured_is_said_and_not_drawn() {
+    fn a_chart_without_measurements_says_so() {
         let chart = Chart::new("Memory", Unit::Bytes, &[], (at(0), at(60)), Duration::minutes(15));
         assert!(chart.is_empty() && chart.last.is_empty());
         assert!(chart.alternative.contains("no measurements"));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_run_has_a_last_value_not_a_present_one() {
+    fn a_stopped_server_shows_its_last_value_as_outdated() {
         let draw = |values: &[_]| Chart::new("Memory", Unit::Count, values, (at(0), at(60)), Duration::minutes(15));
         let chart = draw(&[(at(0), 3.0)]).of_the_past();
         assert_eq!(chart.last, "last 3");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_words() {
+    fn values_are_formatted_with_units() {
         assert_eq!(Unit::Bytes.text(3.0 * 1024.0 * 1024.0), "3 MiB");
         assert_eq!(Unit::Cores.text(0.04), "0.04");
         assert_eq!(Unit::Cores.text(1.26), "1.3");

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_from_now() {
+    fn times_are_relative_to_now() {
         let cases = [
             (0, "just now"),
             (9, "just now"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_has_passed_is_told_as_past() {
+    fn a_past_expiry_is_shown_as_expired() {
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 14, 3, 9).unwrap();
         let told = |end| format!("{} {}", Ending::new(end, now).verb, Ending::new(end, now).at.ago);
         assert_eq!(told(now + Duration::hours(3)), "expires in 3 h");
@@ -265,13 +265,13 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_minutes_are_told_without_a_false_plural() {
+    fn seconds_and_minutes_use_the_right_plural() {
         assert_eq!((seconds_text(3.84).as_str(), seconds_text(17.3).as_str()), ("3.8 s", "17 s"));
         assert_eq!((every_text(1).as_str(), every_text(5).as_str()), ("every minute", "every 5 minutes"));
     }
 
     #[test]
-    fn counts_know_one_from_many() {
+    fn counts_use_the_right_plural() {
         assert_eq!(count_text(1, "database", "databases"), "1 database");
         assert_eq!(count_text(0, "database", "databases"), "0 databases");
         assert_eq!(count_text(12_000, "row", "rows"), "12,000 rows");

@@ -149,7 +149,7 @@ mod tests {
     use crate::web::views::elements::steps::*;
 
     #[test]
-    fn progress_is_measured_by_the_last_run_and_never_done_before_the_end() {
+    fn progress_is_estimated_from_the_last_run_and_stays_below_100() {
         let told = |elapsed, last| Progress::new(elapsed, last).map(|p| (p.percent, p.text));
         assert_eq!(told(1.0, 2.0), None, "too short to matter");
         assert_eq!(told(30.0, 120.0), Some((25, "25 % · about 1 min 30 s left".to_owned())));
