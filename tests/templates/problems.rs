@@ -37,11 +37,11 @@ async fn nightly_problems_are_shown_to_administrators_until_they_are_solved() {
 
     // The dump of a template is missing, and a new one is truncated.
     std::fs::rename(dumps(&portal).join("shop.sql"), portal.dir.join("shop.sql")).expect("renamed");
-    write(&portal, "new.sql.gz", [&b"\x1f\x8b\x08\x00"[..], &[0; 200]].concat());
+    write(&portal, "fresh.sql.gz", [&b"\x1f\x8b\x08\x00"[..], &[0; 200]].concat());
     night(&portal).await;
     let page = told(&admin).await;
     for words in
-        [missing, "shop.sql is not in the directory of dumps. Databases are still created", unreadable, "new.sql.gz"]
+        [missing, "shop.sql is not in the directory of dumps. Databases are still created", unreadable, "fresh.sql.gz"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -64,7 +64,7 @@ async fn nightly_problems_are_shown_to_administrators_until_they_are_solved() {
     assert!(page.contains(missing) && page.contains("It has only 7 bytes."), "{page}");
 
     // All is well again.
-    std::fs::remove_file(dumps(&portal).join("new.sql.gz")).expect("removed");
+    std::fs::remove_file(dumps(&portal).join("fresh.sql.gz")).expect("removed");
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
     night(&portal).await;
     let page = told(&admin).await;

@@ -73,7 +73,7 @@ async fn an_import_that_would_fill_the_tier_is_stopped_and_leaves_the_version_be
     refused(&portal, &api, &disk, &words).await;
 
     // A load into a new database ends in the same way. Its dump is kept for another attempt.
-    let token = portal.token_secret(&portal.admin().await).await;
+    let token = portal.token_secret(&portal.user("ada").await).await;
     let file = written(&portal, "huge.sql", HUGE.as_bytes());
     let fields = named(
         "lab",

@@ -41,12 +41,14 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     let mut portal = portal().await;
     let (admin, bob) = (portal.admin().await, portal.user("bob").await);
     portal.user("ada").await;
-    let admin_api = portal.token(&admin).await;
+    let admin_secret = portal.token_secret(&admin).await;
+    let admin_api = admin.with_token(&admin_secret);
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
     update(&portal, &admin_api).await;
     // While the tier is for everybody, bob has a database there, with all that can be made of it.
     bob.create("lab", &[("storage", "vault")]).await;
-    let api = portal.token(&bob).await;
+    let token = portal.token_secret(&bob).await;
+    let api = bob.with_token(&token);
     api.json(Method::POST, "/api/v1/containers/lab/snapshots?wait=120", &json!({})).await.expect(200);
     api.json(Method::POST, "/api/v1/containers/lab/clone?wait=120", &json!({ "name": "twin" })).await.expect(201);
     let course = json!({ "name": "course", "source": { "database": "lab" } });
@@ -61,7 +63,7 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     let (admin, bob, ada) = (portal.admin().await, portal.nobody(), portal.nobody());
     bob.sign_in("bob", "researcher-1").await;
     ada.sign_in("ada", "researcher-1").await;
-    let (admin_api, api) = (portal.token(&admin).await, portal.token(&bob).await);
+    let (admin_api, api) = (admin.with_token(&admin_secret), bob.with_token(&token));
     let refused = "bob may not use the storage tier “Vault”";
 
     let calls: BTreeMap<&str, Value> = [
@@ -115,7 +117,6 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     assert!(page.contains(refused), "{page}");
 
     // On port 5001, and on the command line as bob.
-    let token = portal.token_secret(&bob).await;
     let said = Scripts::of(&portal, Some(&token)).call(Method::POST, "/db/shop/ci", &[], 409).await;
     assert!(said["status"].as_str().is_some_and(|why| why.contains(refused)), "{said}");
     let url = format!("http://127.0.0.1:{}", portal.running().myaas.expect("it listens").port());
