@@ -146,7 +146,7 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
                 .to_owned(),
         ));
     }
-    let report = within(w, fill(w, &row, path(w, &row)?)).await?;
+    let report = Box::pin(within(w, fill(w, &row, path(w, &row)?))).await?;
     keep(w, &row, &report).await
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn within<T>(
     let b = w.blueprint().await?;
     let (tier, dir, reference) = (&b.tier, &b.dir, b.reference.as_str());
     let filling = Filling { tier, dir, reference, counts: true, what: "The load", advice: ADVICE };
-    Box::pin(filling.within(&w.app, work)).await
+    filling.within(&w.app, work).await
 }
 
 /// Stores the report of a load, and removes the dump's file.

@@ -55,7 +55,7 @@ async fn unseal(w: &StepContext) -> Result<(), StepError> {
 
 /// Loads the dump into the data directory, overwriting what an interrupted attempt left there.
 async fn load(w: &StepContext) -> Result<(), StepError> {
-    within(w, fill(w)).await
+    Box::pin(within(w, fill(w))).await
 }
 
 async fn fill(w: &StepContext) -> Result<(), StepError> {

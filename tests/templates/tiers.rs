@@ -67,15 +67,15 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     let refused = "bob may not use the storage tier “Vault”";
 
     let calls: BTreeMap<&str, Value> = [
-        ("/api/v1/containers/lab/clone", json!({ "name": "x" })),
-        ("/api/v1/containers/lab/clone?wait=1", json!({ "name": "x", "snapshot": snapshot })),
+        ("/api/v1/containers/lab/clone", json!({ "name": "extra" })),
+        ("/api/v1/containers/lab/clone?wait=1", json!({ "name": "extra", "snapshot": snapshot })),
         ("/api/v1/containers/lab/snapshots", json!({})),
         ("/api/v1/containers/twin/refresh", json!({ "confirm": "twin" })),
-        ("/api/v1/templates", json!({ "name": "x", "source": { "database": "lab" } })),
-        ("/api/v1/templates?wait=1", json!({ "name": "x", "source": { "backup": backup } })),
+        ("/api/v1/templates", json!({ "name": "extra", "source": { "database": "lab" } })),
+        ("/api/v1/templates?wait=1", json!({ "name": "extra", "source": { "backup": backup } })),
         ("/api/v1/templates/course/refresh", json!({})),
-        ("/api/v1/templates/course/clone", json!({ "name": "x" })),
-        ("/api/v1/templates/shop/clone", json!({ "name": "x" })),
+        ("/api/v1/templates/course/clone", json!({ "name": "extra" })),
+        ("/api/v1/templates/shop/clone", json!({ "name": "extra" })),
     ]
     .into();
     for (path, body) in &calls {
@@ -84,24 +84,24 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     }
     // A restore may be on another tier, which is named.
     let restore = format!("/api/v1/backups/{backup}/restore?wait=240");
-    let (code, said) = call(&api, &restore, &json!({ "name": "x" })).await;
+    let (code, said) = call(&api, &restore, &json!({ "name": "extra" })).await;
     assert!(code == 409 && said.contains("Choose another one: “standard”."), "{code} {said}");
-    let (code, said) = call(&api, &restore, &json!({ "name": "x", "storage": "vault" })).await;
+    let (code, said) = call(&api, &restore, &json!({ "name": "extra", "storage": "vault" })).await;
     assert!(code == 409 && said.contains(refused), "{code} {said}");
-    let (code, said) = call(&api, &restore, &json!({ "name": "x", "storage": "nowhere" })).await;
+    let (code, said) = call(&api, &restore, &json!({ "name": "extra", "storage": "nowhere" })).await;
     assert!(code == 409 && said.contains("There is no storage tier “nowhere”."), "{code} {said}");
-    let (code, said) = call(&api, "/api/v1/containers/lab/clone", &json!({ "name": "x", "backup": backup })).await;
+    let (code, said) = call(&api, "/api/v1/containers/lab/clone", &json!({ "name": "extra", "backup": backup })).await;
     assert!(code == 409 && said.contains("Choose another one: “standard”."), "{code} {said}");
     let (code, said) =
-        call(&api, "/api/v1/containers", &json!({ "engine": "postgres", "name": "x", "storage": "vault" })).await;
+        call(&api, "/api/v1/containers", &json!({ "engine": "postgres", "name": "extra", "storage": "vault" })).await;
     assert!(code == 422 && said.contains("is not available to you"), "{code} {said}");
 
     // The same on the pages.
     let pages: [(&str, &[(&str, &str)], u16); 5] = [
-        ("/containers/lab/clone", &[("name", "x")], 422),
-        ("/templates/shop/clone", &[("name", "x")], 422),
-        ("/templates", &[("source", "database:lab"), ("name", "x")], 422),
-        ("/containers", &[("engine", "postgres"), ("name", "x"), ("storage", "vault")], 422),
+        ("/containers/lab/clone", &[("name", "extra")], 422),
+        ("/templates/shop/clone", &[("name", "extra")], 422),
+        ("/templates", &[("source", "database:lab"), ("name", "extra")], 422),
+        ("/containers", &[("engine", "postgres"), ("name", "extra"), ("storage", "vault")], 422),
         ("/containers/lab/snapshot", &[], 303),
     ];
     for (path, fields, code) in pages {
@@ -113,7 +113,7 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     let page = bob.get(&form).await.expect(200);
     assert!(page.text().contains("You may not use the storage of the original database."), "{}", page.text());
     assert_eq!(page.all("select[name=storage] option").len(), 1, "{}", page.body);
-    let page = bob.post(&form, &[("name", "x"), ("storage", "vault")]).await.expect(422).text();
+    let page = bob.post(&form, &[("name", "extra"), ("storage", "vault")]).await.expect(422).text();
     assert!(page.contains(refused), "{page}");
 
     // On port 5001, and on the command line as bob.
