@@ -44,6 +44,7 @@ impl<'a> NotifyMessage<'a> {
         let url = app.config.server.public_url.as_ref();
         let subject = &n.subject;
         let page = match n.kind.as_str() {
+            _ if n.is_about_portal() => "templates".to_owned(),
             _ if n.is_about_template => format!("templates/{subject}"),
             kind if kind == NoticeKind::ExpiresSoon.as_str() => format!("containers/{subject}/extend"),
             _ if n.is_about_backups() => format!("containers/{subject}/backups"),

@@ -132,6 +132,8 @@ const CASES: &[(&str, &str, u16, u16)] = &[
     ("POST", "/admin/backups/{id}/drill", 403, 303),
     ("POST", "/admin/backups/{id}/lock", 403, 303),
     ("POST", "/admin/backups/{id}/restore", 403, 422),
+    // The portal has no notices.
+    ("POST", "/admin/notices/{id}/seen", 403, 303),
     ("GET", "/admin/log", 403, 200),
     ("GET", "/admin/jobs", 403, 200),
     ("GET", "/admin/storage", 403, 200),

@@ -12,6 +12,7 @@ use crate::admin_db::{backups, constraint, containers, new_id};
 use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::{RESTORE, offline, partial};
+use crate::config::Tier;
 use crate::domain::backup_schedule::Policy;
 use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::engine::EngineKind;
@@ -24,6 +25,7 @@ use crate::provision::{lifetime, pinning};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::{RequestError, settled};
+use crate::storage::unavailable_reason;
 
 /// Enqueues a backup of `c`. Returns the ids of the backup and of the job.
 ///
@@ -94,6 +96,8 @@ pub struct RestoreRequest {
     pub owner: Uuid,
     /// The part to restore; `None` for the whole backup.
     pub only: Option<Selection>,
+    /// The storage tier; `None` for that of the database.
+    pub storage: Option<String>,
     /// What for.
     pub purpose: Purpose,
 }
@@ -140,8 +144,11 @@ pub async fn restore(
     // If one database is selected, it becomes the database to connect to, provided that its name is valid here.
     let only = wanted.only.as_ref();
     let dbname = only.and_then(|o| DbName::parse(&o.database, &engine.database_rules()).ok()).unwrap_or(dbname);
-    // The tier may no longer exist; the default one will do for a copy.
-    let tier = app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?;
+    let tier = match &wanted.storage {
+        Some(name) => chosen(app, name)?,
+        // The tier may no longer exist; the default one will do for a copy.
+        None => app.config.tier(&of.storage).or(app.config.storage.first()).ok_or(RequestError::NoSuchBackup)?,
+    };
     let (memory, cores, expires_at) = match wanted.purpose {
         Purpose::Restore => (None, pinning::usual(app).await, lifetime::usual_end(app, owner.role, of.engine)),
         Purpose::Clone(memory, end) => (memory, CpuRequest::stored(of.cpuset.as_deref()), end),
@@ -174,6 +181,16 @@ pub async fn restore(
     tx.commit().await?;
     app.wake.notify_one();
     Ok(made)
+}
+
+/// The storage tier that was chosen for a restore.
+fn chosen<'a>(app: &'a App, name: &str) -> Result<&'a Tier, RequestError> {
+    let none = || RequestError::TierRefused(format!("There is no storage tier “{name}”."));
+    let tier = app.config.tier(name).ok_or_else(none)?;
+    match unavailable_reason(tier) {
+        Some(reason) => Err(RequestError::TierRefused(format!("This storage tier is unavailable: {reason}."))),
+        None => Ok(tier),
+    }
 }
 
 /// The flow that restores a backup into a new database of this engine.

@@ -25,6 +25,8 @@ use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::provision::request::{CreateRequest, Created, make_in};
+use crate::provision::tier_access;
+use crate::provision::tier_access::TierUse;
 use crate::queue::cancel_backup;
 use crate::queue::enqueue::enqueue;
 use crate::queue::refusal::{RequestError, settled};
@@ -60,6 +62,7 @@ pub async fn take(
 ) -> Result<(Uuid, Uuid), RequestError> {
     cancel_backup::end_backup(app, c, actor).await?;
     let mut tx = app.db.begin().await?;
+    tier_access::check_owner(app, &mut tx, c, TierUse::Copy, actor).await?;
     let taken = take_in(app, &mut tx, c, (USER, note, until), actor).await?;
     tx.commit().await?;
     app.wake.notify_one();
@@ -92,6 +95,7 @@ pub(crate) async fn origin(
     c: &Container,
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
+    tier_access::check_owner(app, &mut *tx, c, TierUse::Copy, actor).await?;
     // Requests that come before the moment of a snapshot share it.
     match copies::not_yet_frozen(&mut *tx, c.id).await? {
         Some(waiting) => Ok(waiting),
@@ -193,13 +197,24 @@ pub(crate) async fn keep_password(
     request: &CreateRequest<'_>,
 ) -> Result<secrecy::SecretString, RequestError> {
     let secret = request.password.as_ref().map(|p| p.secret().clone()).unwrap_or_default();
+    keep_secret(app, tx, id, (request.dbuser.as_str(), &secret)).await?;
+    Ok(secret)
+}
+
+/// The same for a user and a password.
+pub(crate) async fn keep_secret(
+    app: &App,
+    tx: &mut PgConnection,
+    id: Uuid,
+    (dbuser, secret): (&str, &secrecy::SecretString),
+) -> Result<(), RequestError> {
     for (kind, generated) in [(CredentialKind::User, true), (CredentialKind::Clone, false)] {
-        let sealed = app.sealer.seal(&secret, &kind.context(id))?;
-        let credential = Credential { username: request.dbuser.to_string(), sealed, generated };
+        let sealed = app.sealer.seal(secret, &kind.context(id))?;
+        let credential = Credential { username: dbuser.to_owned(), sealed, generated };
         credentials::take(&mut *tx, id, kind).await?;
         credentials::insert(&mut *tx, id, kind, &credential, app.clock.now()).await?;
     }
-    Ok(secret)
+    Ok(())
 }
 
 /// Replaces the data of `c` with one of its snapshots; for a clone, also with its origin.

@@ -24,10 +24,16 @@ use crate::import::selection::{LoadTarget, places, shown, targets};
 use crate::import::staging;
 use crate::manifest::dump::{Dump, LoadReport};
 use crate::provision::container::running;
+use crate::provision::quota::space;
+use crate::provision::quota::space::Filling;
 use crate::provision::{create, rotate_password};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
+
+/// What to do if there is no room for the content of a dump.
+const ADVICE: &str = "Free up space there and select “Try again”, or delete this database and load the dump on another \
+                      storage tier.";
 
 /// Creates a database from a dump.
 pub static LOAD: Flow = Flow {
@@ -55,6 +61,10 @@ pub(super) const CHECK_STORAGE: Step =
 async fn check_storage(w: &StepContext) -> Result<(), StepError> {
     create::check_storage(w).await?;
     let row = row(w).await?;
+    if row.report.is_none() {
+        // It becomes at least as large as its dump.
+        space::check(&w.app, &w.blueprint().await?.tier, row.bytes, ADVICE).await?;
+    }
     if row.report.is_none() && !tokio::fs::try_exists(path(w, &row)?).await.unwrap_or(true) {
         return Err(StepError::Fail(
             "The uploaded dump is no longer available. Delete this database and upload the dump again under New \
@@ -136,8 +146,22 @@ async fn load(w: &StepContext) -> Result<(), StepError> {
                 .to_owned(),
         ));
     }
-    let report = fill(w, &row, path(w, &row)?).await?;
+    let report = Box::pin(within(w, fill(w, &row, path(w, &row)?))).await?;
     keep(w, &row, &report).await
+}
+
+/// Does `work`, which fills the data directory of the new database, while the space on its tier is watched.
+///
+/// # Errors
+/// Those of `work`, or that there is no room.
+pub(super) async fn within<T>(
+    w: &StepContext,
+    work: impl Future<Output = Result<T, StepError>>,
+) -> Result<T, StepError> {
+    let b = w.blueprint().await?;
+    let (tier, dir, reference) = (&b.tier, &b.dir, b.reference.as_str());
+    let filling = Filling { tier, dir, reference, counts: true, what: "The load", advice: ADVICE };
+    filling.within(&w.app, work).await
 }
 
 /// Stores the report of a load, and removes the dump's file.

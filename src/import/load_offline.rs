@@ -10,7 +10,7 @@ use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
-use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, uploaded, wanted};
+use crate::import::load::{CHECK_STORAGE, count, forget, keep, path, row, uploaded, wanted, within};
 use crate::import::run_tool::pour;
 use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
@@ -55,6 +55,10 @@ async fn unseal(w: &StepContext) -> Result<(), StepError> {
 
 /// Loads the dump into the data directory, overwriting what an interrupted attempt left there.
 async fn load(w: &StepContext) -> Result<(), StepError> {
+    Box::pin(within(w, fill(w))).await
+}
+
+async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (app, row, c) = (&w.app, row(w).await?, w.container().await?);
     let own = w.blueprint().await?;
     let first = sealed(w).await?;

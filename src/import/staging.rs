@@ -8,14 +8,13 @@ use uuid::Uuid;
 
 use crate::config::{Config, Tier};
 use crate::domain::engine::EngineKind;
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::import::read_meter::most_unpacked;
 use crate::import::scan::{ReadLimits, Scanner};
 use crate::manifest::dump::Dump;
+use crate::provision::quota::space::RESERVE;
 use crate::storage::{capacity, unavailable_reason};
 
-/// Space that uploads leave free on a tier.
-const RESERVE: i64 = 512 * MIB;
 /// Bytes between checks of the free space.
 const LOOK: u64 = 32 * 1024 * 1024;
 /// Prefix of the files' names. The reconciler ignores names that begin with a dot.

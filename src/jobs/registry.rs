@@ -92,6 +92,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 pub async fn start(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
     match start_flow(c) {
         flow if flow.kind == JobKind::Clone => again(app, c, actor).await,
+        flow if flow.kind == JobKind::FromTemplate => instance::again(app, c, None, actor).await,
         flow => act(app, c, flow, actor).await,
     }
 }

@@ -25,7 +25,7 @@ use crate::provision::{request, seed_builder};
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup;
-use crate::templates::{request as request_template, retire};
+use crate::templates::{retire, update};
 use crate::trash::purge::PURGE;
 use crate::trash::tombstone;
 
@@ -129,7 +129,7 @@ const WORK: &[PeriodicWork] = &[
         name: "templates",
         title: "Import of changed dumps",
         every: |_| Duration::from_secs(1800),
-        run: |app| Box::pin(async move { request_template::nightly(app).await }),
+        run: |app| Box::pin(async move { update::nightly(app).await }),
     },
     PeriodicWork {
         name: "template versions",

@@ -25,3 +25,4 @@ pub mod seed_builder;
 pub mod server;
 pub mod spares;
 pub(crate) mod template_copy;
+pub(crate) mod tier_access;

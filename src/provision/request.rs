@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::spares::take;
-use super::{pinning, quota};
+use super::tier_access::TierUse;
+use super::{pinning, quota, tier_access};
 use crate::admin_db::backups::retention;
 use crate::admin_db::containers::credentials::{Credential, CredentialKind};
 use crate::admin_db::containers::input::NewContainer;
@@ -132,6 +133,8 @@ pub(crate) async fn make_in(
     flow: &'static Flow,
     from: Option<(Uuid, Option<&Selection>)>,
 ) -> Result<Created, RequestError> {
+    let place = (request.storage.as_str(), request.image.engine);
+    tier_access::check(app, &mut *tx, place, (&request.owner, TierUse::of(flow.kind)), actor).await?;
     if request.cores.is_pinned() {
         cores::lock(&mut *tx).await?;
     }
@@ -264,6 +267,9 @@ pub(crate) async fn act_in(
     actor: &Actor,
 ) -> Result<Uuid, RequestError> {
     allowed(flow.kind, c.state)?;
+    if makes_data(flow.kind) {
+        tier_access::check_owner(app, &mut *tx, c, TierUse::of(flow.kind), actor).await?;
+    }
     if flow.kind == JobKind::Stop && c.started_at.is_none() {
         // It has never been started. The state “stopped” would promise data that can be started again.
         return Err(RequestError::State(c.state));
@@ -278,17 +284,17 @@ pub(crate) async fn act_in(
     Ok(job)
 }
 
+/// Whether a flow makes the data of a new database.
+fn makes_data(kind: JobKind) -> bool {
+    use JobKind as K;
+    matches!(kind, K::Create | K::Load | K::LoadStopped | K::Restore | K::RestoreCopy | K::Clone | K::FromTemplate)
+}
+
 /// Which flows are allowed in which state, so that a late click is answered with a sentence instead of a failed job.
 fn allowed(kind: JobKind, state: ContainerState) -> Result<(), RequestError> {
     use ContainerState as S;
     let fine = match kind {
-        JobKind::Create
-        | JobKind::Load
-        | JobKind::LoadStopped
-        | JobKind::Restore
-        | JobKind::RestoreCopy
-        | JobKind::Clone
-        | JobKind::FromTemplate => matches!(state, S::Requested | S::Failed),
+        kind if makes_data(kind) => matches!(state, S::Requested | S::Failed),
         JobKind::Start => matches!(state, S::Stopped | S::Failed | S::Running),
         JobKind::Stop => matches!(state, S::Running | S::Failed),
         JobKind::Restart | JobKind::Resize => matches!(state, S::Running),

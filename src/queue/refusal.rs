@@ -21,6 +21,9 @@ pub enum RequestError {
          the two."
     )]
     SameInstance(String),
+    /// The owner may not use the storage tier. Contains a sentence.
+    #[error("{0}")]
+    TierRefused(String),
     /// All ports of the configured range are in use.
     #[error("All database ports are in use. An administrator can extend the range (databases.port_max).")]
     NoPort,
@@ -90,6 +93,9 @@ pub enum RequestError {
     /// A dump cannot become a template, or a name is invalid. Contains a sentence.
     #[error("{0}")]
     Template(String),
+    /// Invalid values by field, each with a sentence.
+    #[error("{}", sentences(.0))]
+    Fields(Vec<(String, String)>),
     /// The source of a clone no longer exists.
     #[error("The source of this clone no longer exists.")]
     NoSource,
@@ -121,6 +127,11 @@ impl From<TransitionError> for RequestError {
             TransitionError::Db(e) => Self::Db(e),
         }
     }
+}
+
+/// Invalid values in one line.
+fn sentences(faults: &[(String, String)]) -> String {
+    faults.iter().map(|(field, why)| format!("{field}: {why}")).collect::<Vec<_>>().join(" ")
 }
 
 /// A state as part of a sentence.

@@ -139,6 +139,6 @@ async fn again(app: &App, c: &Container, candidate: &Candidate) -> Result<Uuid, 
     let backup = backup.ok_or("The backup disappeared.")?;
     drop(db);
     let name = ContainerName::parse(&c.name).map_err(|e| e.to_string())?;
-    let wanted = RestoreRequest { name, owner: c.account_id, only: None, purpose: Purpose::Rebuild };
+    let wanted = RestoreRequest { name, owner: c.account_id, only: None, storage: None, purpose: Purpose::Rebuild };
     restore(app, &backup, &wanted, &Actor::portal(ACTOR)).await.map(|made| made.job).map_err(|e| e.to_string())
 }

@@ -15,14 +15,12 @@ use crate::config::Tier;
 use crate::domain::quantity::{ByteSize, MIB};
 use crate::import::files::scratch;
 use crate::objects::Store;
+use crate::provision::quota::space::RESERVE;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::storage::measured;
 use crate::templates::hook;
 use crate::templates::source::hook_sha256;
-
-/// Space that stays free on the tier during the download.
-const ROOM: i64 = 512 * MIB;
 
 /// Downloads the object, and records what is imported.
 pub(super) async fn read(
@@ -103,7 +101,7 @@ async fn download(
         if bytes - 32 * MIB >= looked {
             looked = bytes;
             let free = measured(tier.path.clone()).await?.free;
-            if free < ROOM.saturating_add(whole.map_or(0, |whole| whole - bytes)) {
+            if free < RESERVE.saturating_add(whole.map_or(0, |whole| whole - bytes)) {
                 return Err(StepError::Fail(format!(
                     "Not enough disk space for the object on the storage tier “{}”: {} free.",
                     tier.label,

@@ -10,9 +10,10 @@ use crate::admin_db::templates::{Template, versions};
 use crate::admin_db::{log, notices};
 use crate::app::App;
 use crate::clones::take_over::admin_of;
+use crate::config::Tier;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::engine::part::DumpMode;
 use crate::import::files::scratch;
 use crate::import::format::fit;
@@ -20,13 +21,15 @@ use crate::import::scan::ReadLimits;
 use crate::manifest::BackupSubject;
 use crate::manifest::dump::LoadReport;
 use crate::provision::create;
+use crate::provision::quota::space;
+use crate::provision::quota::space::Filling;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::seed::seal;
 use crate::provision::template_copy::admin_password;
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
-use crate::storage::measured;
+use crate::storage::{DataDir, measured, unavailable_reason};
 use crate::templates::fill::{ImportSource, fill};
 use crate::templates::from_backup::BackupImport;
 use crate::templates::script;
@@ -49,8 +52,9 @@ pub static IMPORT: Flow = Flow {
 /// Makes a complete version the current one.
 const PUBLISH: Step = Step::new("Make it the current version", |w| Box::pin(publish(w)));
 
-/// Minimum free space on a tier for an import, besides the size of the dump.
-const ROOM: i64 = 512 * MIB;
+/// What to do if there is no room for an import.
+const ADVICE: &str = "Free up space there, or have an administrator choose another tier or a larger limit; then import \
+                      again.";
 
 /// The version that a job imports.
 async fn version(w: &StepContext) -> Result<TemplateVersion, StepError> {
@@ -64,6 +68,15 @@ async fn template(w: &StepContext, version: &TemplateVersion) -> Result<Template
     let mut db = w.app.db.acquire().await?;
     let found = templates::by_id(&mut db, version.template_id).await?;
     found.ok_or_else(|| StepError::Fail("The template was deleted.".to_owned()))
+}
+
+/// The storage tier of a version.
+fn tier<'a>(app: &'a App, v: &TemplateVersion) -> Result<&'a Tier, StepError> {
+    let tier = app.tier(&v.storage)?;
+    match unavailable_reason(tier) {
+        Some(reason) => Err(StepError::Fail(format!("The storage tier “{}” is unavailable: {reason}.", tier.label))),
+        None => Ok(tier),
+    }
 }
 
 /// The sealed server of a version. `admin` is the administrator's password in its data.
@@ -104,6 +117,7 @@ fn subject(t: &Template, v: &TemplateVersion) -> BackupSubject {
 async fn read(w: &StepContext) -> Result<(), StepError> {
     let (app, v) = (&w.app, version(w).await?);
     let t = template(w, &v).await?;
+    space::check(app, tier(app, &v)?, 0, ADVICE).await?;
     if let Some(snapshot) = v.snapshot_id {
         return from_snapshot::read(w, &t, &v, snapshot).await;
     }
@@ -141,8 +155,19 @@ async fn get_image(w: &StepContext) -> Result<(), StepError> {
 /// Imports the data into an empty directory; what an interrupted attempt left is removed.
 async fn import(w: &StepContext) -> Result<(), StepError> {
     let (app, v) = (&w.app, version(w).await?);
-    let longest = app.config.templates.longest;
-    let filling = Box::pin(filled(w, &v));
+    let (longest, tier) = (app.config.templates.longest, tier(app, &v)?);
+    // A copy that shares its blocks takes no space at first.
+    let counts = v.snapshot_id.is_none() || !measured(tier.path.clone()).await?.copies.shares_blocks();
+    space::check(app, tier, if counts { v.source_bytes } else { 0 }, ADVICE).await?;
+    let filling = Filling {
+        tier,
+        dir: &DataDir::new(tier, &app.config.instance, v.id),
+        reference: &app.config.image_reference(&v.image),
+        counts,
+        what: "The import",
+        advice: ADVICE,
+    };
+    let filling = Box::pin(filling.within(app, filled(w, &v)));
     let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
         let minutes = longest.as_secs() / 60;
         StepError::Fail(format!("The import took longer than {minutes} min (templates.import_minutes)."))
@@ -191,7 +216,8 @@ async fn import_dump(
         }
     };
     w.progress("Examining the dump").await;
-    let most = most(app.tier(&v.storage)?);
+    let tier = tier(app, v)?;
+    let most = most(tier);
     let dump = match script::engine_of(&path) {
         Some(engine) if engine == t.engine => None,
         Some(engine) => return Err(StepError::Fail(format!("{} is a script for {}.", v.source, engine.label()))),
@@ -204,14 +230,6 @@ async fn import_dump(
     let stopped = dump.is_some() && t.engine.engine().backup().is_some_and(|b| b.load_mode() == DumpMode::Stopped);
     let admin = if stopped { AdminPassword::Made(admin_password(app, v)?) } else { AdminPassword::New };
     let mut sealed = sealed(app, t, v, admin).await?;
-    let free = measured(sealed.blueprint.tier.path.clone()).await?.free;
-    if free < v.source_bytes.saturating_add(ROOM) {
-        let (free, needed) = (ByteSize(free), ByteSize(v.source_bytes.saturating_add(ROOM)));
-        return Err(StepError::Fail(format!(
-            "Not enough disk space for the import on the storage tier “{}”: {free} free, at least {needed} needed.",
-            v.storage
-        )));
-    }
     sealed.remove(app).await?;
     w.progress("Starting a server without network access").await;
     let scratch = scratch::dir(&app.config, &sealed.blueprint.tier, v.id);

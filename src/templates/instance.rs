@@ -2,22 +2,25 @@
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use uuid::Uuid;
 
-use crate::admin_db::containers::Container;
+use crate::admin_db::containers::{Container, expiry, states};
 use crate::admin_db::log::Actor;
 use crate::admin_db::templates::{Template, instances, versions};
 use crate::admin_db::{constraint, templates};
 use crate::app::App;
-use crate::clones::request::keep_password;
+use crate::clones::request::{keep_password, keep_secret};
 use crate::domain::backup_schedule::Policy;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::domain::names::{ContainerName, DbName, DbUser, InstanceName};
 use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MilliCpus};
+use crate::domain::state::ContainerState;
 use crate::domain::ttl::{Ttl, TtlFault};
 use crate::domain::user::User;
-use crate::provision::request::{CreateRequest, Created, make_in};
+use crate::provision::request::{CreateRequest, Created, act_in, make_in};
 use crate::provision::{create, lifetime, pinning};
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
@@ -138,6 +141,58 @@ async fn make(
     tx.commit().await?;
     app.wake.notify_one();
     Ok(made)
+}
+
+/// Requests once more a database that could not be made. `anew` is a request for it as it is wanted now, with its end and
+/// its password. It is copied from its version, or from the current one if that was removed meanwhile.
+///
+/// # Errors
+/// [`RequestError`]; nothing is written then.
+pub async fn again(
+    app: &App,
+    c: &Container,
+    anew: Option<&InstanceRequest<'_>>,
+    actor: &Actor,
+) -> Result<Uuid, RequestError> {
+    let mut tx = app.db.begin().await?;
+    match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
+        ContainerState::Failed | ContainerState::Requested => {}
+        state @ (ContainerState::Deleting | ContainerState::Trashed | ContainerState::Purged) => {
+            return Err(RequestError::State(state));
+        }
+        // Another request was faster.
+        _ => return Err(RequestError::Busy),
+    }
+    let is_kept = match c.template_version {
+        Some(id) => versions::hold(&mut tx, id).await?,
+        None => false,
+    };
+    let dbuser = if is_kept { c.dbuser.clone() } else { move_to_current(&mut tx, c).await? };
+    if let Some(anew) = anew {
+        expiry::set(&mut tx, c.id, anew.expires_at, app.clock.now()).await?;
+    }
+    if anew.is_some() || !is_kept {
+        let password = anew.and_then(|anew| anew.password.clone());
+        let password = password.unwrap_or_else(|| Password::generate(&app.random));
+        keep_secret(app, &mut tx, c.id, (&dbuser, password.secret())).await?;
+    }
+    let job = act_in(app, &mut tx, c, &FROM_TEMPLATE, actor).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
+}
+
+/// Makes the current version of its template the one that a database is copied from. Returns the user in it.
+async fn move_to_current(tx: &mut PgConnection, c: &Container) -> Result<String, RequestError> {
+    let id = c.template_id.ok_or(RequestError::NoSuchTemplate)?;
+    let t = templates::by_id(&mut *tx, id).await?.ok_or(RequestError::NoSuchTemplate)?;
+    let version = t.current_version.ok_or(RequestError::TemplateEmpty)?;
+    if !versions::hold(&mut *tx, version).await? {
+        return Err(RequestError::TemplateEmpty);
+    }
+    let v = versions::by_id(&mut *tx, version).await?.ok_or(RequestError::NoSuchTemplate)?;
+    instances::set_version(&mut *tx, c.id, &v).await?;
+    Ok(v.dbuser)
 }
 
 /// When a database made from a template now ends: as `ttl` says, or else as the template says, within the limits of the

@@ -5,6 +5,7 @@
 //! by a server without network access ([`import`]), and then never changes. New databases are copied from the current
 //! version ([`instance`]); an import that fails leaves it in use.
 
+pub mod copy_names;
 pub mod directory;
 mod fill;
 mod from_backup;
@@ -22,4 +23,5 @@ pub mod request;
 pub mod retire;
 mod script;
 mod source;
+pub mod update;
 pub mod upload;

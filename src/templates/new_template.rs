@@ -10,6 +10,8 @@ use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::domain::user::User;
 use crate::provision::request::held;
+use crate::provision::tier_access;
+use crate::provision::tier_access::TierUse;
 use crate::queue::refusal::RequestError;
 
 /// A template to create.
@@ -39,7 +41,8 @@ pub(super) struct CopySettings {
 /// databases, unless `maker` is an administrator or nobody in particular.
 ///
 /// # Errors
-/// [`RequestError::TemplateNameTaken`] if another template has the name, [`RequestError::TooMany`]; nothing is written then.
+/// [`RequestError::TemplateNameTaken`] if another template has the name, [`RequestError::TooMany`], [`RequestError::TierRefused`];
+/// nothing is written then.
 pub(super) async fn insert(
     app: &App,
     new: NewTemplate<'_>,
@@ -71,6 +74,7 @@ pub(super) async fn insert(
     if let Some(user) = limited {
         // Requests of one person wait for each other here, so that each counts those before it.
         accounts::lock(&mut tx, &[user.id]).await?;
+        tier_access::check(app, &mut tx, (&t.storage, t.engine), (user, TierUse::Copy), actor).await?;
     }
     templates::insert(&mut tx, &t).await.map_err(|e| match constraint(&e) {
         Some("template_name_key") => RequestError::TemplateNameTaken,

@@ -11,6 +11,7 @@ use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::objects::Store;
 use crate::queue::refusal::RequestError;
+use crate::templates::copy_names::CopyNames;
 use crate::templates::directory;
 use crate::templates::new_template::{NewTemplate, insert};
 use crate::templates::origin::TargetObject;
@@ -29,7 +30,7 @@ pub async fn create(
     app: &App,
     name: Option<&TemplateName>,
     object: &TargetObject,
-    engine: Option<EngineKind>,
+    (engine, names): (Option<EngineKind>, CopyNames<'_>),
     actor: &Actor,
 ) -> Result<Template, RequestError> {
     let refused = |why: String| RequestError::Template(why);
@@ -55,7 +56,7 @@ pub async fn create(
         name,
         origin: TemplateOrigin::Object(SourceObject { target: object.target.clone(), key: object.key.clone() }),
         source: format!("{}/{}", object.target, object.key),
-        copies: copies(app, name, image)?,
+        copies: copies(app, name, image, names)?,
     };
     insert(app, new, None, actor).await
 }

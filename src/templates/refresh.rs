@@ -7,6 +7,7 @@ use crate::admin_db::containers::{Container, copies, snapshots};
 use crate::admin_db::jobs::payload::JobPayload;
 use crate::admin_db::jobs::{NewJob, enqueue};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
+use crate::admin_db::people::accounts;
 use crate::admin_db::templates::versions::{NewVersion, TemplateVersion, VersionStatus};
 use crate::admin_db::templates::{Template, versions};
 use crate::admin_db::{backups, constraint, containers, jobs, log, new_id};
@@ -14,6 +15,8 @@ use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::clones::request::{origin, patiently};
 use crate::domain::password::Password;
+use crate::provision::tier_access;
+use crate::provision::tier_access::TierUse;
 use crate::queue::cancel_backup;
 use crate::queue::refusal::RequestError;
 use crate::templates::import::IMPORT;
@@ -67,6 +70,11 @@ async fn import(
     let sealed = app.sealer.seal(Password::generate(&app.random).secret(), &TemplateVersion::context(id))?;
     let names = IMPORT.names();
     let mut tx = app.db.begin().await?;
+    if t.is_personal()
+        && let Some(maker) = accounts::by_name(&mut tx, &t.created_by).await?.and_then(|a| a.user())
+    {
+        tier_access::check(app, &mut tx, (&t.storage, t.engine), (&maker, TierUse::Copy), actor).await?;
+    }
     // From here on the version says that the backup is in use.
     if let Some(backup) = t.origin.backup()
         && !retention::hold(&mut tx, backup).await?

@@ -158,6 +158,7 @@ impl From<RequestError> for AppError {
             RequestError::Db(e) => e.into(),
             RequestError::Seal(e) => e.into(),
             RequestError::Gone => Self::NotFound,
+            RequestError::Fields(faults) => Self::Invalid(faults),
             e => Self::Conflict(e.to_string()),
         }
     }

@@ -189,6 +189,7 @@ routes! {
     POST "/admin/backups/{id}/drill"             Admin    admin::backup::drill;
     POST "/admin/backups/{id}/lock"              Admin    admin::backup::lock;
     POST "/admin/backups/{id}/restore"           Admin    admin::backup::restore;
+    POST "/admin/notices/{id}/seen"              Admin    notices::seen_portal;
     GET  "/admin/log"                            Admin    admin::lists::log;
     GET  "/admin/jobs"                           Admin    admin::lists::jobs;
     GET  "/admin/storage"                        Admin    admin::storage::storage;

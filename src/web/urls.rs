@@ -142,6 +142,11 @@ pub fn template_notice_seen(name: impl Display, id: Uuid) -> String {
     format!("{TEMPLATES}/{name}/notices/{id}/seen")
 }
 
+/// Dismisses a notice about the portal.
+pub fn portal_notice_seen(id: Uuid) -> String {
+    format!("/admin/notices/{id}/seen")
+}
+
 /// Creates a database from a template.
 pub fn template_clone(name: impl Display) -> String {
     format!("{TEMPLATES}/{name}/clone")
@@ -334,6 +339,8 @@ mod tests {
             snapshot_restore("lab", id),
             snapshot_delete("lab", id),
             notice_seen("lab", id),
+            template_notice_seen("shop", id),
+            portal_notice_seen(id),
             job(id),
             job_events(id),
             job_cancel(id),

@@ -12,5 +12,6 @@ mod keyboard;
 mod layout;
 mod live;
 mod no_script;
+mod template;
 pub mod tour;
 mod whole_way;

@@ -5,7 +5,7 @@ use mydb::runtime::fault::{Fault, FaultTiming};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Scripts, portal, sql, update, write};
+use super::{Scripts, portal, portal_with, sql, update, write};
 use crate::engines::{Place, sign_in};
 use crate::support::TestPortal;
 
@@ -210,6 +210,51 @@ async fn databases_can_be_removed_during_creation_and_retried_after_failure() {
     assert_eq!(scripts.send(Method::DELETE, "/db/shop/ci", &[]).await.status(), 204);
     let said = scripts.call(Method::POST, "/db/shop/ci", &[], 409).await;
     assert!(said["status"].as_str().is_some_and(|why| why.contains("is in the trash")), "{said}");
+}
+
+/// The version of a database that could not be made may be gone at the next attempt, and its time to live is another.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_attempt_has_the_time_to_live_and_the_version_of_now() {
+    let portal = portal_with(|config| config.templates.keep = 0).await;
+    let api = portal.token(&portal.admin().await).await;
+    write(&portal, "shop.sql", sql(SHOP));
+    update(&portal, &api).await;
+    let scripts = Scripts::of(&portal, None);
+    let fault = Fault { operation: "create", strike: FaultTiming::Before, times: 1, transient: false };
+    portal.faults.inject(fault);
+    scripts.call(Method::POST, "/db/shop/ci", &[("ttl", "3600")], 500).await;
+    let left = |said: &Value| said["expires_at"].as_i64().expect("an end") - chrono::Utc::now().timestamp();
+    let failed = scripts.get("/db/shop/ci").await;
+    assert!((3500..=3600).contains(&left(&failed)), "{failed}");
+
+    // Another version, with another name of the database; the first one is removed.
+    api.json(Method::PATCH, "/api/v1/templates/shop", &json!({ "dbname": "market", "dbuser": "clerk" }))
+        .await
+        .expect(200);
+    write(&portal, "shop.sql", sql(&SHOP.replace("from the dump", "from the second dump")));
+    update(&portal, &api).await;
+    portal.sql("update schedule set next_run = now() where name = 'template versions'");
+    portal.until("select count(*) from template_version where removed_at is null", |said| said == "1").await;
+    let made = scripts.call(Method::POST, "/db/shop/ci", &[("ttl", "7200")], 201).await;
+    assert!((7100..=7200).contains(&left(&made)), "{made}");
+    assert_eq!((&made["database"], &made["user"]), (&json!("market"), &json!("clerk")), "{made}");
+    assert_eq!(word(EngineKind::Postgres, &made, "word").await.as_deref(), Some("from the second dump"));
+    let page = portal.admin().await.get("/containers/shop-ci").await.expect(200).text();
+    assert!(page.contains("market"), "{page}");
+
+    // The same with “Try again” on the page, which keeps its end.
+    portal.faults.inject(Fault { operation: "create", strike: FaultTiming::Before, times: 1, transient: false });
+    scripts.call(Method::POST, "/db/shop/two", &[("ttl", "3600")], 500).await;
+    write(&portal, "shop.sql", sql(&SHOP.replace("from the dump", "from the third dump")));
+    update(&portal, &api).await;
+    portal.sql("update schedule set next_run = now() where name = 'template versions'");
+    portal.until("select count(*) from template_version where removed_at is null", |said| said == "1").await;
+    let admin = portal.admin().await;
+    admin.post("/containers/shop-two/start", &[]).await.expect(303);
+    admin.wait_for("shop-two", "running").await;
+    let made = scripts.get("/db/shop/two").await;
+    assert!((3000..=3600).contains(&left(&made)), "{made}");
+    assert_eq!(word(EngineKind::Postgres, &made, "word").await.as_deref(), Some("from the third dump"));
 }
 
 /// A token of this user.

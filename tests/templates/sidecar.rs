@@ -9,6 +9,38 @@ use super::ci::{PASSWORD, Proxy, free_port, program, reachable};
 use super::{Scripts, sql, write};
 use crate::engines::{Place, sign_in};
 
+fn docker(arguments: &[&str]) {
+    let done = std::process::Command::new("docker").args(arguments).output().expect("docker can be run");
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The health check understands the servers of all engines.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_recognises_the_server_of_each_engine() {
+    let portal = crate::support::TestPortal::start().await;
+    let admin = portal.admin().await;
+    for engine in EngineKind::ALL {
+        let name = format!("lab-{engine}");
+        let fields = [("engine", engine.as_str()), ("name", name.as_str()), ("dbuserpass", "correct-horse")];
+        admin.post("/containers", &fields).await.expect(303);
+    }
+    for engine in EngineKind::ALL {
+        let name = format!("lab-{engine}");
+        admin.wait_for(&name, "running").await;
+        let purpose = if engine == EngineKind::Neo4j { "bolt" } else { engine.as_str() };
+        let statement = format!(
+            "select port from port join container c on c.id = container_id where c.name = '{name}' and purpose = '{purpose}'"
+        );
+        let listen = format!("127.0.0.1:{}", portal.sql(&statement));
+        let said = program(&["proxy", "--check", "--listen", &listen], &[]).output().expect("it runs");
+        assert!(said.status.success(), "{engine}: {}", String::from_utf8_lossy(&said.stderr));
+    }
+    // Something else that listens is no database.
+    let web = portal.base.trim_start_matches("https://").replace("localhost", "127.0.0.1");
+    let said = program(&["proxy", "--check", "--listen", &web], &[]).output().expect("it runs");
+    assert!(!said.status.success(), "a web server passes for a database");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sidecar_set_up_by_variables_waits_for_the_import_and_keeps_the_database() {
     let (portal, url) = reachable().await;
@@ -44,6 +76,15 @@ async fn a_sidecar_set_up_by_variables_waits_for_the_import_and_keeps_the_databa
     let mut session = sign_in(&place, PASSWORD).await.expect("a program signs in next to it");
     assert_eq!(session.get("word").await.expect("reads").as_deref(), Some("from the dump"));
     drop(session);
+    // The health check asks the server, not only the proxy: the engine accepts connections to a server that stands still.
+    let check = || program(&["proxy", "--check", "--listen", &listen], &[]).output().expect("it runs");
+    let server = portal.container("shop-feature-two");
+    docker(&["kill", "-s", "STOP", &server]);
+    let said = check();
+    docker(&["kill", "-s", "CONT", &server]);
+    assert!(!said.status.success(), "the check of a server that stands still succeeds");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("does not respond"), "{said:?}");
+    assert!(check().status.success());
     proxy.stop().await;
     let left = scripts.get("/db").await;
     assert_eq!(left["databases"][0]["name"], json!("feature-two"), "{left}");

@@ -47,6 +47,11 @@ async fn a_database_and_its_snapshot_become_templates() {
     let one = template(&api, "course", json!({ "database": "lab" })).await;
     assert_eq!((&one["version"], &one["source"]), (&json!(1), &json!("database lab")), "{one}");
     assert_eq!((&one["versions"][0]["report"]["rows"], &one["users"]), (&json!(2), &json!(["ada"])), "{one}");
+    // The page of the job is about the template, and no page of the administration.
+    let job = ada.get(&format!("/jobs/{}", one["versions"][0]["job"].as_str().expect("a job"))).await.expect(200);
+    assert_eq!(job.all("h1"), ["Import template: course"]);
+    assert!(!job.text().contains("the portal") && !job.body.contains("/admin"), "{}", job.text());
+    assert!(job.body.contains("href=\"/templates/course\""), "{}", job.body);
     let password = copy(&api, "course", "mine").await;
     let at = place(&portal, EngineKind::Postgres, "mine");
     assert!(sign_in(&at, "correct-horse").await.is_err(), "the password of the source opens the copy");

@@ -87,3 +87,15 @@ pub async fn added_since(db: &mut PgConnection, tier: &str, since: DateTime<Utc>
     .fetch_one(db)
     .await
 }
+
+/// Bytes of the versions of templates that were imported to a tier since a moment, without those copied from databases.
+pub async fn imported_since(db: &mut PgConnection, tier: &str, since: DateTime<Utc>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(bytes), 0)::bigint AS "bytes!" FROM template_version
+            WHERE storage = $1 AND made_at > $2 AND removed_at IS NULL AND snapshot_id IS NULL"#,
+        tier,
+        since
+    )
+    .fetch_one(db)
+    .await
+}

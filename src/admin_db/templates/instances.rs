@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::admin_db::containers::{Container, select};
 use crate::admin_db::one_row;
+use crate::admin_db::templates::versions::TemplateVersion;
 
 /// What a database is copied from.
 #[derive(Debug)]
@@ -25,6 +26,23 @@ pub async fn set_origin(db: &mut PgConnection, container: Uuid, origin: &Origin<
         origin.template,
         origin.version,
         origin.name
+    )
+    .execute(db)
+    .await?;
+    one_row(&done)
+}
+
+/// Changes the version that a database is copied from, before it is.
+pub async fn set_version(db: &mut PgConnection, container: Uuid, v: &TemplateVersion) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE container
+            SET template_version = $2, image = $3, image_digest = NULL, dbname = $4, dbuser = $5
+          WHERE id = $1 AND started_at IS NULL",
+        container,
+        v.id,
+        &v.image,
+        &v.dbname,
+        &v.dbuser
     )
     .execute(db)
     .await?;

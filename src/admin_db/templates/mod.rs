@@ -31,9 +31,9 @@ pub struct Template {
     pub source: String,
     /// What it is made from.
     pub origin: TemplateOrigin,
-    /// The user's database in the copies.
+    /// The user's database in the copies of versions imported from now on.
     pub dbname: String,
-    /// The user's role in the copies.
+    /// The user's role in them.
     pub dbuser: String,
     /// Memory limit of the copies.
     pub memory_bytes: i64,
@@ -202,6 +202,10 @@ pub struct TemplateEdit<'a> {
     pub name: &'a str,
     /// Image that new versions are imported with.
     pub image: &'a str,
+    /// The user's database in new versions.
+    pub dbname: &'a str,
+    /// The user's role in new versions.
+    pub dbuser: &'a str,
     /// Memory limit of the copies.
     pub memory_bytes: i64,
     /// Time to live of the copies in seconds.
@@ -216,6 +220,7 @@ pub struct TemplateEdit<'a> {
 pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &TemplateEdit<'_>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE template SET name = $2, image = $3, memory_bytes = $4, ttl_seconds = $5, users = $6, description = $7
+              , dbname = $8, dbuser = $9
           WHERE id = $1 AND deleted_at IS NULL",
         id,
         edit.name,
@@ -223,7 +228,9 @@ pub async fn edit(db: &mut PgConnection, id: Uuid, edit: &TemplateEdit<'_>) -> R
         edit.memory_bytes,
         edit.ttl_seconds,
         edit.users,
-        edit.description
+        edit.description,
+        edit.dbname,
+        edit.dbuser
     )
     .execute(db)
     .await?;

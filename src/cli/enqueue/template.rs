@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::session;
@@ -17,8 +17,9 @@ use crate::cli::table::{moment, table};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::domain::quantity::ByteSize;
+use crate::templates::copy_names::CopyNames;
 use crate::templates::origin::{TargetObject, TemplateSource};
-use crate::templates::{directory, from_database, object_request, refresh, request};
+use crate::templates::{directory, from_database, object_request, refresh, request, update};
 
 /// Versions shown of a template.
 const VERSIONS: i64 = 20;
@@ -42,6 +43,12 @@ pub(crate) enum TemplateCommand {
         /// Engine, if the dump does not say it: postgres, mariadb, mongodb or neo4j
         #[arg(long)]
         engine: Option<String>,
+        /// Name of the database in the copies, if not that of the template
+        #[arg(long, default_value = "", hide_default_value = true)]
+        dbname: String,
+        /// User of that database, if not called like the template
+        #[arg(long, default_value = "", hide_default_value = true)]
+        dbuser: String,
     },
     /// Import the source of a template again
     Refresh {
@@ -67,11 +74,12 @@ pub(crate) async fn run(command: TemplateCommand, at: &Surroundings) -> ExitCode
 
 /// Returns whether everything succeeded.
 async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<bool> {
-    if let TemplateCommand::Import { source, name, engine } = &command
+    if let TemplateCommand::Import { source, name, engine, dbname, dbuser } = &command
         && let Some(TemplateSource::Object(object)) = TemplateSource::parse(source)
     {
         let session = ReadingSession::open(at).await?;
-        let done = import_object(&session, &object, (name.as_deref(), engine.as_deref())).await;
+        let done =
+            import_object(&session, &object, (name.as_deref(), engine.as_deref()), CopyNames { dbname, dbuser }).await;
         session.close().await;
         return done.map(|()| true);
     }
@@ -79,8 +87,9 @@ async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<boo
     match command {
         TemplateCommand::Ls => list(&app).await?,
         TemplateCommand::Show { name } => show(&app, &named(&app, &name).await?).await?,
-        TemplateCommand::Import { source, name, engine } => {
-            let t = create(&app, &source, (name, engine), &actor).await?;
+        TemplateCommand::Import { source, name, engine, dbname, dbuser } => {
+            let names = CopyNames { dbname: &dbname, dbuser: &dbuser };
+            let t = create(&app, &source, (name, engine, names), &actor).await?;
             refresh::refresh(&app, &t, &actor).await?;
             say(&format!("importing {}\n", t.name));
         }
@@ -90,7 +99,7 @@ async fn work(command: TemplateCommand, at: &Surroundings) -> anyhow::Result<boo
             say(&format!("importing {}\n", t.name));
         }
         TemplateCommand::Update => {
-            let done = request::update(&app, &actor).await?;
+            let done = update::update(&app, &actor).await?;
             for name in &done.importing {
                 say(&format!("importing {name}\n"));
             }
@@ -113,10 +122,12 @@ async fn import_object(
     session: &ReadingSession,
     object: &TargetObject,
     (name, engine): (Option<&str>, Option<&str>),
+    names: CopyNames<'_>,
 ) -> anyhow::Result<()> {
     let (app, actor) = (&session.app, &session.actor);
     let name = name.map(TemplateName::parse).transpose()?;
-    let t = object_request::create(app, name.as_ref(), object, engine.map(engine_named).transpose()?, actor).await?;
+    let engine = engine.map(engine_named).transpose()?;
+    let t = object_request::create(app, name.as_ref(), object, (engine, names), actor).await?;
     refresh::refresh(app, &t, actor).await?;
     say(&format!("importing {}\n", t.name));
     Ok(())
@@ -129,12 +140,16 @@ fn engine_named(word: &str) -> anyhow::Result<EngineKind> {
 async fn create(
     app: &App,
     source: &str,
-    (name, engine): (Option<String>, Option<String>),
+    (name, engine, names): (Option<String>, Option<String>, CopyNames<'_>),
     actor: &Actor,
 ) -> anyhow::Result<Template> {
     let name = name.map(|name| TemplateName::parse(&name)).transpose()?;
     let engine = engine.as_deref().map(engine_named).transpose()?;
     let wanted = TemplateSource::parse(source);
+    ensure!(
+        wanted.is_none() || (names.dbname.is_empty() && names.dbuser.is_empty()),
+        "a template made from a database keeps its names: leave out --dbname and --dbuser"
+    );
     if let Some(TemplateSource::Backup(id)) = wanted {
         let mut db = app.db.acquire().await?;
         let backup = backups::by_id(&mut db, id).await?.with_context(|| format!("there is no {source}"))?;
@@ -157,7 +172,7 @@ async fn create(
     if let Some(name) = name {
         dump.template = name;
     }
-    Ok(request::create(app, &dump, engine, actor).await?)
+    Ok(request::create(app, &dump, (engine, names), actor).await?)
 }
 
 async fn named(app: &App, name: &str) -> anyhow::Result<Template> {

@@ -10,6 +10,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::check::check;
 use super::client::{Asked, Database, Remote};
 use crate::cli::surroundings::{Surroundings, say};
 use crate::domain::ttl::Lifetime;
@@ -44,7 +45,7 @@ pub(crate) struct ProxyOptions {
     /// How long to wait for the template's first import, and for the server
     #[arg(long, env = "MYAAS_WAIT_TIMEOUT", default_value = "15m")]
     wait: String,
-    /// Check whether a proxy is listening there, and do nothing else; exit code 0 or 1
+    /// Check whether the database behind the proxy that listens there responds, and do nothing else; exit code 0 or 1
     #[arg(long)]
     check: bool,
 }
@@ -52,12 +53,7 @@ pub(crate) struct ProxyOptions {
 pub(crate) async fn run(options: ProxyOptions, at: &Surroundings) -> anyhow::Result<()> {
     let listen = address(&options.listen)?;
     if options.check {
-        let local = SocketAddr::new(
-            if listen.ip().is_unspecified() { [127, 0, 0, 1].into() } else { listen.ip() },
-            listen.port(),
-        );
-        tokio::time::timeout(CONNECT, TcpStream::connect(local)).await?.context("nothing is listening")?;
-        return Ok(());
+        return check(listen).await;
     }
     let template = options.template.context("--template is required")?;
     let name = options.name.context("--name is required")?.replace('/', "-");

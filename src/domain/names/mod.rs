@@ -2,6 +2,7 @@
 //! quoting.
 
 mod faults;
+pub mod own_name;
 
 use std::fmt;
 

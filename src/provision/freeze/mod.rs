@@ -16,15 +16,14 @@ use chrono::{DateTime, Utc};
 use crate::admin_db::spares;
 use crate::app::App;
 use crate::blueprint::Blueprint;
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::provision::freeze::online::OnlineCopy;
+use crate::provision::quota::space::RESERVE;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
 use crate::runtime::RuntimeError;
 use crate::storage::{DataDir, measured};
 
-/// Free space in bytes that must remain on a tier besides the copy.
-const RESERVE: i64 = 512 * MIB;
 /// Time between two attempts to resume a server.
 const AGAIN: Duration = Duration::from_millis(200);
 

@@ -1,7 +1,8 @@
 //! Checks that the databases of a person together stay within the quota. Runs in the transaction of the request and
 //! under the lock of the account, so that concurrent requests count each other. The limits of storage tiers are in
-//! [`tier_limit`].
+//! [`tier_limit`], and [`space`] watches what is filled.
 
+pub(crate) mod space;
 pub(crate) mod tier_limit;
 
 use sqlx::PgConnection;

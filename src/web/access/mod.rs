@@ -6,6 +6,7 @@ pub mod identity;
 pub mod job_access;
 mod request_limit;
 pub mod still_allowed;
+pub mod template_access;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

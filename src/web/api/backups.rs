@@ -148,7 +148,7 @@ pub async fn now(ctx: Context, Path(name): Path<String>, params: Params) -> Resu
     }
 }
 
-/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, and `"only": {"database": …, "table": …}` for a partial
+/// `POST /api/v1/backups/{id}/restore` with `{"name": NEW}`, also `storage`, and `"only": {"database": …, "table": …}` for a partial
 /// restore; `{"beside": true, "only": …}` restores that part as a copy in the existing database
 pub async fn restore(
     ctx: Context,
@@ -166,7 +166,7 @@ pub async fn restore(
     if body.asks("beside") {
         return beside_now(&ctx, &c, &backup, only, patience, body).await;
     }
-    let (fields, mut faults) = body.fields(&["name", "beside"]);
+    let (fields, mut faults) = body.fields(&["name", "beside", "storage"]);
     let name = ContainerName::parse(fields.text("name"));
     let name = match name {
         Ok(name) if faults.is_empty() => name,
@@ -176,7 +176,8 @@ pub async fn restore(
             return Err(AppError::Invalid(faults));
         }
     };
-    let wanted = RestoreRequest { name, owner: c.account_id, only, purpose: Purpose::Restore };
+    let storage = Some(fields.text("storage")).filter(|name| !name.is_empty()).map(str::to_owned);
+    let wanted = RestoreRequest { name, owner: c.account_id, only, storage, purpose: Purpose::Restore };
     match request::restore(ctx.app(), &backup, &wanted, &ctx.actor()).await {
         Ok(made) => {
             let (job, container, password) = (made.job, made.id, made.generated);

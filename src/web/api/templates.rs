@@ -19,15 +19,16 @@ use crate::admin_db::templates::{Template, instances, listing, versions};
 use crate::admin_db::{jobs, templates};
 use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
-use crate::domain::user::{Action, User};
+use crate::domain::user::User;
 use crate::manifest::dump::LoadReport;
 use crate::queue::refusal::RequestError;
 use crate::templates::directory::DumpFile;
 use crate::templates::instance::Instance;
 use crate::templates::origin::TemplateSource;
-use crate::templates::{directory, instance, refresh, request};
-use crate::web::access::backup_access::visible_backup;
+use crate::templates::update::update as update_dumps;
+use crate::templates::{directory, instance, request};
 use crate::web::access::job_access::{CancelOutlook, until_final};
+use crate::web::access::template_access::{managed, requested, visible};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::forms::dump::{SentForm, read};
@@ -55,9 +56,9 @@ pub(crate) struct TemplateJson<'a> {
     source: &'a str,
     /// Storage tier.
     storage: &'a str,
-    /// Name of the database in the server.
+    /// Name of the database in the server, from the next import on.
     dbname: &'a str,
-    /// Database user.
+    /// Database user, from the next import on.
     dbuser: &'a str,
     /// Memory limit of databases made from it, in bytes.
     memory: i64,
@@ -91,6 +92,10 @@ pub(crate) struct VersionJson<'a> {
     current: bool,
     /// Image that loaded it.
     image: &'a str,
+    /// Name of the database in its copies.
+    dbname: &'a str,
+    /// User of that database.
+    dbuser: &'a str,
     /// What it was made from.
     source: &'a str,
     /// Size of that in bytes.
@@ -123,6 +128,8 @@ impl<'a> VersionJson<'a> {
             status: v.status().as_str(),
             current: t.current_version == Some(v.id),
             image: &v.image,
+            dbname: &v.dbname,
+            dbuser: &v.dbuser,
             source: &v.source,
             source_bytes: v.source_bytes,
             source_sha256: &v.source_sha256,
@@ -162,46 +169,6 @@ impl<'a> TemplateJson<'a> {
     }
 }
 
-/// The template of this name, if the caller may use it.
-///
-/// # Errors
-/// [`AppError::NotFound`] otherwise.
-pub async fn visible(ctx: &Context, name: &str) -> Result<Template, AppError> {
-    let user = ctx.user()?;
-    let mut db = ctx.app().db.acquire().await?;
-    let found = templates::by_name(&mut db, name).await?;
-    found.filter(|t| t.allows(user.username.as_str(), user.is_admin())).ok_or(AppError::NotFound)
-}
-
-/// The same, if the caller may change, refresh and delete it.
-///
-/// # Errors
-/// [`AppError::Forbidden`] if the caller may only use it.
-pub async fn managed(ctx: &Context, name: &str) -> Result<Template, AppError> {
-    let t = visible(ctx, name).await?;
-    let user = ctx.user()?;
-    if t.is_managed_by(user.username.as_str(), user.is_admin()) {
-        return Ok(t);
-    }
-    Err(AppError::Forbidden("Only administrators and whoever created this template can change it.".to_owned()))
-}
-
-/// Requests an import. The caller must be allowed to copy the database or the backup that it is made from.
-///
-/// # Errors
-/// As for [`refresh::refresh`].
-pub async fn requested(ctx: &Context, t: &Template) -> Result<Result<(Uuid, Uuid), RequestError>, AppError> {
-    if let Some(backup) = t.origin.backup() {
-        visible_backup(ctx, &backup.to_string(), Action::Backup).await?;
-    }
-    match refresh::database(ctx.app(), t).await {
-        Ok(Some(c)) => drop(ctx.container(&c.name, Action::Backup).await?),
-        Ok(None) => {}
-        Err(e) => return Ok(Err(e)),
-    }
-    Ok(refresh::refresh(ctx.app(), t, &ctx.actor()).await)
-}
-
 async fn described(ctx: &Context, t: &Template, code: StatusCode) -> Result<Response, AppError> {
     let mut db = ctx.app().db.acquire().await?;
     let (versions, count) = (versions::latest(&mut db, t.id, VERSIONS).await?, instances::count(&mut db, t.id).await?);
@@ -225,13 +192,13 @@ pub async fn create(ctx: Context, params: Params, mut body: Body) -> Result<Resp
     ctx.writable()?;
     params.only(&["wait"])?;
     let source: Option<TemplateSource> = body.take("source").map_err(|e| invalid("source", e))?;
-    let (fields, faults) = body.fields(&["file", "name", "engine", "source"]);
+    let (fields, faults) = body.fields(&["file", "name", "engine", "source", "dbname", "dbuser"]);
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
     if let Some(source) = source {
         let name = TemplateName::parse(fields.text("name")).map_err(|e| invalid("name", e.to_string()))?;
-        let t = match form::create(&ctx, &name, &source).await? {
+        let t = match form::create(&ctx, &name, &source, form::copy_names(&fields)).await? {
             Ok(t) => t,
             Err(e @ RequestError::TemplateNameTaken) => return Err(invalid("name", e.to_string())),
             Err(e) => return Err(ctx.refused("template.create", None, e).await),
@@ -248,13 +215,14 @@ pub async fn create(ctx: Context, params: Params, mut body: Body) -> Result<Resp
             EngineKind::parse(text).ok_or_else(|| invalid("engine", "Send postgres, mariadb, mongodb or neo4j."))?,
         ),
     };
-    match request::create(ctx.app(), &dump, engine, &ctx.actor()).await {
+    match request::create(ctx.app(), &dump, (engine, form::copy_names(&fields)), &ctx.actor()).await {
         Ok(t) => import(&ctx, &t, &params, StatusCode::CREATED).await,
         Err(e) => Err(ctx.refused("template.create", None, e).await),
     }
 }
 
-/// `POST /api/v1/templates/from-dump`: a multipart form with `name` and the file in `dump`.
+/// `POST /api/v1/templates/from-dump`: a multipart form with `name`, also `dbname` and `dbuser`, and the file in
+/// `dump`.
 pub async fn upload(
     ctx: Context,
     params: Params,
@@ -285,7 +253,7 @@ async fn named(ctx: &Context, file: &str, name: &str) -> Result<DumpFile, AppErr
 /// `POST /api/v1/templates/update`: imports every dump that is new or has changed.
 pub async fn update(ctx: Context, params: Params) -> Result<Response, AppError> {
     params.only(&[])?;
-    match request::update(ctx.app(), &ctx.actor()).await {
+    match update_dumps(ctx.app(), &ctx.actor()).await {
         Ok(done) => {
             let problems: Vec<_> =
                 done.problems.iter().map(|(what, why)| json!({ "what": what, "why": why })).collect();
@@ -306,7 +274,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, params: Params) -> Res
 /// `PATCH /api/v1/templates/{name}`
 pub async fn edit(ctx: Context, Path(name): Path<String>, params: Params, body: Body) -> Result<Response, AppError> {
     params.only(&[])?;
-    let (fields, faults) = body.fields(&["name", "image", "memory", "ttl", "users", "description"]);
+    let (fields, faults) = body.fields(&["name", "image", "dbname", "dbuser", "memory", "ttl", "users", "description"]);
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }

@@ -6,7 +6,8 @@ use crate::config::Tier;
 use crate::domain::backup_schedule::{OWN, Policy};
 use crate::domain::cron_line::CronLine;
 use crate::domain::engine::EngineKind;
-use crate::domain::names::{ContainerName, DbName, DbUser, NameRules};
+use crate::domain::names::own_name::own_name;
+use crate::domain::names::{ContainerName, DbName, DbUser};
 use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MIB, MilliCpus};
 use crate::domain::user::User;
@@ -210,29 +211,15 @@ fn own_names(
 ) -> (Option<DbName>, Option<DbUser>) {
     let engine = engine.engine();
     let (fixed, rules, user_rules) = (engine.fixed_names(), engine.database_rules(), engine.user_rules());
-    let own = |field, fixed, rules| own_name(fields.text(field), fixed, engine.label(), (name, rules));
+    let own = |field, fixed, rules| {
+        own_name(fields.text(field), fixed, engine.label(), name.map(|name| name.identifier(rules)))
+    };
     let dbname = own("dbname", fixed.map(|f| f.dbname), &rules)
         .and_then(|text| r.take("dbname", text.and_then(|n| DbName::parse(&n, &rules).map_err(|e| e.to_string()))));
     let dbuser = own("dbuser", fixed.map(|f| f.dbuser), &user_rules).and_then(|text| {
         r.take("dbuser", text.and_then(|n| DbUser::parse(&n, &user_rules).map_err(|e| e.to_string())))
     });
     (dbname, dbuser)
-}
-
-/// A name as typed; the fixed name that the engine prescribes, which may be typed too; or a name derived from that of the
-/// database. `None` if that is invalid itself.
-fn own_name(
-    typed: &str,
-    fixed: Option<&'static str>,
-    label: &str,
-    (name, rules): (Option<&ContainerName>, &NameRules),
-) -> Option<Result<String, String>> {
-    match fixed {
-        Some(fixed) if typed.is_empty() || typed == fixed => Some(Ok(fixed.to_owned())),
-        Some(fixed) => Some(Err(format!("{label} always uses “{fixed}”. Leave this field empty."))),
-        None if typed.is_empty() => name.map(|name| Ok(name.identifier(rules))),
-        None => Some(Ok(typed.to_owned())),
-    }
 }
 
 /// The owner: the signed-in user, or for administrators any enabled account.

@@ -6,6 +6,7 @@ use crate::domain::quantity::ByteSize;
 use crate::domain::ttl::Lifetime;
 use crate::domain::user::Action;
 use crate::queue::refusal::RequestError;
+use crate::templates::copy_names::CopyNames;
 use crate::templates::from_database::{create_from_backup, create_from_database, source};
 use crate::templates::instance::{InstanceRequest, end};
 use crate::templates::origin::TemplateSource;
@@ -17,6 +18,8 @@ use crate::web::forms::Fields;
 use crate::web::forms::create::{Faults, line, memory};
 use crate::web::forms::dump::{FILE, SentFile};
 
+/// Why a template made from a database has no names of its own.
+const KEPT: &str = "A template made from a database keeps its names. Leave this field empty.";
 /// Longest description, in characters.
 const DESCRIPTION: usize = 500;
 
@@ -29,15 +32,22 @@ pub async fn create(
     ctx: &Context,
     name: &TemplateName,
     from: &TemplateSource,
+    names: CopyNames<'_>,
 ) -> Result<Result<Template, RequestError>, AppError> {
     let user = ctx.user()?;
+    let typed = [("dbname", names.dbname), ("dbuser", names.dbuser)];
+    let kept = typed.into_iter().filter(|(_, text)| !text.is_empty() && !matches!(from, TemplateSource::Object(_)));
+    let kept: Faults = kept.map(|(field, _)| (field.to_owned(), KEPT.to_owned())).collect();
+    if !kept.is_empty() {
+        return Ok(Err(RequestError::Fields(kept)));
+    }
     match from {
         TemplateSource::Backup(id) => {
             let (backup, _) = visible_backup(ctx, &id.to_string(), Action::Backup).await?;
             return Ok(create_from_backup(ctx.app(), name, &backup, Some(user), &ctx.actor()).await);
         }
         TemplateSource::Object(object) if user.is_admin() => {
-            return Ok(object_request::create(ctx.app(), Some(name), object, None, &ctx.actor()).await);
+            return Ok(object_request::create(ctx.app(), Some(name), object, (None, names), &ctx.actor()).await);
         }
         TemplateSource::Object(_) => {
             let why = "Only administrators can make templates from objects in backup targets.";
@@ -50,7 +60,12 @@ pub async fn create(
     Ok(create_from_database(ctx.app(), name, (&c, snapshot.as_ref()), Some(user), &ctx.actor()).await)
 }
 
-/// Creates a template from an uploaded dump: reads `name` and the file.
+/// The names of database and user that were typed.
+pub fn copy_names(fields: &Fields) -> CopyNames<'_> {
+    CopyNames { dbname: fields.text("dbname"), dbuser: fields.text("dbuser") }
+}
+
+/// Creates a template from an uploaded dump: reads `name`, `dbname`, `dbuser` and the file.
 ///
 /// # Errors
 /// [`AppError`] if mydb_admin is unavailable; the errors by field.
@@ -66,7 +81,7 @@ pub async fn upload(
     let (Ok(name), Ok((staging, dump, sent_as))) = (name, sent) else { return Ok(Err(faults)) };
     let (app, actor) = (ctx.app(), ctx.actor());
     let refused = match upload::keep(app, &name, &staging, (&dump, &sent_as)).await {
-        Ok(kept) => match request::create(app, &kept, Some(dump.format.engine()), &actor).await {
+        Ok(kept) => match request::create(app, &kept, (Some(dump.format.engine()), copy_names(fields)), &actor).await {
             Ok(t) => return Ok(Ok(t)),
             Err(e) => {
                 upload::discard(app, &kept).await;
@@ -78,6 +93,7 @@ pub async fn upload(
     let field = if matches!(refused, RequestError::TemplateNameTaken) { "name" } else { FILE };
     match ctx.refused("template.create", None, refused).await {
         AppError::Conflict(why) => Ok(Err(vec![(field.to_owned(), why)])),
+        AppError::Invalid(faults) => Ok(Err(faults)),
         e => Err(e),
     }
 }
@@ -132,6 +148,8 @@ impl From<AppError> for FormFault {
 pub struct TemplateSettings {
     name: String,
     image: String,
+    dbname: String,
+    dbuser: String,
     memory: i64,
     ttl: Option<i64>,
     users: Vec<String>,
@@ -139,7 +157,7 @@ pub struct TemplateSettings {
 }
 
 impl TemplateSettings {
-    /// Reads `name`, `image`, `memory`, `ttl`, `users` and `description`; fields that were not sent stay as they are.
+    /// Reads `name`, `image`, `dbname`, `dbuser`, `memory`, `ttl`, `users` and `description`; fields that were not sent stay as they are.
     ///
     /// # Errors
     /// The errors by field.
@@ -150,6 +168,8 @@ impl TemplateSettings {
         let mut settings = Self {
             name: t.name.clone(),
             image: t.image.clone(),
+            dbname: t.dbname.clone(),
+            dbuser: t.dbuser.clone(),
             memory: t.memory_bytes,
             ttl: t.ttl_seconds,
             users: t.users.clone(),
@@ -166,6 +186,9 @@ impl TemplateSettings {
                 Some(_) => settings.image = image,
                 None => take("image", format!("Choose an image of {} from the catalog.", t.engine.label())),
             }
+        }
+        for (field, why) in settings.read_names(ctx, t, fields) {
+            take(&field, why);
         }
         match fields_memory(ctx, t, fields) {
             Ok(Some(memory)) => settings.memory = memory.0,
@@ -196,11 +219,40 @@ impl TemplateSettings {
         if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
 
+    /// Reads the names of database and user, which copies have from the next import on. Returns the errors by field.
+    fn read_names(&mut self, ctx: &Context, t: &Template, fields: &Fields) -> Faults {
+        let typed =
+            |field: &str, has: &str| if fields.has(field) { fields.text(field).to_owned() } else { has.to_owned() };
+        let (dbname, dbuser) = (typed("dbname", &t.dbname), typed("dbuser", &t.dbuser));
+        if (&dbname, &dbuser) == (&t.dbname, &t.dbuser) {
+            return Faults::new();
+        }
+        if t.is_personal() {
+            let changed = [("dbname", dbname != t.dbname), ("dbuser", dbuser != t.dbuser)];
+            return changed
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(field, _)| (field.to_owned(), KEPT.to_owned()))
+                .collect();
+        }
+        // A wrong name of the template is reported for its own field.
+        let Ok(name) = TemplateName::parse(&self.name) else { return Faults::new() };
+        match (CopyNames { dbname: &dbname, dbuser: &dbuser }).parse(ctx.app(), t.engine, &name) {
+            Ok((dbname, dbuser)) => {
+                (self.dbname, self.dbuser) = (dbname.to_string(), dbuser.to_string());
+                Faults::new()
+            }
+            Err(faults) => faults,
+        }
+    }
+
     /// As a change of the row.
     pub fn edit(&self) -> TemplateEdit<'_> {
         TemplateEdit {
             name: &self.name,
             image: &self.image,
+            dbname: &self.dbname,
+            dbuser: &self.dbuser,
             memory_bytes: self.memory,
             ttl_seconds: self.ttl,
             users: &self.users,

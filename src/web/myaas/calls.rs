@@ -26,10 +26,9 @@ use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::provision::container::find;
-use crate::provision::request::act;
 use crate::queue::refusal::RequestError;
 use crate::templates::instance;
-use crate::templates::instance::{FROM_TEMPLATE, Instance, InstanceRequest};
+use crate::templates::instance::{Instance, InstanceRequest};
 use crate::trash::move_to_trash;
 use crate::web::access::job_access::{cancel, until_final};
 use crate::web::context::Context;
@@ -122,7 +121,7 @@ pub(super) async fn make(
             Ok(Instance::There(c)) if !exists(&c) && tokio::time::Instant::now() < until => {
                 tokio::time::sleep(AGAIN).await;
             }
-            Ok(Instance::There(c)) if never_made(&c) => match again(&ctx, &c).await? {
+            Ok(Instance::There(c)) if never_made(&c) => match again(&ctx, &c, &wanted).await? {
                 Ok(job) => return finished(&ctx, (c.id, job), until, StatusCode::CREATED).await,
                 // Another request tries the same.
                 Err(RequestError::Busy) if tokio::time::Instant::now() < until => tokio::time::sleep(AGAIN).await,
@@ -145,10 +144,14 @@ const STARTS: [JobKind; 3] = [JobKind::FromTemplate, JobKind::Start, JobKind::Re
 /// Time between two checks of a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Requests once more what could not be made.
-async fn again(ctx: &Context, c: &Container) -> Result<Result<Uuid, RequestError>, AppError> {
+/// Requests once more what could not be made, as it is wanted now.
+async fn again(
+    ctx: &Context,
+    c: &Container,
+    wanted: &InstanceRequest<'_>,
+) -> Result<Result<Uuid, RequestError>, AppError> {
     ctx.permit(c, Action::Edit).await?;
-    Ok(act(ctx.app(), c, &FROM_TEMPLATE, &ctx.actor()).await)
+    Ok(instance::again(ctx.app(), c, Some(wanted), &ctx.actor()).await)
 }
 
 /// Whether a database could not be made, so that another request tries again.

@@ -38,14 +38,24 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Maximum duration of a stream, after which the browser reconnects.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// The name of the template that a job imports a version of.
+async fn template_name(db: &mut PgConnection, job: &Job) -> Result<Option<String>, sqlx::Error> {
+    if job.kind() != Some(JobKind::ImportTemplate) {
+        return Ok(None);
+    }
+    let Some(version) = versions::of_job(&mut *db, job.id).await? else { return Ok(None) };
+    Ok(templates::by_id(db, version.template_id).await?.map(|t| t.name))
+}
+
 async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Steps, sqlx::Error> {
     let mut db = app.db.acquire().await?;
+    let template = template_name(&mut db, job).await?;
     let rows = jobs::steps(&mut db, job.id).await?;
     let durations = match container {
         Some(c) => Durations::read(&mut db, job, c).await?,
         None => Durations::default(),
     };
-    let name = container.map_or("the portal", |c| c.name.as_str());
+    let name = container.map(|c| c.name.as_str()).or(template.as_deref()).unwrap_or("the portal");
     Ok(steps(job, &rows, name, durations, app.clock.now()))
 }
 
@@ -69,20 +79,27 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
     let mut db = ctx.app().db.acquire().await?;
     let outlook = CancelOutlook::read(&mut db, ctx.app(), &job).await?;
     let report = job_access::load_report(&mut db, &job).await?;
+    let template = template_name(&mut db, &job).await?;
     drop(db);
     if let Some(at) = outlook.deadline {
         facts.push(Fact::when("Deadline", &Moment::new(at, now)));
     }
-    let name = container.as_ref().map_or("the portal", |c| c.name.as_str());
-    let frame = match &container {
-        Some(c) => Frame { parent: living.map(|c| Link::new(&c.name, urls::database(&c.name))), ..ctx.frame_of(c) },
-        None => ctx.frame("admin-jobs"),
+    let name = container.as_ref().map(|c| c.name.as_str()).or(template.as_deref()).unwrap_or("the portal");
+    let subject = match (living, &template) {
+        (Some(c), _) => Some(Link::new(&c.name, urls::database(&c.name))),
+        (None, Some(name)) => Some(Link::new(name, urls::template(name))),
+        (None, None) => None,
+    };
+    let frame = match (&container, &template) {
+        (Some(c), _) => ctx.frame_of(c),
+        (None, Some(_)) => ctx.frame("templates"),
+        (None, None) => ctx.frame("admin-jobs"),
     };
     page(&JobPage {
-        frame,
+        frame: Frame { parent: subject.clone(), ..frame },
         title: format!("{}: {name}", job_title(&job.kind)),
         chip: Chip::of_job(job.status.as_str()),
-        container: living.map(|c| Link::new(&c.name, urls::database(&c.name))),
+        container: subject,
         cancel: outlook.cancellable.then(|| cancel_button(&job)),
         job: view(ctx.app(), &job, container.as_ref()).await?,
         report,
@@ -141,11 +158,8 @@ pub async fn cancel(ctx: Context, Path(id): Path<String>) -> Result<Response, Ap
 
 /// The page to continue with once the job has ended.
 async fn next(db: &mut PgConnection, job: &Job, container: Option<&Container>) -> Result<String, sqlx::Error> {
-    if job.kind() == Some(JobKind::ImportTemplate)
-        && let Some(version) = versions::of_job(&mut *db, job.id).await?
-        && let Some(t) = templates::by_id(db, version.template_id).await?
-    {
-        return Ok(urls::template(&t.name));
+    if let Some(name) = template_name(db, job).await? {
+        return Ok(urls::template(name));
     }
     Ok(match container {
         Some(c) if c.purged_at.is_none() && matches!(job.kind(), Some(JobKind::Backup | JobKind::Drill)) => {

@@ -11,7 +11,7 @@ use crate::admin_db::containers::Container;
 use crate::admin_db::notices;
 use crate::admin_db::notices::{Notice, NoticeKind};
 use crate::domain::user::{Action, User};
-use crate::web::api::templates::visible;
+use crate::web::access::template_access::visible;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::Fields;
@@ -31,21 +31,27 @@ pub(super) fn title(n: &Notice) -> String {
         "cores_changed" => format!("{} runs on other cores", n.subject),
         "expires_soon" => format!("{} expires soon", n.subject),
         "import_failed" => format!("Import of the template {} failed", n.subject),
+        "dump_unusable" => format!("The dump of the template {} cannot be imported", n.subject),
+        "dumps_unusable" => "Dumps cannot be imported".to_owned(),
         _ => format!("Backup of {} missed", n.subject),
     }
 }
 
 /// The button that dismisses a notice; `back` is the page it is on.
 pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
-    let href = match n.is_about_template {
-        true => urls::template_notice_seen(&n.subject, n.id),
-        false => urls::notice_seen(&n.subject, n.id),
+    let href = match (n.is_about_portal(), n.is_about_template) {
+        (true, _) => urls::portal_notice_seen(n.id),
+        (_, true) => urls::template_notice_seen(&n.subject, n.id),
+        (_, false) => urls::notice_seen(&n.subject, n.id),
     };
     ActionButton::post("Dismiss", href).with("back", back)
 }
 
 /// The page where something can be done about it.
 pub(super) fn link(n: &Notice) -> Link {
+    if n.is_about_portal() {
+        return Link::new("Templates", urls::TEMPLATES);
+    }
     if n.is_about_template {
         return Link::new("Open", urls::template(&n.subject));
     }
@@ -122,5 +128,13 @@ pub async fn seen_template(ctx: Context, Path((name, id)): Path<(String, String)
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     let known = notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;
+    Ok(to("/admin", Some(dismissed(known))))
+}
+
+/// `POST /admin/notices/{id}/seen`
+pub async fn seen_portal(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    let known = notices::see(&mut db, (id, notices::PORTAL), (false, true), ctx.now()).await?;
     Ok(to("/admin", Some(dismissed(known))))
 }

@@ -18,7 +18,7 @@ use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{restore_action, size};
-use crate::web::pages::restore::{TypedRestore, restore_facts, restore_into, whole};
+use crate::web::pages::restore::{TypedRestore, restore_facts, restore_into, storage_field, whole};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::admin::backups::{LeftPage, LeftRow};
@@ -174,7 +174,7 @@ pub async fn delete(ctx: Context, Path(id): Path<String>, fields: Fields) -> Res
     }
 }
 
-async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
+async fn form(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
     Ok(RestorePage {
         in_place_href: None,
         part: partial_fields::fields(ctx, b, &typed.only).await?,
@@ -186,6 +186,7 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
         action: urls::backup_restore(b.id),
+        storage: storage_field(ctx, c, &typed)?,
         field: Field::code("name", "New database name")
             .help("Lower-case letters, digits, “-” and “_”.")
             .value(typed.name)
@@ -203,8 +204,8 @@ async fn form(ctx: &Context, b: &Backup, typed: TypedRestore) -> Result<RestoreP
 
 /// `GET /backups/{id}/restore`
 pub async fn restore_form(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
-    let (b, _) = visible_backup(&ctx, &id, Action::View).await?;
-    page(&form(&ctx, &b, TypedRestore { name: b.container.clone(), ..TypedRestore::default() }).await?)
+    let (b, c) = visible_backup(&ctx, &id, Action::View).await?;
+    page(&form(&ctx, &c, &b, TypedRestore { name: b.container.clone(), ..TypedRestore::default() }).await?)
 }
 
 /// `POST /backups/{id}/restore` with `name` for the new database
@@ -212,6 +213,6 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Re
     let (b, c) = visible_backup(&ctx, &id, Action::Restore).await?;
     match restore_into(&ctx, &c, &b, &fields).await? {
         Ok(made) => Ok(made),
-        Err(typed) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &b, typed).await?),
+        Err(typed) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&ctx, &c, &b, typed).await?),
     }
 }

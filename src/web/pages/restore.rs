@@ -18,6 +18,7 @@ use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::engine::partial::SmallestPart;
 use crate::queue::refusal::RequestError;
+use crate::storage::unavailable_reason;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
@@ -25,7 +26,7 @@ use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::backups::RestorePage;
 use crate::web::views::elements::format::duration_text;
-use crate::web::views::{Fact, Field, Flash, Moment};
+use crate::web::views::{Choice, Fact, Field, Flash, Moment};
 
 /// Details of the backup to be restored.
 pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
@@ -49,6 +50,8 @@ pub(super) fn restore_facts(ctx: &Context, b: &Backup) -> Vec<Fact> {
 pub(super) struct TypedRestore {
     pub(super) name: String,
     pub(super) error: Option<String>,
+    pub(super) storage: String,
+    pub(super) storage_error: Option<String>,
     pub(super) only: partial_fields::TypedSelection,
 }
 
@@ -65,6 +68,7 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
         title: format!("Restore {}", c.name),
         facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),
+        storage: storage_field(ctx, c, &typed)?,
         field: Field::code("name", "New database name")
             .help("Lower-case letters, digits, “-” and “_”. The original database is not changed.")
             .value(typed.name)
@@ -75,6 +79,26 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
         in_place_href: Some(format!("{base}/{}/in-place", b.id)),
         back_href: base,
     })
+}
+
+/// The storage tier of the new database. `None` if there is no choice: only that of the database itself.
+pub(super) fn storage_field(ctx: &Context, c: &Container, typed: &TypedRestore) -> Result<Option<Field>, AppError> {
+    let user = ctx.user()?;
+    let tiers = ctx.app().config.storage.iter();
+    let tiers: Vec<_> =
+        tiers.filter(|t| t.allows(user.username.as_str(), user.is_admin(), c.engine.as_str())).collect();
+    let is_usable = tiers.iter().any(|t| t.name == c.storage);
+    if (is_usable && tiers.len() < 2 && typed.storage_error.is_none()) || tiers.is_empty() {
+        return Ok(None);
+    }
+    let chosen = if typed.storage.is_empty() { &c.storage } else { &typed.storage };
+    let choices = tiers.iter().map(|t| Choice::new(&t.name, &t.label, chosen).unavailable(unavailable_reason(t)));
+    let help = match is_usable {
+        true => "Where the data is stored.",
+        false => "Where the data is stored. You may not use the storage of the original database.",
+    };
+    let field = Field::select("storage", "Storage", choices.collect());
+    Ok(Some(field.help(help).error(typed.storage_error.clone())))
 }
 
 /// Why a backup can only be restored completely.
@@ -121,12 +145,13 @@ pub(super) async fn restore_into(
     backup: &Backup,
     fields: &Fields,
 ) -> Result<Result<Response, TypedRestore>, AppError> {
-    let name = fields.text("name").to_owned();
+    let (name, storage) = (fields.text("name").to_owned(), fields.text("storage").to_owned());
     let only = match partial_fields::read(ctx, backup, fields).await? {
         Ok(only) => only,
-        Err(only) => return Ok(Err(TypedRestore { name, only, error: None })),
+        Err(only) => return Ok(Err(TypedRestore { name, storage, only, ..TypedRestore::default() })),
     };
-    let mut typed = TypedRestore { name, only: partial_fields::TypedSelection::of(fields), error: None };
+    let only_typed = partial_fields::TypedSelection::of(fields);
+    let mut typed = TypedRestore { name, storage, only: only_typed, ..TypedRestore::default() };
     let new = match ContainerName::parse(&typed.name) {
         Ok(new) => new,
         Err(e) => {
@@ -135,14 +160,17 @@ pub(super) async fn restore_into(
         }
     };
     let href = urls::database(&new);
-    let wanted = RestoreRequest { name: new, owner: c.account_id, only, purpose: Purpose::Restore };
+    let storage = Some(typed.storage.clone()).filter(|name| !name.is_empty());
+    let wanted = RestoreRequest { name: new, owner: c.account_id, only, storage, purpose: Purpose::Restore };
     match request::restore(ctx.app(), backup, &wanted, &ctx.actor()).await {
         Ok(_) => return Ok(Ok(to(&href, None))),
         Err(e @ RequestError::NameTaken) => typed.error = Some(format!("{e} Choose another name.")),
         Err(RequestError::NotAlone(why)) => typed.only.wrong(why),
-        Err(e) => match ctx.refused("container.restore", Some(c), e).await {
-            AppError::Conflict(why) => typed.error = Some(why),
-            e => return Err(e),
+        Err(e) => match (matches!(e, RequestError::TierRefused(_)), ctx.refused("container.restore", Some(c), e).await)
+        {
+            (true, AppError::Conflict(why)) => typed.storage_error = Some(why),
+            (false, AppError::Conflict(why)) => typed.error = Some(why),
+            (_, e) => return Err(e),
         },
     }
     Ok(Err(typed))
@@ -157,9 +185,10 @@ async fn beside_now(ctx: &Context, c: &Container, b: &Backup, fields: &Fields) -
     let name = fields.text("name").to_owned();
     let only = match partial_fields::read(ctx, b, fields).await? {
         Ok(only) => only,
-        Err(only) => return wrong(ctx, c, b, TypedRestore { name, only, error: None }).await,
+        Err(only) => return wrong(ctx, c, b, TypedRestore { name, only, ..TypedRestore::default() }).await,
     };
-    let mut typed = TypedRestore { name, only: partial_fields::TypedSelection::of(fields), error: None };
+    let only_typed = partial_fields::TypedSelection::of(fields);
+    let mut typed = TypedRestore { name, only: only_typed, ..TypedRestore::default() };
     let Some(only) = only else {
         typed.only.database_error = Some("Choose the database or table to restore as a copy.".to_owned());
         return wrong(ctx, c, b, typed).await;

@@ -102,6 +102,8 @@ pub struct RestorePage {
     pub action: String,
     /// Name of the new database.
     pub field: Field,
+    /// Its storage tier, if there is a choice.
+    pub storage: Option<Field>,
     /// Fields that select a part; empty if the backup can only be restored completely.
     pub part: Vec<Field>,
     /// Why it can only be restored completely.

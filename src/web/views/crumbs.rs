@@ -64,6 +64,7 @@ pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> 
         ["templates", name, rest @ ..] => words(vec![templates, Link::new(*name, urls::template(name))], "", rest),
         ["backups"] => ended(vec![own], &left.label),
         ["backups", rest @ ..] => words(vec![own, left], "", rest),
+        ["jobs", ..] if nav == "templates" => ended([templates].into_iter().chain(parent.cloned()).collect(), "Job"),
         ["jobs", ..] => ended(databases.into_iter().chain(parent.cloned()).collect(), "Job"),
         ["docs", _] => {
             let here = parent.map_or("", |page| page.label.as_str());

@@ -17,7 +17,7 @@ pub struct JobPage {
     pub title: String,
     /// Its state.
     pub chip: Chip,
-    /// The database it works on.
+    /// The database or template it works on.
     pub container: Option<Link>,
     /// Cancels it, if possible.
     pub cancel: Option<ActionButton>,

@@ -136,7 +136,7 @@ pub const GROUPS: &[Group] = &[
                 &["as", "file"], Body::Empty, &[(200, File)];
             POST "/api/v1/backups/{id}/restore"
                 "Restores a backup: into a new database (`name`), in place (`in_place` and `confirm`), or one part of it (`only`), also as a copy on the same server (`beside`)."
-                WAIT, Body::Optional(&["name", "in_place", "confirm", "only", "beside"]), &[(202, Job), (200, Container), (201, Container)];
+                WAIT, Body::Optional(&["name", "storage", "in_place", "confirm", "only", "beside"]), &[(202, Job), (200, Container), (201, Container)];
         },
     },
     Group {
@@ -144,13 +144,13 @@ pub const GROUPS: &[Group] = &[
         operations: operations! {
             GET "/api/v1/templates" "Lists the templates that you may use." &[], Body::Empty, &[(200, Templates)];
             POST "/api/v1/templates" "Makes a template from a database, a snapshot or a backup (`source`). Administrators can also name an object in a backup target (`source`) or a dump in the directory of dumps (`file`)."
-                WAIT, Body::Optional(&["name", "source", "file", "engine"]), &[(202, Job), (201, Template)];
+                WAIT, Body::Optional(&["name", "source", "file", "engine", "dbname", "dbuser"]), &[(202, Job), (201, Template)];
             POST "/api/v1/templates/from-dump" "Makes a template from a dump. Only for administrators."
-                WAIT, Body::Form(&["name", "dump"], &[]), &[(202, Job), (201, Template)];
+                WAIT, Body::Form(&["name", "dump"], &[&["dbname", "dbuser"]]), &[(202, Job), (201, Template)];
             POST "/api/v1/templates/update" "Imports every dump that is new or has changed. Only for administrators." &[], Body::Empty, &[(200, Update)];
             GET "/api/v1/templates/{name}" "Shows a template with its versions." &[], Body::Empty, TEMPLATE;
             PATCH "/api/v1/templates/{name}" "Changes a template."
-                &[], Body::Optional(&["name", "image", "memory", "ttl", "users", "description"]), TEMPLATE;
+                &[], Body::Optional(&["name", "image", "dbname", "dbuser", "memory", "ttl", "users", "description"]), TEMPLATE;
             DELETE "/api/v1/templates/{name}" "Deletes a template. Databases created from it are kept." &["confirm"], Body::Empty, &[(200, Deleted)];
             POST "/api/v1/templates/{name}/refresh" "Imports its source again." WAIT, Body::Empty, &[(202, Job), (200, Template)];
             POST "/api/v1/templates/{name}/clone" "Creates a database from a template."

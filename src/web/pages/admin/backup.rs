@@ -258,7 +258,7 @@ pub async fn restore(ctx: Context, Path(id): Path<String>, fields: Fields) -> Re
         }
     };
     let href = urls::database(&new);
-    let wanted = RestoreRequest { name: new, owner: whose.id, only, purpose: Purpose::Restore };
+    let wanted = RestoreRequest { name: new, owner: whose.id, only, storage: None, purpose: Purpose::Restore };
     match request::restore(ctx.app(), &b, &wanted, &ctx.actor()).await {
         Ok(_) => Ok(to(&href, None)),
         Err(RequestError::NotAlone(why)) => {

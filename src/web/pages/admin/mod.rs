@@ -130,7 +130,11 @@ fn broken_work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> Vec<Attention>
 }
 
 fn told_text(n: &Notice) -> String {
-    if n.is_about_template { n.text.clone() } else { format!("{} Its owner is {}.", n.text, n.owner) }
+    if n.owner.is_empty() || n.is_about_template {
+        n.text.clone()
+    } else {
+        format!("{} Its owner is {}.", n.text, n.owner)
+    }
 }
 
 /// Notices that no administrator has dismissed.

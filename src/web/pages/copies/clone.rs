@@ -147,7 +147,7 @@ pub(crate) async fn make(
         Source::Backup(id) => {
             let backup = theirs(ctx, c, &id.to_string()).await?;
             let purpose = Purpose::Clone(memory, expires_at);
-            let wanted = RestoreRequest { name, owner: c.account_id, only: None, purpose };
+            let wanted = RestoreRequest { name, owner: c.account_id, only: None, storage: None, purpose };
             return Ok(restore(ctx.app(), &backup, &wanted, &ctx.actor()).await);
         }
         Source::Snapshot(id) => Some(taken(ctx, c, &id.to_string()).await?.id),

@@ -17,8 +17,9 @@ use crate::domain::names::TemplateName;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
 use crate::queue::refusal::RequestError;
+use crate::templates::copy_names::CopyNames;
 use crate::templates::origin::TemplateSource;
-use crate::templates::{directory, request};
+use crate::templates::{directory, update};
 use crate::web::access::backup_access::visible_backup;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
@@ -184,7 +185,7 @@ pub async fn create(ctx: Context, fields: Fields) -> Result<Response, AppError> 
     }
     if let (Ok(name), Some(source)) = (name, source) {
         let at = |e: &RequestError| if matches!(e, RequestError::TemplateNameTaken) { named } else { field };
-        match form::create(&ctx, &name, &source).await? {
+        match form::create(&ctx, &name, &source, CopyNames::default()).await? {
             Ok(t) => return imported(&ctx, &t).await,
             Err(e) => faults.push((at(&e).to_owned(), refusal(&ctx, "template.create", e).await?)),
         }
@@ -206,6 +207,14 @@ fn upload_page(ctx: &Context, typed: &Fields, faults: &Faults) -> UploadPage {
                 .error(error_of(faults, "name"))
                 .required()
                 .max_length(60),
+            Field::code("dbname", "Name of the database")
+                .help("In the server. Leave empty to use the name of the template.")
+                .value(typed.text("dbname"))
+                .error(error_of(faults, "dbname")),
+            Field::code("dbuser", "Database user")
+                .help("Leave empty to use the name of the template.")
+                .value(typed.text("dbuser"))
+                .error(error_of(faults, "dbuser")),
             Field::file(FILE, "Dump")
                 .help("It is kept in the directory of dumps under the name of the template.")
                 .error(error_of(faults, FILE))
@@ -216,7 +225,7 @@ fn upload_page(ctx: &Context, typed: &Fields, faults: &Faults) -> UploadPage {
     }
 }
 
-/// `POST /templates/from-dump`, a multipart form with `name` and the file in `dump`.
+/// `POST /templates/from-dump`, a multipart form with `name`, `dbname`, `dbuser` and the file in `dump`.
 pub async fn upload(ctx: Context, sent: Multipart) -> Result<Response, AppError> {
     ctx.writable()?;
     let SentForm { fields, file } = read(&ctx, sent).await?;
@@ -253,7 +262,7 @@ fn row(ctx: &Context, listed: &ListedTemplate) -> TemplateRow {
 
 /// `POST /templates/update`: imports every dump that is new or has changed.
 pub async fn update(ctx: Context) -> Result<Response, AppError> {
-    let flash = match request::update(ctx.app(), &ctx.actor()).await {
+    let flash = match update::update(ctx.app(), &ctx.actor()).await {
         Ok(done) if !done.importing.is_empty() => Flash::ok(format!("Importing {}.", done.importing.join(", "))),
         Ok(_) => Flash::ok("No dump is new or has changed."),
         Err(e) => Flash::bad(refusal(&ctx, "template.update", e).await?),

@@ -6,7 +6,7 @@ use crate::admin_db::templates::Template;
 use crate::admin_db::templates::versions::{TemplateVersion, VersionStatus};
 use crate::domain::short_reason;
 use crate::queue::refusal::RequestError;
-use crate::web::api::templates::requested;
+use crate::web::access::template_access::requested;
 use crate::web::context::{Context, to};
 use crate::web::error::AppError;
 use crate::web::forms::create::Faults;

@@ -15,7 +15,7 @@ use crate::provision::lifetime::limits;
 use crate::queue::refusal::RequestError;
 use crate::templates::instance::{Instance, usual_ttl};
 use crate::templates::{instance, request};
-use crate::web::api::templates::{managed, requested, visible};
+use crate::web::access::template_access::{managed, requested, visible};
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::create::Faults;
@@ -60,7 +60,7 @@ async fn template_page(
         None => None,
     };
     let job = match job {
-        Some(job) => Some(steps(&job, &jobs::steps(&mut db, job.id).await?, "the portal", Durations::default(), now)),
+        Some(job) => Some(steps(&job, &jobs::steps(&mut db, job.id).await?, &t.name, Durations::default(), now)),
         None => None,
     };
     drop(db);
@@ -73,11 +73,14 @@ async fn template_page(
         Some((first, rest)) => (first.to_owned(), rest.to_owned()),
         None => (why, String::new()),
     });
+    // Those of the version that databases are made from now.
+    let current = latest.iter().find(|v| t.current_version == Some(v.id));
+    let (dbname, dbuser) = current.map_or((&t.dbname, &t.dbuser), |v| (&v.dbname, &v.dbuser));
     let mut facts = vec![
         Fact::text("Engine", t.engine.label()),
         Fact::code("Image", &t.image),
-        Fact::code("Database", &t.dbname),
-        Fact::code("User", &t.dbuser),
+        Fact::code("Database", dbname),
+        Fact::code("User", dbuser),
         Fact::text("Source", &t.source),
         Fact::text("Storage", &t.storage),
         Fact::text("Databases created from it", count.to_string()),
@@ -175,6 +178,7 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
     let value = |name: &str, current: String| if typed.has(name) { typed.text(name).to_owned() } else { current };
     let image = value("image", t.image.clone());
     let images = ctx.app().catalog.of(t.engine);
+    let has_fixed_names = t.is_personal() || t.engine.engine().fixed_names().is_some();
     let images = images.map(|i| Choice::new(&i.image, format!("{} {}", i.engine.label(), i.version), &image)).collect();
     vec![
         Field::code("name", "Name")
@@ -188,6 +192,16 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
         Field::select("image", "Version of the server", images)
             .help("Used from the next import on.")
             .error(error_of(faults, "image")),
+        Field::code("dbname", "Name of the database")
+            .help("In the server. Used from the next import on.")
+            .value(value("dbname", t.dbname.clone()))
+            .error(error_of(faults, "dbname"))
+            .read_only(has_fixed_names),
+        Field::code("dbuser", "Database user")
+            .help("Used from the next import on.")
+            .value(value("dbuser", t.dbuser.clone()))
+            .error(error_of(faults, "dbuser"))
+            .read_only(has_fixed_names),
         Field::text("memory", "Memory of its databases")
             .value(value("memory", ByteSize(t.memory_bytes).exact()))
             .error(error_of(faults, "memory")),

@@ -1,5 +1,7 @@
-//! Table `notice`: notices about a database to its owner and to administrators, and about a template to administrators,
-//! shown until they are dismissed or resolved.
+//! Table `notice`: notices about a database to its owner and to administrators, and about templates and their dumps to
+//! administrators, shown until they are dismissed or resolved.
+
+mod kind;
 
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgConnection;
@@ -7,64 +9,7 @@ use uuid::Uuid;
 
 use super::new_id;
 
-/// The kinds of notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeKind {
-    /// A test restore failed.
-    DrillFailed,
-    /// A backup failed.
-    BackupFailed,
-    /// A due backup was not made in time.
-    BackupMissed,
-    /// A restored database differs from its backup.
-    RestoreDiffers,
-    /// The kernel ended a process of the server that exceeded the memory limit.
-    OutOfMemory,
-    /// The server could not have the cores it is pinned to.
-    CoresChanged,
-    /// A database ends soon.
-    ExpiresSoon,
-    /// A template could not be imported.
-    ImportFailed,
-}
-
-impl NoticeKind {
-    /// All kinds.
-    pub const ALL: [Self; 8] = [
-        Self::DrillFailed,
-        Self::BackupFailed,
-        Self::BackupMissed,
-        Self::RestoreDiffers,
-        Self::OutOfMemory,
-        Self::CoresChanged,
-        Self::ExpiresSoon,
-        Self::ImportFailed,
-    ];
-
-    /// Whether it is about a problem. The end of a database is none.
-    pub fn is_problem(self) -> bool {
-        self != Self::ExpiresSoon
-    }
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DrillFailed => "drill_failed",
-            Self::BackupFailed => "backup_failed",
-            Self::BackupMissed => "backup_missed",
-            Self::RestoreDiffers => "restore_differs",
-            Self::OutOfMemory => "out_of_memory",
-            Self::CoresChanged => "cores_changed",
-            Self::ExpiresSoon => "expires_soon",
-            Self::ImportFailed => "import_failed",
-        }
-    }
-
-    /// Whether it is about backups.
-    pub fn is_about_backups(self) -> bool {
-        !matches!(self, Self::OutOfMemory | Self::CoresChanged | Self::ImportFailed)
-    }
-}
+pub use kind::NoticeKind;
 
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +18,7 @@ pub struct Notice {
     pub id: Uuid,
     /// Whether it is about a template.
     pub is_about_template: bool,
-    /// Name of the database or template.
+    /// Name of the database or template; empty if it is about neither.
     pub subject: String,
     /// Account of the database's owner.
     pub account_id: Option<Uuid>,
@@ -96,6 +41,11 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// Whether it is about the portal, not about a database or a template.
+    pub fn is_about_portal(&self) -> bool {
+        self.subject.is_empty()
+    }
+
     /// Whether it is about backups. One of a kind that only another version of the portal knows counts as such.
     pub fn is_about_backups(&self) -> bool {
         NoticeKind::ALL.iter().find(|kind| kind.as_str() == self.kind).is_none_or(|kind| kind.is_about_backups())
@@ -106,8 +56,8 @@ macro_rules! select {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             Notice,
-            r#"SELECT n.id, n.template_id IS NOT NULL AS "is_about_template!", coalesce(c.name, t.name) AS "subject!"
-                  , c.account_id AS "account_id?", coalesce(a.username, t.created_by) AS "owner!"
+            r#"SELECT n.id, n.template_id IS NOT NULL AS "is_about_template!", coalesce(c.name, t.name, '') AS "subject!"
+                  , c.account_id AS "account_id?", coalesce(a.username, t.created_by, '') AS "owner!"
                   , coalesce(c.contact, '') AS "contact!", n.kind, n.backup_id, n.text, n.at, n.owner_seen_at, n.admin_seen_at
                FROM notice n
                LEFT JOIN container c ON c.id = n.container_id
@@ -115,7 +65,7 @@ macro_rules! select {
                LEFT JOIN state s ON s.container_id = c.id
                LEFT JOIN template t ON t.id = n.template_id
               -- What lies in the trash needs no backup.
-              WHERE n.ended_at IS NULL AND (t.id IS NOT NULL OR s.state NOT IN ('deleting', 'trashed')) "#
+              WHERE n.ended_at IS NULL AND (n.container_id IS NULL OR s.state NOT IN ('deleting', 'trashed')) "#
                 + $rest
             $(, $arg)*
         )
@@ -144,6 +94,21 @@ pub async fn import_failed(
     raise_about(db, (None, Some(template)), NoticeKind::ImportFailed, (None, text), now).await
 }
 
+/// Raises a notice that the dump of a template cannot be imported.
+pub async fn dump_unusable(
+    db: &mut PgConnection,
+    template: Uuid,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    raise_about(db, (None, Some(template)), NoticeKind::DumpUnusable, (None, text), now).await
+}
+
+/// Raises a notice about the directory of dumps.
+pub async fn dumps_unusable(db: &mut PgConnection, text: &str, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    raise_about(db, (None, None), NoticeKind::DumpsUnusable, (None, text), now).await
+}
+
 async fn raise_about(
     db: &mut PgConnection,
     (container, template): (Option<Uuid>, Option<Uuid>),
@@ -151,12 +116,19 @@ async fn raise_about(
     (backup, text): (Option<Uuid>, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let again = !matches!(kind, NoticeKind::BackupFailed | NoticeKind::BackupMissed | NoticeKind::CoresChanged);
+    let again = !matches!(
+        kind,
+        NoticeKind::BackupFailed
+            | NoticeKind::BackupMissed
+            | NoticeKind::CoresChanged
+            | NoticeKind::DumpUnusable
+            | NoticeKind::DumpsUnusable
+    );
     // xmax is 0 only for rows inserted by this statement.
     sqlx::query_scalar!(
         r#"INSERT INTO notice AS n (id, container_id, kind, backup_id, text, at, tell_after, template_id)
          VALUES ($1, $2, $3, $4, $5, $6, $6, $8)
-         ON CONFLICT (coalesce(container_id, template_id), kind) WHERE ended_at IS NULL DO UPDATE
+         ON CONFLICT (coalesce(container_id, template_id, '00000000-0000-0000-0000-000000000000'), kind) WHERE ended_at IS NULL DO UPDATE
             SET text = excluded.text
               , backup_id = excluded.backup_id
               , at = CASE WHEN $7 THEN excluded.at ELSE n.at END
@@ -257,7 +229,22 @@ pub async fn out_of_memory(
     raise(db, container, kind, (None, text), now).await.map(|_| true)
 }
 
-/// Resolves notices of one kind about a database or template.
+/// Resolves notices about dumps of templates, except for these templates.
+pub async fn end_dumps_but(db: &mut PgConnection, still: &[Uuid], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE notice SET ended_at = $2 WHERE kind = 'dump_unusable' AND ended_at IS NULL AND template_id <> ALL($1)",
+        still,
+        now
+    )
+    .execute(db)
+    .await
+    .map(|_| ())
+}
+
+/// The subject of notices that concern neither a database nor a template.
+pub const PORTAL: Uuid = Uuid::nil();
+
+/// Resolves notices of one kind about a database or template, or about the portal ([`PORTAL`]).
 pub async fn end(
     db: &mut PgConnection,
     subject: Uuid,
@@ -266,7 +253,7 @@ pub async fn end(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE notice SET ended_at = $3
-          WHERE coalesce(container_id, template_id) = $1 AND kind = $2 AND ended_at IS NULL",
+          WHERE coalesce(container_id, template_id, '00000000-0000-0000-0000-000000000000') = $1 AND kind = $2 AND ended_at IS NULL",
         subject,
         kind.as_str(),
         now
@@ -327,7 +314,7 @@ pub async fn see(
         "UPDATE notice
             SET owner_seen_at = CASE WHEN $3 THEN coalesce(owner_seen_at, $5) ELSE owner_seen_at END
               , admin_seen_at = CASE WHEN $4 THEN coalesce(admin_seen_at, $5) ELSE admin_seen_at END
-          WHERE id = $1 AND coalesce(container_id, template_id) = $2",
+          WHERE id = $1 AND coalesce(container_id, template_id, '00000000-0000-0000-0000-000000000000') = $2",
         id,
         subject,
         owner,
@@ -343,7 +330,7 @@ pub async fn see(
 pub async fn counts(db: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT n.kind, count(*) AS "notices!" FROM notice n LEFT JOIN state s ON s.container_id = n.container_id
-          WHERE n.ended_at IS NULL AND (n.template_id IS NOT NULL OR s.state NOT IN ('deleting', 'trashed')) GROUP BY n.kind"#
+          WHERE n.ended_at IS NULL AND (n.container_id IS NULL OR s.state NOT IN ('deleting', 'trashed')) GROUP BY n.kind"#
     )
     .map(|r| (r.kind, r.notices))
     .fetch_all(db)
