@@ -7,7 +7,7 @@
   const day = new Intl.DateTimeFormat(undefined, { ...clock, month: "short", day: "numeric" });
   const written = /(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) UTC/;
   // Not in what a server or a program says, nor in what is copied or typed.
-  const literal = "pre, code, option, textarea, script, noscript, time, .local";
+  const literal = "pre, code, option, textarea, script, noscript, time, .local, .moment";
 
   // The local time, with the day if that differs from the one in UTC. Nothing if this is where UTC applies.
   function local(at) {
@@ -19,7 +19,7 @@
     const span = document.createElement("span");
     const time = document.createElement("span");
     span.className = "local";
-    time.className = "nowrap";
+    time.className = "moment";
     time.textContent = text;
     span.append(" · ", time);
     node.after(span);
@@ -44,12 +44,15 @@
     }
     for (let node of found) {
       for (let match = written.exec(node.data); match; match = written.exec(node.data)) {
-        // Done before.
-        if (node.nextSibling?.className === "local") break;
-        const rest = node.splitText(match.index + match[0].length);
         const text = local(new Date(`${match[1]}T${match[2]}Z`));
-        if (text) beside(node, text);
-        node = rest;
+        const utc = node.splitText(match.index);
+        node = utc.splitText(match[0].length);
+        if (!text) continue;
+        const span = document.createElement("span");
+        span.className = "moment";
+        utc.replaceWith(span);
+        span.append(utc);
+        beside(span, text);
       }
     }
   }

@@ -105,7 +105,8 @@ fn changes(ctx: Context, what: Watched) -> impl Stream<Item = Result<Event, Infa
             let changed = last.is_some() && seen.is_some() && seen != last;
             last = seen.or(last);
             if changed || Instant::now() >= due {
-                return Some((Ok(Event::default().event("changed").data("")), (ctx, last, Instant::now() + AGAIN)));
+                // A browser ignores an event without data.
+                return Some((Ok(Event::default().event("changed").data("page")), (ctx, last, Instant::now() + AGAIN)));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -13,7 +13,7 @@ const R: &[(&str, &str)] = &[
     ("R", "install.packages(c(\"httr\", \"jsonlite\"))"),
     ("conda", "conda install -c conda-forge r-httr r-jsonlite"),
 ];
-const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc-full-bundle")];
+const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc")];
 
 /// The scheme of a URL.
 pub(super) fn scheme(tls: Tls<'_>) -> &'static str {
