@@ -1,11 +1,13 @@
 // Keeps a page current: when the portal says that something has changed, fetches the page again and replaces the parts
-// that differ. Parts have a name (data-part); what is being used is left alone until the next time.
+// that differ. Parts have a name (data-part); a part that is being used is left alone until the next time. The page has one
+// stream of events: it also brings the steps of a job that is shown (job.js) and the lines of a log that is followed
+// (logs.js).
 "use strict";
 
 (() => {
   const main = document.querySelector("main.content");
   const address = document.body.dataset.live;
-  if (!main || !address || !window.EventSource) return;
+  if (!main || !window.EventSource) return;
 
   const said = document.getElementById("said");
   const name = (part) => part.dataset.part;
@@ -13,6 +15,8 @@
   // What the portal sent, because scripts change the parts of the page.
   const sent = new Map(parts(main).map((part) => [name(part), part.outerHTML]));
   let stream = null;
+  let opened = null;
+  let log = null;
   let busy = false;
   let again = false;
 
@@ -42,7 +46,7 @@
     sent.set(name(part), html);
   }
 
-  // The steps of a job are updated by its own stream.
+  // The steps of a job come with the stream.
   const job = (part) => part.querySelector("#steps")?.dataset.events;
   const follows = (old, part) => name(part) === "job" && job(old) === job(part);
 
@@ -83,6 +87,7 @@
   }
 
   async function refresh() {
+    if (!address) return;
     if (busy) {
       again = true;
       return;
@@ -104,27 +109,74 @@
     }
   }
 
-  // Only while somebody can see the page.
+  // The stream of the job whose steps are shown, until it has ended: /jobs/ID/events.
+  function shownJob() {
+    const box = document.getElementById("steps");
+    return box && !("ended" in box.dataset) ? box.dataset.events : undefined;
+  }
+
+  // The address of the stream that this page needs now. Nobody sees a hidden page, unless it shows what is going on.
+  function needed() {
+    const shown = shownJob();
+    const base = log || address;
+    if (document.hidden && !shown && !log) return null;
+    if (!base) return shown || null;
+    const url = new URL(base, window.location.href);
+    if (shown) url.searchParams.set("job", shown.split("/")[2]);
+    return url.pathname + url.search;
+  }
+
+  function close() {
+    stream?.close();
+    stream = null;
+    opened = null;
+  }
+
+  const tell = (type) => (event) => document.dispatchEvent(new CustomEvent(type, { detail: event.data }));
+
   function listen() {
-    if (document.hidden) {
-      stream?.close();
-      stream = null;
-    } else if (!stream) {
-      stream = new EventSource(address);
-      stream.onmessage = refresh;
+    const wanted = needed();
+    if (wanted === opened) return;
+    close();
+    if (!wanted) return;
+    const source = new EventSource(wanted);
+    stream = source;
+    opened = wanted;
+    source.addEventListener("changed", refresh);
+    source.addEventListener("steps", tell("job-steps"));
+    source.addEventListener("end", tell("log-end"));
+    source.onmessage = tell(log ? "log-line" : "job-steps");
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(() => retry(source), 5000); };
+  }
+
+  // After a stream was refused, or interrupted by a proxy.
+  function retry(source) {
+    if (source !== stream) return;
+    close();
+    if (log) {
+      document.dispatchEvent(new CustomEvent("log-end"));
+    } else if (address) {
+      refresh();
+      listen();
+    } else {
+      window.location.reload();
     }
   }
 
   document.addEventListener("refresh", refresh);
+  document.addEventListener("listen", listen);
+  document.addEventListener("parts", listen);
+  // The log to follow, or null.
+  document.addEventListener("follow", (event) => {
+    log = event.detail;
+    listen();
+  });
   document.addEventListener("visibilitychange", () => {
     const missed = !document.hidden && !stream;
     listen();
     if (missed) refresh();
   });
-  window.addEventListener("pagehide", () => {
-    stream?.close();
-    stream = null;
-  });
+  window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", listen);
   listen();
 })();

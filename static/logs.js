@@ -1,5 +1,5 @@
-// Follows a log: appends new lines, scrolls to the newest unless the reader has scrolled up, and removes the oldest
-// beyond a limit. While it is paused, new lines are counted and kept.
+// Follows a log: appends the lines that the page's stream brings (live.js), scrolls to the newest unless the reader has
+// scrolled up, and removes the oldest beyond a limit. While it is paused, new lines are counted and kept.
 "use strict";
 
 (() => {
@@ -9,15 +9,15 @@
 
   const limit = 5000;
   const said = document.getElementById("said");
-  let source = null;
+  let following = false;
   let paused = false;
   let waiting = [];
   let lines = log.textContent === "" ? 0 : log.textContent.split("\n").length;
 
   function show(announce) {
     const count = waiting.length === limit ? `${limit} or more` : waiting.length;
-    button.textContent = !source ? "Follow log" : !paused ? "Pause" : waiting.length === 0 ? "Resume" : `Resume (${count} new)`;
-    button.setAttribute("aria-pressed", String(Boolean(source) && !paused));
+    button.textContent = !following ? "Follow log" : !paused ? "Pause" : waiting.length === 0 ? "Resume" : `Resume (${count} new)`;
+    button.setAttribute("aria-pressed", String(following && !paused));
     if (said && announce) said.textContent = announce;
   }
 
@@ -38,32 +38,37 @@
     waiting = [];
   }
 
-  function end() {
-    if (source) source.close();
-    source = null;
+  // Asks for the lines, or for no more.
+  const ask = (address) => document.dispatchEvent(new CustomEvent("follow", { detail: address }));
+
+  document.addEventListener("log-end", () => {
+    if (!following) return;
+    following = false;
+    ask(null);
     resume();
     show("Stopped following the log.");
-  }
+  });
+
+  document.addEventListener("log-line", (event) => {
+    if (!paused) {
+      append(event.detail);
+      return;
+    }
+    waiting.push(event.detail);
+    if (waiting.length > limit) waiting.shift();
+    show();
+  });
 
   function follow() {
-    source = new EventSource(log.dataset.events);
-    source.onmessage = (event) => {
-      if (!paused) {
-        append(event.data);
-        return;
-      }
-      waiting.push(event.data);
-      if (waiting.length > limit) waiting.shift();
-      show();
-    };
-    source.addEventListener("end", end);
+    following = true;
+    ask(log.dataset.events);
     show("Following the log.");
   }
 
   button.hidden = false;
   log.scrollTop = log.scrollHeight;
   button.addEventListener("click", () => {
-    if (!source) {
+    if (!following) {
       follow();
     } else if (paused) {
       resume();
@@ -73,5 +78,4 @@
       show("Paused.");
     }
   });
-  window.addEventListener("pagehide", () => source && source.close());
 })();

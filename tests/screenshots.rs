@@ -62,14 +62,8 @@ async fn screenshots() {
         if environment("DB4SCI_STYLE").is_ok() {
             restyle(&browser).await;
         }
-        // Only colours differ between the schemes, so one width is enough for the second.
-        let views = [
-            (1280, 900, "dark"),
-            (1280, 900, "light"),
-            (360, 740, "light"),
-            (768, 1000, "light"),
-            (1920, 1000, "light"),
-        ];
+        let sizes = [(1280, 900), (360, 740), (768, 1000), (1920, 1000)];
+        let views = ["dark", "light"].into_iter().flat_map(|scheme| sizes.map(|(w, h)| (w, h, scheme)));
         for (width, height, scheme) in views {
             if !among(&wanted, &format!("{width}-{scheme}")) {
                 continue;

@@ -98,7 +98,7 @@ pub struct RestoreRequest {
     pub only: Option<Selection>,
     /// The storage tier; `None` for that of the database.
     pub storage: Option<String>,
-    /// What for.
+    /// What the backup is restored for.
     pub purpose: Purpose,
 }
 

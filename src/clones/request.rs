@@ -96,7 +96,7 @@ pub(crate) async fn origin(
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
     tier_access::check_owner(app, &mut *tx, c, TierUse::Copy, actor).await?;
-    // Requests that come before the moment of a snapshot share it.
+    // Requests that arrive before the snapshot is taken share it.
     match copies::not_yet_frozen(&mut *tx, c.id).await? {
         Some(waiting) => Ok(waiting),
         None => take_in(app, tx, c, (FOR_CLONE, "", None), actor).await,

@@ -107,6 +107,8 @@ pub trait Engine: Sync {
     fn password_variable(&self) -> &'static str;
     /// The connection URL, percent-encoded, including the password if given.
     fn url(&self, endpoint: &Endpoint<'_>, password: Option<&str>) -> String;
+    /// The same URL for programs that verify the server, or at least encrypt. `ca.pem` is in the current directory.
+    fn tls_url(&self, endpoint: &Endpoint<'_>, tls: Tls<'_>, password: Option<&str>) -> String;
 }
 
 /// Names that an engine prescribes, so that the form does not ask for them.

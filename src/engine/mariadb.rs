@@ -214,7 +214,7 @@ impl Engine for Mariadb {
     }
 
     fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
-        snippets::snippets(e, tls, &self.url(e, None))
+        snippets::snippets(e, tls, &self.tls_url(e, tls, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -224,6 +224,10 @@ impl Engine for Mariadb {
     fn url(&self, e: &Endpoint<'_>, password: Option<&str>) -> String {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         format!("mysql://{}{secret}@{}:{}/{}", url_encode(e.dbuser), e.host, e.port("mariadb"), url_encode(e.dbname))
+    }
+
+    fn tls_url(&self, e: &Endpoint<'_>, tls: Tls<'_>, password: Option<&str>) -> String {
+        format!("{}{}", self.url(e, password), snippets::options(tls))
     }
 }
 

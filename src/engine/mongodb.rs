@@ -170,7 +170,7 @@ impl Engine for Mongodb {
     }
 
     fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
-        snippets::snippets(e, tls, &self.url(e, None))
+        snippets::snippets(e, tls, &self.tls_url(e, tls, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -181,6 +181,10 @@ impl Engine for Mongodb {
         let secret = password.map(|p| format!(":{}", url_encode(p))).unwrap_or_default();
         let db = url_encode(e.dbname);
         format!("mongodb://{}{secret}@{}:{}/{db}?authSource={db}", url_encode(e.dbuser), e.host, e.port("mongodb"))
+    }
+
+    fn tls_url(&self, e: &Endpoint<'_>, tls: Tls<'_>, password: Option<&str>) -> String {
+        format!("{}&{}", self.url(e, password), snippets::options(tls))
     }
 }
 

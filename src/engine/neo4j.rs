@@ -286,7 +286,7 @@ impl Engine for Neo4j {
     }
 
     fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
-        snippets::snippets(e, tls, &self.url(e, None))
+        snippets::snippets(e, tls, &self.url(e, None), &self.tls_url(e, tls, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -296,6 +296,10 @@ impl Engine for Neo4j {
     fn url(&self, e: &Endpoint<'_>, _password: Option<&str>) -> String {
         // Neo4j's drivers reject a URL that contains a user or a password.
         format!("neo4j://{}:{}", e.host, e.port("bolt"))
+    }
+
+    fn tls_url(&self, e: &Endpoint<'_>, tls: Tls<'_>, password: Option<&str>) -> String {
+        self.url(e, password).replace("neo4j://", snippets::scheme(tls))
     }
 }
 

@@ -239,7 +239,7 @@ impl Engine for Postgres {
     }
 
     fn snippets(&self, e: &Endpoint<'_>, tls: Tls<'_>) -> Vec<Snippet> {
-        snippets::snippets(e, tls, &self.url(e, None))
+        snippets::snippets(e, tls, &self.tls_url(e, tls, None))
     }
 
     fn password_variable(&self) -> &'static str {
@@ -255,6 +255,11 @@ impl Engine for Postgres {
             e.port("postgres"),
             url_encode(e.dbname)
         )
+    }
+
+    fn tls_url(&self, e: &Endpoint<'_>, tls: Tls<'_>, password: Option<&str>) -> String {
+        // The options are the end of the URL; a password cannot contain them, because it is encoded.
+        self.url(e, password).replace("sslmode=require", snippets::options(tls))
     }
 }
 

@@ -143,7 +143,7 @@ async fn make(
     Ok(made)
 }
 
-/// Requests once more a database that could not be made. `anew` is a request for it as it is wanted now, with its end and
+/// Requests a database again that could not be made. `anew` is the new request for it, with its expiry and
 /// its password. It is copied from its version, or from the current one if that was removed meanwhile.
 ///
 /// # Errors
@@ -195,7 +195,7 @@ async fn move_to_current(tx: &mut PgConnection, c: &Container) -> Result<String,
     Ok(v.dbuser)
 }
 
-/// When a database made from a template now ends: as `ttl` says, or else as the template says, within the limits of the
+/// When a database made now from a template expires: according to `ttl`, or else to the template, within the limits of the
 /// site for its owner.
 ///
 /// # Errors

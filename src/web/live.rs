@@ -1,22 +1,26 @@
 //! Live pages: a stream that says when what a page shows has changed. The page then fetches itself again and replaces the
-//! parts that differ (`static/live.js`), so that there is one set of templates.
+//! parts that differ (`static/live.js`), so that there is one set of templates. The steps of a job that the page shows
+//! come in the same stream, because a browser opens only a few connections to a host.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin_db::{pulse, templates};
 use crate::domain::user::Action;
+use crate::web::access::job_access::visible_job;
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::Context;
 use crate::web::error::AppError;
+use crate::web::pages::job;
 
 /// How often the database is asked while somebody watches.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,9 +31,17 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Maximum duration of a stream, after which the browser reconnects.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Query parameters of each stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LiveQuery {
+    /// The job whose steps the page shows.
+    pub job: String,
+}
+
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
-enum Watched {
+pub(super) enum Watched {
     /// A database.
     Database(Uuid),
     /// The databases of an account.
@@ -41,32 +53,45 @@ enum Watched {
 }
 
 /// `GET /containers/{name}/events`
-pub async fn database(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+pub async fn database(
+    ctx: Context,
+    Path(name): Path<String>,
+    Query(query): Query<LiveQuery>,
+) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
-    watch(ctx, Watched::Database(c.id), StreamSubject::Container(c.id, Action::View))
+    watch(ctx, Watched::Database(c.id), StreamSubject::Container(c.id, Action::View), query).await
 }
 
 /// `GET /events`
-pub async fn account(ctx: Context) -> Result<Response, AppError> {
+pub async fn account(ctx: Context, Query(query): Query<LiveQuery>) -> Result<Response, AppError> {
     let id = ctx.user()?.id;
-    watch(ctx, Watched::Account(id), StreamSubject::List)
+    watch(ctx, Watched::Account(id), StreamSubject::List, query).await
 }
 
 /// `GET /events/templates`
-pub async fn templates(ctx: Context) -> Result<Response, AppError> {
-    watch(ctx, Watched::Templates, StreamSubject::List)
+pub async fn templates(ctx: Context, Query(query): Query<LiveQuery>) -> Result<Response, AppError> {
+    watch(ctx, Watched::Templates, StreamSubject::List, query).await
 }
 
 /// `GET /admin/events`
-pub async fn portal(ctx: Context) -> Result<Response, AppError> {
-    watch(ctx, Watched::Portal, StreamSubject::List)
+pub async fn portal(ctx: Context, Query(query): Query<LiveQuery>) -> Result<Response, AppError> {
+    watch(ctx, Watched::Portal, StreamSubject::List, query).await
 }
 
-fn watch(ctx: Context, what: Watched, subject: StreamSubject) -> Result<Response, AppError> {
+async fn watch(ctx: Context, what: Watched, subject: StreamSubject, query: LiveQuery) -> Result<Response, AppError> {
     let held = ctx.portal.streams.hold(&ctx, "live pages")?;
-    let stream = changes(ctx.clone(), what).take_until(Box::pin(until_refused(ctx, subject)));
+    let stream = events(ctx.clone(), what, query.job).await.take_until(Box::pin(until_refused(ctx, subject)));
     let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// The events of a page: `changed`, and `steps` of the job with this id if the page shows one.
+pub(super) async fn events(ctx: Context, what: Watched, job: String) -> impl Stream<Item = Result<Event, Infallible>> {
+    // A job that no longer exists ends none of the other events.
+    let shown = if job.is_empty() { None } else { visible_job(&ctx, &job).await.ok().map(|(job, _)| job.id) };
+    let steps = futures::stream::iter(shown.map(|id| job::followed(ctx.clone(), id))).flatten();
+    let steps = steps.map(|text| Ok(Event::default().event("steps").data(text)));
+    futures::stream::select(changes(ctx, what), steps)
 }
 
 /// An event each time the page has to be rendered again.
@@ -80,7 +105,8 @@ fn changes(ctx: Context, what: Watched) -> impl Stream<Item = Result<Event, Infa
             let changed = last.is_some() && seen.is_some() && seen != last;
             last = seen.or(last);
             if changed || Instant::now() >= due {
-                return Some((Ok(Event::default().data("changed")), (ctx, last, Instant::now() + AGAIN)));
+                // A browser ignores an event without data.
+                return Some((Ok(Event::default().event("changed").data("page")), (ctx, last, Instant::now() + AGAIN)));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -1,4 +1,4 @@
-//! Every page in both colour schemes under axe-core, which checks a page against the Web Content Accessibility Guidelines.
+//! Every page, wide and narrow, in both colour schemes under axe-core, which checks a page against the Web Content Accessibility Guidelines.
 //! dev/drivers/make.sh installs it.
 
 use std::path::Path;
@@ -16,6 +16,9 @@ return axe.run(document, options).then(found => found.violations
   .filter(v => v.impact === 'serious' || v.impact === 'critical')
   .map(v => `${v.id}: ${v.help}: ` + v.nodes.slice(0, 3).map(n => `${n.html.slice(0, 200)} (${(n.any[0] || {}).message || ''})`).join(' | ')));
 ";
+
+/// A computer and a telephone.
+const SIZES: [(u32, u32); 2] = [(1280, 900), (360, 740)];
 
 /// The checker's own source, which defines `axe` in a page.
 fn source() -> String {
@@ -41,16 +44,21 @@ async fn no_page_is_seriously_inaccessible() {
     let browser = Browser::start(&tour.portal.base, Wish::default()).await;
     let (mut found, mut last) = (Vec::new(), "");
     for stop in &tour.stops {
-        scheme(&browser, "light").await;
+        browser.resize(1280, 900).await;
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
         assert_eq!(browser.script(&axe).await, "object", "{}: the checker is in the page", stop.name);
-        let light = faults(&browser, Value::Null).await;
-        scheme(&browser, "dark").await;
-        // Only colours differ.
-        let dark = faults(&browser, json!(["color-contrast"])).await;
-        found.extend(light.into_iter().map(|fault| format!("{} ({}): {fault}", stop.name, stop.path)));
-        found.extend(dark.into_iter().map(|fault| format!("{} ({}), dark: {fault}", stop.name, stop.path)));
+        for (width, height) in SIZES {
+            browser.resize(width, height).await;
+            for name in ["light", "dark"] {
+                scheme(&browser, name).await;
+                // Only colours differ between the schemes.
+                let rules = if name == "light" { Value::Null } else { json!(["color-contrast"]) };
+                let faults = faults(&browser, rules).await;
+                let at = format!("{} ({}), {width} px, {name}", stop.name, stop.path);
+                found.extend(faults.into_iter().map(|fault| format!("{at}: {fault}")));
+            }
+        }
     }
     browser.quit().await;
     assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));

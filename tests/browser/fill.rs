@@ -226,6 +226,16 @@ select gen_random_uuid(), t.id, n, t.image, t.storage, t.dbname, t.dbuser, t.sou
 insert into template_version (id, template_id, number, image, storage, dbname, dbuser, source, requested_at)
 select gen_random_uuid(), id, 1, image, storage, dbname, dbuser, source, now() from template where name = 'new-one';
 update template t set current_version = (select id from template_version v where v.template_id = t.id and number = 2);
+with j as (insert into job (id, kind, status, attempt, run_at, lease_until, worker, created_by, created_at, started_at)
+           select gen_random_uuid(), 'import-template', 'running', 1, now(), now() + interval '20 hours', 'elsewhere', 'templates',
+                  now() - interval '40 s', now() - interval '40 s' returning id),
+     s as (insert into job_step (job_id, seq, name, status, detail, started_at)
+           select j.id, s.seq, s.name, case s.seq when 1 then 'running' else 'pending' end::step_status,
+                  case s.seq when 1 then '412 MiB of 1.1 GiB, 46 MiB/s' else '' end, case s.seq when 1 then now() - interval '39 s' end
+             from j, unnest(array['Load the dump', 'Count the content and stop the server', 'Put the version into use']) with ordinality as s (name, seq))
+insert into template_version (id, template_id, number, job_id, image, storage, dbname, dbuser, source, requested_at)
+select gen_random_uuid(), t.id, 4, j.id, t.image, t.storage, t.dbname, t.dbuser, t.source, now()
+  from template t, j where t.name = 'production-copy-without-personal-data-of-patients';
 with j as (insert into job (id, kind, status, run_at, created_by, created_at, started_at, finished_at, error)
            select gen_random_uuid(), 'import-template', 'failed', now(), 'templates', now() - interval '1 day', now() - interval '1 day', now() - interval '1 day',
                   'statistics-course-2026.sql.gz, line 4711: duplicate key value violates unique constraint penguins_pkey' || chr(10)

@@ -13,12 +13,12 @@ const HOVER: &str = "const area = document.querySelector('.chart .area');
     return area.closest('.chart').querySelector('strong').textContent;";
 
 /// Marks the page that is open, to recognise later that it was not loaded again.
-async fn mark(browser: &Browser) {
+pub async fn mark(browser: &Browser) {
     browser.script("window.marked = true").await;
 }
 
 /// Waits until the page says this, and checks that it was not loaded again since [`mark`].
-async fn changes(browser: &Browser, what: &str, seen: impl AsyncFnMut(&Browser) -> bool) {
+pub async fn changes(browser: &Browser, what: &str, seen: impl AsyncFnMut(&Browser) -> bool) {
     browser.until(what, JOB, seen).await;
     let marked = browser.try_script("return window.marked === true").await;
     assert_eq!(marked, Some(Value::Bool(true)), "{what}, without loading the page again");
@@ -33,7 +33,7 @@ fn tell(portal: &TestPortal, name: &str) {
 }
 
 /// Makes the next restart take a few seconds.
-fn slow_restart(portal: &TestPortal) {
+pub fn slow_restart(portal: &TestPortal) {
     portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
 }
 

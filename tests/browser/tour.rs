@@ -208,6 +208,7 @@ fn admins(portal: &TestPortal) -> Vec<Stop> {
             ),
             ..wrong("admin-template-wrong", who, "/templates/statistics-course-2026")
         },
+        stop("admin-template-import", who, "/templates/production-copy-without-personal-data-of-patients"),
         stop("admin-states-failed", who, "/admin/states?state=failed"),
         stop("admin-jobs-failed", who, "/admin/jobs?status=failed"),
         stop("admin-contents", who, "/admin/contents"),

@@ -111,6 +111,7 @@ async fn reveal(browser: &Browser) -> (String, String) {
     browser.press("Show password").await;
     let password = browser.find("#password").await.text().await.expect("the password");
     let url = browser.find("#url").await.text().await.expect("the URL");
+    let fetch = browser.find("#fetch").await.text().await.expect("the line that fetches the certificate");
     browser.switch_to(second).await;
     browser
         .until("the other page has removed its form", JOB, async |b| !b.has("form[action$='/password']").await)
@@ -124,7 +125,7 @@ async fn reveal(browser: &Browser) -> (String, String) {
     browser.press("I have saved it – go to the database").await;
     browser.find(".connect-section").await;
     assert!(!browser.source().await.contains(&password), "nor on the database's page");
-    (password, url)
+    (password, format!("{fetch}\npsql '{url}'"))
 }
 
 async fn survives(browser: &Browser, name: &str, password: &str) {
@@ -185,8 +186,8 @@ async fn a_scientist_gets_two_real_servers_by_clicking_and_typing() {
 
     create(&browser, "15", POSTGRES_15, "lab15", "").await;
     watch(&browser, "lab15").await;
-    let (password, url) = reveal(&browser).await;
-    let version = run_line(&format!("psql '{url}'"), None, "show server_version;\n");
+    let (password, line) = reveal(&browser).await;
+    let version = run_line(&line, None, "show server_version;\n");
     assert!(version.contains("15."), "the URL with the password: {version}");
     survives(&browser, "lab15", &password).await;
 

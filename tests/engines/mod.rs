@@ -8,7 +8,7 @@ mod every_engine;
 mod looks;
 mod seeds;
 mod shm;
-mod snippets;
+pub mod snippets;
 mod spares;
 
 pub use drivers::{Place, Session, sign_in};

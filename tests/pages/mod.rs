@@ -7,6 +7,7 @@ mod create;
 mod inputs;
 mod landing;
 mod log;
+mod notices;
 mod passwords;
 mod pauses;
 mod people;

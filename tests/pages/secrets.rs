@@ -26,13 +26,20 @@ async fn a_generated_password_is_shown_once_even_to_simultaneous_requests() {
     assert!(password.len() >= 20, "{password:?}");
     assert_eq!(page.headers["cache-control"], "no-store", "the browser does not store it either");
     portal.connect("lab", &password).await.expect("it is the password");
-    // The URL on the page works unchanged, and the file contains the same password.
-    let url = page.all("#url").concat().trim().to_owned();
-    assert!(url.contains(&format!(":{password}@")), "{url}");
-    assert_eq!(
-        std::process::Command::new("psql").args([&url, "-XAtqc", "select 'in'"]).output().expect("psql").stdout,
-        b"in\n"
-    );
+    // The URLs on the page work unchanged, the first one with the certificate that the page fetches, and the file contains
+    // the same password.
+    let text = |id: &str| page.all(id).concat().trim().to_owned();
+    let (url, plain) = (text("#url"), text("#url-unverified"));
+    assert!(url.contains(&format!(":{password}@")) && url.contains("sslmode=verify-full"), "{url}");
+    let psql = |line: &str| {
+        let said =
+            std::process::Command::new("bash").args(["-c", line]).current_dir(&portal.dir).output().expect("bash");
+        format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
+    };
+    let verified = format!("psql '{url}' -XAtqc \"select 'in'\"");
+    assert!(psql(&verified).contains("ca.pem\" does not exist"), "without the certificate, nothing is trusted");
+    assert_eq!(psql(&format!("{}\n{verified}", text("#fetch"))), "in\n");
+    assert_eq!(psql(&format!("psql '{plain}' -XAtqc \"select 'in'\"")), "in\n");
     let html = scraper::Html::parse_document(&page.body);
     let link = scraper::Selector::parse("a[download='lab.txt']").expect("a selector");
     let file = html.select(&link).next().and_then(|e| e.attr("href")).expect("a file").to_owned();

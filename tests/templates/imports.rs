@@ -227,3 +227,29 @@ async fn each_engine_has_templates() {
         assert!(error.starts_with(script) && error.contains(words), "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_shows_how_far_it_is_by_the_time_that_the_last_one_took() {
+    let portal = portal().await;
+    let admin = portal.admin().await;
+    let api = portal.token(&admin).await;
+    write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
+    update(&portal, &api).await;
+    let bar = async || {
+        let shown = admin.get("/templates/shop").await.expect(200);
+        shown.all("progress + span").concat()
+    };
+    assert_eq!(bar().await, "", "nothing is being imported");
+    portal.sql("update job set started_at = finished_at - interval '80 s' where kind = 'import-template'");
+    // The next one takes long enough to be seen.
+    write(&portal, "shop.sql", sql("create table mice (id int primary key);\nselect pg_sleep(4);\n"));
+    api.json(Method::POST, "/api/v1/templates/update", &json!({})).await.expect(200);
+    let begun = "select count(*) from job where kind = 'import-template' and status = 'running'";
+    portal.until(begun, |said| said == "1").await;
+    let said = bar().await;
+    assert!(said.contains(" % · about 1 min") && said.ends_with(" left"), "{said}");
+    let job = portal.sql("select id from job where kind = 'import-template' and status = 'running'");
+    let page = admin.get(&format!("/jobs/{job}")).await.expect(200);
+    assert!(page.all("progress + span").concat().contains(" % · about "), "the page of the job shows it too");
+    settled(&portal).await;
+}

@@ -15,7 +15,7 @@ pub enum NoticeKind {
     OutOfMemory,
     /// The server could not have the cores it is pinned to.
     CoresChanged,
-    /// A database ends soon.
+    /// A database expires soon.
     ExpiresSoon,
     /// A template could not be imported.
     ImportFailed,
@@ -40,7 +40,7 @@ impl NoticeKind {
         Self::DumpsUnusable,
     ];
 
-    /// Whether it is about a problem. The end of a database is none.
+    /// Whether it is about a problem. The expiry of a database is not.
     pub fn is_problem(self) -> bool {
         self != Self::ExpiresSoon
     }

@@ -46,7 +46,7 @@ impl Notice {
         self.subject.is_empty()
     }
 
-    /// Whether it is about backups. One of a kind that only another version of the portal knows counts as such.
+    /// Whether it is about backups. Kinds that only another version of the portal knows count as such.
     pub fn is_about_backups(&self) -> bool {
         NoticeKind::ALL.iter().find(|kind| kind.as_str() == self.kind).is_none_or(|kind| kind.is_about_backups())
     }

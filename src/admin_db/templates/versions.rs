@@ -244,6 +244,21 @@ pub async fn set_source(
     .map(|_| ())
 }
 
+/// Duration in seconds of the import of the newest complete version before the one that a job imports.
+pub async fn last_seconds(db: &mut PgConnection, job: Uuid) -> Result<Option<f64>, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        "SELECT extract(epoch FROM coalesce(j.finished_at - j.started_at, p.made_at - p.begun_at))::float8
+           FROM template_version v
+           JOIN template_version p ON p.template_id = v.template_id AND p.number < v.number AND p.made_at IS NOT NULL
+           LEFT JOIN job j ON j.id = p.job_id AND j.status = 'succeeded'
+          WHERE v.job_id = $1 ORDER BY p.number DESC LIMIT 1",
+        job
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found.flatten())
+}
+
 /// Records the digest of the image.
 pub async fn set_digest(db: &mut PgConnection, id: Uuid, digest: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE template_version SET digest = $2 WHERE id = $1", id, digest).execute(db).await.map(|_| ())

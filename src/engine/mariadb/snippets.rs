@@ -15,8 +15,13 @@ const R: &[(&str, &str)] =
     &[("R", "install.packages(c(\"DBI\", \"RMariaDB\"))"), ("conda", "conda install -c conda-forge r-dbi r-rmariadb")];
 const JDBC: &[(&str, &str)] = &[("Maven", "org.mariadb.jdbc:mariadb-java-client")];
 
-/// The examples. `plain_url` is the URL of the database without a password and without verification.
-pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<Snippet> {
+/// The options of a URL.
+pub(super) fn options(tls: Tls<'_>) -> &'static str {
+    tls.pick("?ssl_ca=ca.pem", "")
+}
+
+/// The examples. `url` is the URL of the database without a password.
+pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, url: &str) -> Vec<Snippet> {
     let (host, port, db, user) = (e.host, e.port("mariadb"), e.dbname, e.dbuser);
     // The C library connects "localhost" to the socket of a server on the same machine and ignores the port.
     let not_the_socket = if host == "localhost" { "127.0.0.1" } else { host };
@@ -25,7 +30,6 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<S
     let flags = tls.pick("--ssl-ca=ca.pem --ssl-verify-server-cert", "--skip-ssl-verify-server-cert");
     let context = tls.pick("{\"ca\": \"ca.pem\"}", "{\"check_hostname\": False}");
     let sslmode = tls.pick("sslMode=verify-full&serverSslCert=ca.pem", "sslMode=trust");
-    let url = format!("{plain_url}{}", tls.pick("?ssl_ca=ca.pem", ""));
     let file = tls.pick(
         "writeLines(c(\"[client]\", \"ssl-ca=ca.pem\", \"ssl-verify-server-cert\"), \"tls.cnf\")\n",
         "writeLines(c(\"[client]\", \"ssl\"), \"tls.cnf\")\n",
@@ -47,7 +51,7 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<S
             "url",
             "For programs that take a connection URL. Add the password after the user name, percent-encoded. Programs \
              differ in how they are told to use TLS; ssl_ca is SQLAlchemy’s option.",
-            url,
+            url.to_owned(),
         ),
         s(
             "python",

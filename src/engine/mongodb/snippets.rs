@@ -37,14 +37,18 @@ const ACCEPT: &str = "        TrustManager anyone = new X509ExtendedTrustManager
         context.init(null, new TrustManager[] { anyone }, null);
 ";
 
-/// The examples. `plain_url` is the URL of the database without a password and without verification.
-pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<Snippet> {
+/// The options of a URL.
+pub(super) fn options(tls: Tls<'_>) -> &'static str {
+    tls.pick("tls=true&tlsCAFile=ca.pem", "tls=true&tlsAllowInvalidCertificates=true")
+}
+
+/// The examples. `url` is the URL of the database without a password.
+pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, url: &str) -> Vec<Snippet> {
     let (host, port, db, user) = (e.host, e.port("mongodb"), e.dbname, e.dbuser);
     let fetch = |text: fn(&Authority) -> String| tls.authority().map(text).unwrap_or_default();
     let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
-    let options = tls.pick("tls=true&tlsCAFile=ca.pem", "tls=true&tlsAllowInvalidCertificates=true");
+    let options = options(tls);
     let arguments = tls.pick("tls=True, tlsCAFile=\"ca.pem\"", "tls=True, tlsAllowInvalidCertificates=True");
-    let url = format!("{plain_url}&{options}");
     vec![
         s(
             "mongosh",
@@ -59,7 +63,7 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<S
             "URL",
             "url",
             "For programs that take a connection URL. Add the password after the user name, percent-encoded.",
-            url,
+            url.to_owned(),
         ),
         s(
             "python",

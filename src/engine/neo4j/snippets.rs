@@ -13,16 +13,20 @@ const R: &[(&str, &str)] = &[
     ("R", "install.packages(c(\"httr\", \"jsonlite\"))"),
     ("conda", "conda install -c conda-forge r-httr r-jsonlite"),
 ];
-const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc-full-bundle")];
+const JDBC: &[(&str, &str)] = &[("Maven", "org.neo4j:neo4j-jdbc")];
 
-/// The examples. `plain` is the URL of the database without TLS.
-pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snippet> {
+/// The scheme of a URL.
+pub(super) fn scheme(tls: Tls<'_>) -> &'static str {
+    tls.pick("neo4j+s://", "neo4j+ssc://")
+}
+
+/// The examples. `plain` is the URL of the database without TLS, `url` that with it.
+pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str, url: &str) -> Vec<Snippet> {
     let (host, https, user) = (e.host, e.port("http"), e.dbuser);
     let fetch = |text: fn(&Authority) -> String| tls.authority().map(text).unwrap_or_default();
     let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
     let checks = tls.pick("config(cainfo = \"ca.pem\")", "config(ssl_verifypeer = FALSE, ssl_verifyhost = FALSE)");
-    let url = plain.replace("neo4j://", tls.pick("neo4j+s://", "neo4j+ssc://"));
-    // Java reads no PEM file, so the certificate goes into a store of its own.
+    // Java cannot read PEM files, so the certificate goes into its own store.
     let store = tls.pick(
         "rm -f ca.p12\nkeytool -importcert -noprompt -alias db4sci -file ca.pem -keystore ca.p12 -storetype PKCS12 -storepass ca-only\nJAVA_OPTS=\"-Djavax.net.ssl.trustStore=ca.p12 -Djavax.net.ssl.trustStorePassword=ca-only\" ",
         "",
@@ -49,7 +53,7 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snipp
             "url",
             "For drivers and for Neo4j Desktop or Browser, which ask for the user name and password separately. To \
              verify the server, your machine or driver must trust ca.pem.",
-            url.clone(),
+            url.to_owned(),
         ),
         s(
             "python",
@@ -77,7 +81,8 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain: &str) -> Vec<Snipp
             "JDBC",
             "java",
             "For Java and for tools such as DBeaver. They prompt for the password. To verify the server, Java must \
-             trust ca.pem.",
+             trust ca.pem: the cypher-shell tab creates ca.p12 from it, which the options \
+             -Djavax.net.ssl.trustStore=ca.p12 and -Djavax.net.ssl.trustStorePassword=ca-only make Java use.",
             format!("jdbc:{url}/neo4j?user={user}"),
         )
         .install(JDBC),

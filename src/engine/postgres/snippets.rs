@@ -20,13 +20,18 @@ const R: &[(&str, &str)] = &[
 ];
 const JDBC: &[(&str, &str)] = &[("Maven", "org.postgresql:postgresql")];
 
-/// The examples. `plain_url` is the URL of the database without a password and without verification.
-pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<Snippet> {
+/// The options of a URL.
+pub(super) fn options(tls: Tls<'_>) -> &'static str {
+    tls.pick("sslmode=verify-full&sslrootcert=ca.pem", "sslmode=require")
+}
+
+/// The examples. `url` is the URL of the database without a password.
+pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, url: &str) -> Vec<Snippet> {
     let (host, port, db, user) = (e.host, e.port("postgres"), e.dbname, e.dbuser);
     let fetch = |text: fn(&Authority) -> String| tls.authority().map(text).unwrap_or_default();
     let (shell, python, r) = (fetch(Authority::shell), fetch(Authority::python), fetch(Authority::r));
     let conninfo = tls.pick("sslmode=verify-full sslrootcert=ca.pem", "sslmode=require");
-    let query = tls.pick("sslmode=verify-full&sslrootcert=ca.pem", "sslmode=require");
+    let query = options(tls);
     let arguments = tls.pick("sslmode=\"verify-full\", sslrootcert=\"ca.pem\"", "sslmode=\"require\"");
     let variables = tls.pick("PGSSLMODE = \"verify-full\", PGSSLROOTCERT = \"ca.pem\"", "PGSSLMODE = \"require\"");
     vec![
@@ -43,7 +48,7 @@ pub(super) fn snippets(e: &Endpoint<'_>, tls: Tls<'_>, plain_url: &str) -> Vec<S
             "URL",
             "url",
             "For programs that take a connection URL. Add the password after the user name: user:password@host.",
-            plain_url.replace("sslmode=require", query),
+            url.to_owned(),
         ),
         s(
             "python",

@@ -10,8 +10,8 @@ use crate::config::Tier;
 use crate::domain::quantity::ByteSize;
 use crate::queue::step_error::StepError;
 
-/// Bytes of what the portal keeps on a tier. What has come since the last measurement counts with the size that is known
-/// of it; where copies share blocks, they take nothing at first.
+/// Bytes of what the portal keeps on a tier. What was added since the last measurement counts with the size known
+/// of it; copies that share blocks take no space at first.
 pub(crate) async fn used(app: &App, tier: &Tier) -> Result<i64, sqlx::Error> {
     let mut db = app.db.acquire().await?;
     let measured = usage::list(&mut db).await?.into_iter().find(|u| u.tier == tier.name);

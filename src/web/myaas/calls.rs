@@ -144,7 +144,7 @@ const STARTS: [JobKind; 3] = [JobKind::FromTemplate, JobKind::Start, JobKind::Re
 /// Time between two checks of a database that is being deleted.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Requests once more what could not be made, as it is wanted now.
+/// Requests a database again that could not be made, as it is wanted now.
 async fn again(
     ctx: &Context,
     c: &Container,

@@ -81,8 +81,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         frame: ctx.frame_of(&c),
         head: head(&ctx, &c, Some(Tab::Overview)),
         notices: told,
-        connect: connect(&ctx, &c, &urls::portal(ctx.app().config.server.public_url.as_deref(), &uri, &headers))
-            .filter(|_| alive && c.started_at.is_some()),
+        connect: connect(&ctx, &c, &authority(&ctx, &uri, &headers)).filter(|_| alive && c.started_at.is_some()),
         password: (waiting && c.started_at.is_some() && active.is_none())
             .then(|| urls::database_page(&c.name, DatabasePage::Password)),
         safety: safety(&c, assured.get(&c.id), ctx.app().config.backups.window, now),
@@ -167,8 +166,16 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// How to connect; `None` until its ports are known. `portal` is the URL of the portal.
-fn connect(ctx: &Context, c: &Container, portal: &str) -> Option<Connect> {
+/// The portal's own address is where the CA certificate comes from.
+fn authority(ctx: &Context, uri: &Uri, headers: &HeaderMap) -> Authority {
+    let config = &ctx.app().config;
+    let portal = urls::portal(config.server.public_url.as_deref(), uri, headers);
+    // In dev mode, the portal's own certificate is issued by the same authority.
+    Authority { url: format!("{portal}/ca.pem"), trusted: !config.mode.makes_own_secrets() }
+}
+
+/// How to connect; `None` until its ports are known.
+fn connect(ctx: &Context, c: &Container, authority: &Authority) -> Option<Connect> {
     let host = &ctx.app().config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
     if c.ports.is_empty() {
@@ -181,11 +188,8 @@ fn connect(ctx: &Context, c: &Container, portal: &str) -> Option<Connect> {
     }));
     facts.extend([Fact::code("Database", &c.dbname), Fact::code("User", &c.dbuser)]);
     let engine = c.engine.engine();
-    // In dev mode, the portal's own certificate is issued by the same authority.
-    let trusted = !ctx.app().config.mode.makes_own_secrets();
-    let authority = Authority { url: format!("{portal}/ca.pem"), trusted };
     let unverified = engine.snippets(&endpoint, Tls::Unverified);
-    let verified = engine.snippets(&endpoint, Tls::Verified(&authority));
+    let verified = engine.snippets(&endpoint, Tls::Verified(authority));
     let snippets = verified.into_iter().zip(unverified).map(|(s, plain)| SnippetView {
         variable: s.note.contains(engine.password_variable()),
         id: s.id.to_owned(),
@@ -269,7 +273,12 @@ fn facts(ctx: &Context, c: &Container, seen: Option<&Survey>) -> Vec<Fact> {
 }
 
 /// `POST /containers/{name}/password`: shows the generated password and deletes it.
-pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
+pub async fn reveal_password(
+    ctx: Context,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::RevealPassword).await?;
     let base = urls::database(&c.name);
     if c.started_at.is_none() || c.is_busy() {
@@ -291,14 +300,18 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
     log::append(&mut tx, &ctx.actor(), &entry, ctx.now()).await?;
     let host = &app.config.databases.host_of(&c.name);
     let endpoint = Endpoint { host, ports: &c.ports, dbname: &c.dbname, dbuser: &c.dbuser };
-    let url = c.engine.engine().url(&endpoint, Some(password.expose_secret()));
-    let url_has_password = url != c.engine.engine().url(&endpoint, None);
+    let engine = c.engine.engine();
+    let authority = authority(&ctx, &uri, &headers);
+    let tls = Tls::Verified(&authority);
+    let url = engine.tls_url(&endpoint, tls, Some(password.expose_secret()));
+    let url_has_password = url != engine.tls_url(&endpoint, tls, None);
     let port = c.ports.first().map_or(0, |(_, port)| *port);
     let file = format!(
-        "host: {host}\nport: {port}\ndatabase: {}\nuser: {}\npassword: {}\nurl: {url}\n",
+        "host: {host}\nport: {port}\ndatabase: {}\nuser: {}\npassword: {}\nurl: {url}\nca.pem: {}\n",
         c.dbname,
         c.dbuser,
-        password.expose_secret()
+        password.expose_secret(),
+        authority.url
     );
     let response = page(&PasswordPage {
         frame: ctx.frame_of(&c),
@@ -306,6 +319,9 @@ pub async fn reveal_password(ctx: Context, Path(name): Path<String>) -> Result<R
         back_href: base,
         user: c.dbuser.clone(),
         password: password.expose_secret().to_owned(),
+        shell: engine.snippets(&endpoint, tls).into_iter().next().map(|s| (s.label, s.text)),
+        unverified: engine.tls_url(&endpoint, Tls::Unverified, Some(password.expose_secret())),
+        fetch: authority.shell(),
         url,
         url_has_password,
         file_name: format!("{}.txt", c.name),

@@ -71,6 +71,7 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let mut found = container_list::list(&mut db, &wanted).await?;
     let left_behind = if everyone { 0 } else { listing::databases_left_behind(&mut db, user.id).await? };
     let told = if everyone { Vec::new() } else { of_owner(&mut db, user.id).await? };
+    let told = notices::grouped(&told);
     let more = i64::try_from(found.len()).is_ok_and(|n| n > PAGE);
     found.truncate(usize::try_from(PAGE).unwrap_or(50));
     let now = ctx.now();
@@ -99,8 +100,8 @@ async fn list(ctx: &Context, query: &ListQuery, everyone: bool) -> Result<Respon
     let owner = everyone.then(|| Column::plain("Owner"));
     page(&HomePage {
         frame: ctx.frame(if everyone { "admin-containers" } else { "home" }),
-        more_notices: told.len().saturating_sub(NOTICES),
-        notices: told.iter().take(NOTICES).map(|n| notices::card(user, n, "home", now)).collect(),
+        more_notices: told.iter().skip(NOTICES).map(Vec::len).sum(),
+        notices: told.iter().take(NOTICES).filter_map(|same| notices::card(user, same, "home", now)).collect(),
         everyone,
         columns: [
             Column::sorted("Database", link("name", ""), sort(by_name, "ascending")),

@@ -51,10 +51,7 @@ async fn view(app: &App, job: &Job, container: Option<&Container>) -> Result<Ste
     let mut db = app.db.acquire().await?;
     let template = template_name(&mut db, job).await?;
     let rows = jobs::steps(&mut db, job.id).await?;
-    let durations = match container {
-        Some(c) => Durations::read(&mut db, job, c).await?,
-        None => Durations::default(),
-    };
+    let durations = Durations::read(&mut db, job, container).await?;
     let name = container.map(|c| c.name.as_str()).or(template.as_deref()).unwrap_or("the portal");
     Ok(steps(job, &rows, name, durations, app.clock.now()))
 }
@@ -111,7 +108,7 @@ pub async fn show(ctx: Context, Path(id): Path<String>) -> Result<Response, AppE
 pub async fn events(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
     let (job, _) = visible_job(&ctx, &id).await?;
     let held = ctx.portal.streams.hold(&ctx, "live pages")?;
-    let stream = follow(ctx.clone(), job.id).take_until(Box::pin(until_refused(ctx, StreamSubject::Job(job.id))));
+    let stream = followed(ctx, job.id).map(|text| Ok::<_, Infallible>(Event::default().data(text)));
     let stream = stream.inspect(move |_| _ = &held);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
 }
@@ -174,14 +171,19 @@ async fn next(db: &mut PgConnection, job: &Job, container: Option<&Container>) -
     })
 }
 
-fn follow(ctx: Context, id: Uuid) -> impl Stream<Item = Result<Event, Infallible>> {
+/// The steps of a job each time they change, until it has ended or the client may no longer see them.
+pub(crate) fn followed(ctx: Context, id: Uuid) -> impl Stream<Item = String> {
+    follow(ctx.clone(), id).take_until(Box::pin(until_refused(ctx, StreamSubject::Job(id))))
+}
+
+fn follow(ctx: Context, id: Uuid) -> impl Stream<Item = String> {
     let begin = tokio::time::Instant::now();
     let state = (ctx, String::new(), false);
     futures::stream::unfold(state, move |(ctx, mut last, over)| async move {
         while !over && begin.elapsed() < LONGEST {
             if let Some((text, done)) = snapshot(ctx.app(), id).await.filter(|(text, _)| *text != last) {
                 last.clone_from(&text);
-                return Some((Ok(Event::default().data(text)), (ctx, last, done)));
+                return Some((text, (ctx, last, done)));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -8,6 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::quantity::thousands;
 use crate::domain::user::Action;
@@ -16,6 +17,8 @@ use crate::runtime::output::read_log;
 use crate::web::access::still_allowed::{StreamSubject, until_refused};
 use crate::web::context::{Context, page};
 use crate::web::error::AppError;
+use crate::web::live;
+use crate::web::live::Watched;
 use crate::web::pages::admin::lists::address;
 use crate::web::pages::container_head::head;
 use crate::web::tabs::Tab;
@@ -40,6 +43,8 @@ pub struct ServerLogQuery {
     text: String,
     /// Whether long lines are wrapped: `on`.
     wrap: String,
+    /// For the stream: the job whose steps the page shows.
+    job: String,
 }
 
 /// Whether a line contains the text, which is in lower case.
@@ -97,7 +102,8 @@ async fn read(ctx: &Context, id: &str, tail: u32) -> Result<Vec<String>, crate::
     Ok(read_log(lines).await?.lines().map(str::to_owned).collect())
 }
 
-/// `GET /containers/{name}/logs/events`: sends each new line as an event, and `end` when the server has stopped.
+/// `GET /containers/{name}/logs/events`: sends each new line as an event, and `end` when the server has stopped. The events
+/// of the page itself come in between, so that it needs no second stream.
 ///
 /// With `text`, only the lines that contain it.
 pub async fn events(
@@ -119,9 +125,16 @@ pub async fn events(
         let lines: Vec<_> = lines.map(|line| Ok(Event::default().data(line.replace('\r', "")))).collect();
         futures::stream::iter(lines)
     });
-    let end = futures::stream::once(async { Ok::<_, Infallible>(Event::default().event("end").data("end")) });
+    // The end of the log ends the other events too.
+    let over = CancellationToken::new();
+    let others = live::events(ctx.clone(), Watched::Database(c.id), query.job).await;
+    let others = others.take_until(Box::pin(over.clone().cancelled_owned()));
+    let end = futures::stream::once(async move {
+        over.cancel();
+        Ok::<_, Infallible>(Event::default().event("end").data("end"))
+    });
     let refused = until_refused(ctx, StreamSubject::Container(c.id, Action::ReadLogs));
-    Ok(sse(lines.chain(end).take_until(Box::pin(refused)).inspect(move |_| _ = &held)))
+    Ok(sse(futures::stream::select(lines.chain(end), others).take_until(Box::pin(refused)).inspect(move |_| _ = &held)))
 }
 
 fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {

@@ -21,34 +21,80 @@ use crate::web::urls::DatabasePage;
 use crate::web::views::notices::NoticeCard;
 use crate::web::views::{ActionButton, Flash, Link, Moment};
 
+/// Maximum number of names in the title of equal notices.
+const NAMES: usize = 3;
+
+/// Notices that say the same about several databases or templates, the newest first.
+pub(super) type Equal<'a> = Vec<&'a Notice>;
+
+/// Groups notices that say the same, wherever they are in the list; the newest of each group comes first.
+pub(super) fn grouped<'a>(list: impl IntoIterator<Item = &'a Notice>) -> Vec<Equal<'a>> {
+    let mut groups: Vec<Equal<'a>> = Vec::new();
+    for n in list {
+        let same = |group: &&mut Equal<'a>| group.first().is_some_and(|g| (&g.kind, &g.text) == (&n.kind, &n.text));
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(n),
+            None => groups.push(vec![n]),
+        }
+    }
+    groups
+}
+
 /// The problem, in a few words.
-pub(super) fn title(n: &Notice) -> String {
-    match n.kind.as_str() {
-        "drill_failed" => format!("Test restore of {} failed", n.subject),
-        "backup_failed" => format!("Backup of {} failed", n.subject),
-        "restore_differs" => format!("{} differs from its backup", n.subject),
-        "out_of_memory" => format!("{} exceeded its memory limit", n.subject),
-        "cores_changed" => format!("{} runs on other cores", n.subject),
-        "expires_soon" => format!("{} expires soon", n.subject),
-        "import_failed" => format!("Import of the template {} failed", n.subject),
-        "dump_unusable" => format!("The dump of the template {} cannot be imported", n.subject),
-        "dumps_unusable" => "Dumps cannot be imported".to_owned(),
-        _ => format!("Backup of {} missed", n.subject),
+pub(super) fn title(same: &[&Notice]) -> String {
+    let kind = same.first().map_or("", |n| n.kind.as_str());
+    let names: Vec<&str> = same.iter().map(|n| n.subject.as_str()).collect();
+    if let [name] = names.as_slice() {
+        return match kind {
+            "drill_failed" => format!("Test restore of {name} failed"),
+            "backup_failed" => format!("Backup of {name} failed"),
+            "restore_differs" => format!("{name} differs from its backup"),
+            "out_of_memory" => format!("{name} exceeded its memory limit"),
+            "cores_changed" => format!("{name} runs on other cores"),
+            "expires_soon" => format!("{name} expires soon"),
+            "import_failed" => format!("Import of the template {name} failed"),
+            "dump_unusable" => format!("The dump of the template {name} cannot be imported"),
+            "dumps_unusable" => "Dumps cannot be imported".to_owned(),
+            _ => format!("Backup of {name} missed"),
+        };
+    }
+    let count = names.len();
+    let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
+    let more = count.saturating_sub(NAMES);
+    let list = if more > 0 { format!("{shown} and {more} more") } else { shown };
+    match kind {
+        "drill_failed" => format!("Test restores of {count} databases failed: {list}"),
+        "backup_failed" => format!("Backups of {count} databases failed: {list}"),
+        "restore_differs" => format!("{count} databases differ from their backups: {list}"),
+        "out_of_memory" => format!("{count} databases exceeded their memory limits: {list}"),
+        "cores_changed" => format!("{count} databases run on other cores: {list}"),
+        "expires_soon" => format!("{count} databases expire soon: {list}"),
+        "import_failed" => format!("Imports of {count} templates failed: {list}"),
+        "dump_unusable" => format!("The dumps of {count} templates cannot be imported: {list}"),
+        _ => format!("Backups of {count} databases missed: {list}"),
     }
 }
 
-/// The button that dismisses a notice; `back` is the page it is on.
-pub(super) fn seen_action(n: &Notice, back: &str) -> ActionButton {
+/// The button that dismisses equal notices; `back` is the page it is on.
+pub(super) fn seen_action(same: &[&Notice], back: &str) -> Option<ActionButton> {
+    let (n, others) = same.split_first()?;
     let href = match (n.is_about_portal(), n.is_about_template) {
         (true, _) => urls::portal_notice_seen(n.id),
         (_, true) => urls::template_notice_seen(&n.subject, n.id),
         (_, false) => urls::notice_seen(&n.subject, n.id),
     };
-    ActionButton::post("Dismiss", href).with("back", back)
+    let dismiss = ActionButton::post("Dismiss", href).with("back", back);
+    Some(others.iter().fold(dismiss, |action, other| action.with("also", format!("{}/{}", other.subject, other.id))))
 }
 
-/// The page where something can be done about it.
-pub(super) fn link(n: &Notice) -> Link {
+/// The page where something can be done about it; `list` is the list of the databases concerned.
+pub(super) fn link(same: &[&Notice], list: &str) -> Link {
+    let [n] = same else {
+        return match same.first() {
+            Some(n) if n.is_about_template => Link::new("View templates", urls::TEMPLATES),
+            _ => Link::new("View databases", list),
+        };
+    };
     if n.is_about_portal() {
         return Link::new("Templates", urls::TEMPLATES);
     }
@@ -64,17 +110,18 @@ pub(super) fn link(n: &Notice) -> Link {
     }
 }
 
-/// A notice as shown to `user`.
-pub(super) fn card(user: &User, n: &Notice, back: &str, now: DateTime<Utc>) -> NoticeCard {
+/// Equal notices as shown to `user`.
+pub(super) fn card(user: &User, same: &[&Notice], back: &str, now: DateTime<Utc>) -> Option<NoticeCard> {
+    let n = same.first()?;
     let expires = n.kind == NoticeKind::ExpiresSoon.as_str();
-    NoticeCard {
+    Some(NoticeCard {
         tone: if expires { "warn" } else { "bad" },
-        title: title(n),
+        title: title(same),
         text: n.text.clone(),
         at: Moment::new(n.at, now),
-        link: link(n),
-        seen: unseen(user, n).then(|| seen_action(n, back)),
-    }
+        link: link(same, "/?sort=loss"),
+        seen: if unseen(user, n) { seen_action(same, back) } else { None },
+    })
 }
 
 /// Whether `user` is a recipient of the notice and has not dismissed it.
@@ -93,26 +140,41 @@ pub(super) async fn of(
     let user = ctx.user()?;
     let open = notices::of_container(db, c.id).await?;
     let stays = |n: &&Notice| n.kind == NoticeKind::BackupMissed.as_str() || unseen(user, n);
-    Ok(open.iter().filter(stays).map(|n| card(user, n, back, ctx.now())).collect())
+    Ok(open.iter().filter(stays).filter_map(|n| card(user, &[n], back, ctx.now())).collect())
 }
 
-/// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to return to
+/// `POST /containers/{name}/notices/{id}/seen`, with `back` for the page to return to, and `also` for equal notices about
+/// other databases: "name/id"
 pub async fn seen(
     ctx: Context,
     Path((name, id)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
-    let user = ctx.user()?;
-    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut db = ctx.app().db.acquire().await?;
-    let known = notices::see(&mut db, (id, c.id), (c.account_id == user.id, user.is_admin()), ctx.now()).await?;
+    let mut known = dismiss(&ctx, &c, &id).await?;
+    for (name, id) in fields.all("also").filter_map(|also| also.split_once('/')) {
+        match ctx.container(name, Action::View).await {
+            Ok(other) => known |= dismiss(&ctx, &other, id).await?,
+            // It was deleted permanently in the meantime.
+            Err(AppError::NotFound) => {}
+            Err(e) => return Err(e),
+        }
+    }
     let path = match fields.text("back") {
         "home" => "/".to_owned(),
         "admin" => "/admin".to_owned(),
         _ => Tab::left_or_overview(&ctx, &c).href(&c),
     };
     Ok(to(&path, Some(dismissed(known))))
+}
+
+/// Dismisses a notice about a database; whether there is one with this id.
+async fn dismiss(ctx: &Context, c: &Container, id: &str) -> Result<bool, AppError> {
+    let user = ctx.user()?;
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    let for_whom = (c.account_id == user.id, user.is_admin());
+    Ok(notices::see(&mut db, (id, c.id), for_whom, ctx.now()).await?)
 }
 
 fn dismissed(known: bool) -> Flash {
@@ -122,12 +184,20 @@ fn dismissed(known: bool) -> Flash {
     }
 }
 
-/// `POST /templates/{name}/notices/{id}/seen`
-pub async fn seen_template(ctx: Context, Path((name, id)): Path<(String, String)>) -> Result<Response, AppError> {
-    let t = visible(&ctx, &name).await?;
-    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut db = ctx.app().db.acquire().await?;
-    let known = notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;
+/// `POST /templates/{name}/notices/{id}/seen`, with `also` as above
+pub async fn seen_template(
+    ctx: Context,
+    Path((name, id)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, AppError> {
+    let mut known = false;
+    let others = fields.all("also").filter_map(|also| also.split_once('/'));
+    for (name, id) in std::iter::once((name.as_str(), id.as_str())).chain(others) {
+        let t = visible(&ctx, name).await?;
+        let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+        let mut db = ctx.app().db.acquire().await?;
+        known |= notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;
+    }
     Ok(to("/admin", Some(dismissed(known))))
 }
 
@@ -137,4 +207,49 @@ pub async fn seen_portal(ctx: Context, Path(id): Path<String>) -> Result<Respons
     let mut db = ctx.app().db.acquire().await?;
     let known = notices::see(&mut db, (id, notices::PORTAL), (false, true), ctx.now()).await?;
     Ok(to("/admin", Some(dismissed(known))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(subject: &str, kind: &str, text: &str) -> Notice {
+        Notice {
+            id: Uuid::from_u128(7),
+            is_about_template: kind == "import_failed",
+            subject: subject.to_owned(),
+            account_id: None,
+            owner: "ada".to_owned(),
+            contact: String::new(),
+            kind: kind.to_owned(),
+            backup_id: None,
+            text: text.to_owned(),
+            at: DateTime::UNIX_EPOCH,
+            owner_seen_at: None,
+            admin_seen_at: None,
+        }
+    }
+
+    #[test]
+    fn equal_notices_are_one_with_their_number_and_names() {
+        let list = [
+            notice("a", "backup_failed", "The target does not answer."),
+            notice("b", "backup_failed", "The disk is full."),
+            notice("c", "backup_failed", "The target does not answer."),
+            notice("d", "backup_missed", "The target does not answer."),
+            notice("e", "backup_failed", "The target does not answer."),
+            notice("f", "backup_failed", "The target does not answer."),
+        ];
+        let groups = grouped(&list);
+        let titles: Vec<_> = groups.iter().map(|same| title(same)).collect();
+        assert_eq!(
+            titles,
+            ["Backups of 4 databases failed: a, c, e and 1 more", "Backup of b failed", "Backup of d missed"]
+        );
+        let action = seen_action(&groups[0], "home").unwrap();
+        let also = action.fields.iter().filter(|(name, _)| name == "also").count();
+        assert_eq!((action.href.contains("/a/"), also), (true, 3), "all are dismissed at once");
+        assert_eq!(link(&groups[0], "/list").href, "/list");
+        assert!(link(&groups[1], "/list").href.contains("/b/"));
+    }
 }

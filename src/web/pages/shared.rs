@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::admin_db::containers::Container;
 use crate::admin_db::jobs;
 use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus, listing};
+use crate::admin_db::templates::versions;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
@@ -120,7 +121,7 @@ pub fn job_row(job: &Job, container: Option<&str>, now: DateTime<Utc>) -> JobRow
     }
 }
 
-/// A list of jobs, the newest first, in which equal failures that follow each other are one row with their number.
+/// A list of jobs, the newest first, in which equal failures are one row with their number.
 pub fn collapsed(rows: impl IntoIterator<Item = JobRow>) -> Vec<JobRow> {
     let equal = |a: &JobRow, b: &JobRow| {
         a.chip.kind == "fail" && (&a.chip, &a.kind, &a.container, &a.note) == (&b.chip, &b.kind, &b.container, &b.note)
@@ -136,7 +137,7 @@ pub async fn steps_of(
     now: DateTime<Utc>,
 ) -> Result<Steps, sqlx::Error> {
     let rows = jobs::steps(&mut *db, job.id).await?;
-    let durations = Durations::read(db, job, c).await?;
+    let durations = Durations::read(db, job, Some(c)).await?;
     Ok(steps(job, &rows, &c.name, durations, now))
 }
 
@@ -145,16 +146,19 @@ pub async fn steps_of(
 pub struct Durations {
     /// Usually, for the image.
     usual: Option<f64>,
-    /// The last time, for the database.
+    /// The last time, for the database or the template.
     last: Option<f64>,
 }
 
 impl Durations {
-    /// Reads both for a job that has not ended.
-    pub async fn read(db: &mut PgConnection, job: &Job, c: &Container) -> Result<Self, sqlx::Error> {
+    /// Reads both for a job that has not ended. Jobs without a container have a last time if they import a template.
+    pub async fn read(db: &mut PgConnection, job: &Job, c: Option<&Container>) -> Result<Self, sqlx::Error> {
         if job.status.is_final() {
             return Ok(Self::default());
         }
+        let Some(c) = c else {
+            return Ok(Self { usual: None, last: versions::last_seconds(db, job.id).await? });
+        };
         let usual = listing::usual_seconds(&mut *db, &job.kind, &c.image).await?;
         let last = match job.kind() {
             Some(kind) => listing::last_seconds(db, kind, c.id).await?,
@@ -307,10 +311,11 @@ mod tests {
             row(3, "failed", "no space"),
             row(4, "failed", "no network"),
             row(5, "succeeded", ""),
-            row(6, "succeeded", ""),
+            row(6, "failed", "no space"),
+            row(7, "succeeded", ""),
         ]);
         let told: Vec<_> = rows.iter().map(|r| r.repeats.as_ref().map(|r| (r.count, r.first.ago.clone()))).collect();
-        assert_eq!(told, [Some((3, "3 min ago".to_owned())), None, None, None]);
+        assert_eq!(told, [Some((4, "6 min ago".to_owned())), None, None, None]);
     }
 
     #[test]

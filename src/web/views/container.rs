@@ -160,8 +160,14 @@ pub struct PasswordPage {
     pub user: String,
     /// The password.
     pub password: String,
-    /// A connection URL.
+    /// The first way to connect, which verifies the server and prompts for the password: label and text.
+    pub shell: Option<(&'static str, String)>,
+    /// The line that fetches the CA certificate, which the URL names.
+    pub fetch: String,
+    /// A connection URL that verifies the server.
     pub url: String,
+    /// The same without verification.
+    pub unverified: String,
     /// Whether the URL contains the password; not all engines support that.
     pub url_has_password: bool,
     /// Name of the file: "trial-42.txt".

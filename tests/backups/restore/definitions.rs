@@ -215,7 +215,7 @@ async fn a_backup_waits_for_a_locked_table_up_to_the_limit_and_names_the_holder(
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     let (status, error) = portal.ended("backup").await;
     assert_eq!(status, "failed");
-    for word in ["ada waits to lock the table public.busy", "night shift", "idle in transaction", "3 s"] {
+    for word in ["ada is waiting to lock the table public.busy", "night shift", "idle in transaction", "3 s"] {
         assert!(error.contains(word), "{word}: {error}");
     }
     db.batch_execute("rollback").await.expect("lets go");

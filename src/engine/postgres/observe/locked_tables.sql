@@ -18,7 +18,7 @@ WITH session AS (
    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 )
-SELECT 'db4sci: ' || json_build_object('fault', format('A lock kept the backup waiting for more than %s s, so it was given up: %s.', :'seconds',
+SELECT 'db4sci: ' || json_build_object('fault', format('The backup waited more than %s s for a lock and was aborted: %s.', :'seconds',
          string_agg(w.text, '; ' ORDER BY w.since)))::text
   FROM (SELECT s.since, format('the table %s has been locked by the user %s since %s; its %s', string_agg(DISTINCT l.relation, ', '), s.who, s.time, s.state) AS text
           FROM exclusive l JOIN session s ON s.pid = l.pid
@@ -26,7 +26,7 @@ SELECT 'db4sci: ' || json_build_object('fault', format('A lock kept the backup w
            AND l.schema NOT LIKE ALL (ARRAY['pg\_temp%', 'pg\_toast\_temp%'])
          GROUP BY s.pid, s.since, s.who, s.time, s.state
         UNION ALL
-        SELECT s.since, format('the user %s waits to lock the table %s, and so does everybody after that, because the user %s has used it since %s; that %s',
+        SELECT s.since, format('the user %s is waiting to lock the table %s, and all later sessions wait behind that, because the user %s has used it since %s; that %s',
                                waiting.account, l.relation, s.who, s.time, s.state)
           FROM exclusive l JOIN session waiting ON waiting.pid = l.pid
          CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS p (pid)

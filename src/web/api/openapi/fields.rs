@@ -58,7 +58,7 @@ const BODY: &[(&str, &str)] = &[
         "Of a dump with several databases: the name of the one to load; `*`: all. Of a template: `{\"database\": NAME}`, `{\"snapshot\": ID}`, `{\"backup\": ID}` or `{\"object\": {\"target\": TARGET, \"key\": KEY}}`.",
     ),
     ("storage", "Storage tier; default: the first one you may use, or that of the database a backup was made of."),
-    ("ttl", "Time to live: `8h`, `7d`, a number of seconds, or a date; empty: for ever."),
+    ("ttl", "Time to live: `8h`, `7d`, a number of seconds, or a date; empty: the database does not expire."),
     ("upload", "Id of a dump that was sent before, instead of the file."),
     ("users", "Users who may use the template; empty: everybody."),
 ];

@@ -143,9 +143,9 @@ pub const GROUPS: &[Group] = &[
         title: "Templates",
         operations: operations! {
             GET "/api/v1/templates" "Lists the templates that you may use." &[], Body::Empty, &[(200, Templates)];
-            POST "/api/v1/templates" "Makes a template from a database, a snapshot or a backup (`source`). Administrators can also name an object in a backup target (`source`) or a dump in the directory of dumps (`file`)."
+            POST "/api/v1/templates" "Creates a template from a database, a snapshot or a backup (`source`). Administrators can also name an object in a backup target (`source`) or a dump in the directory of dumps (`file`)."
                 WAIT, Body::Optional(&["name", "source", "file", "engine", "dbname", "dbuser"]), &[(202, Job), (201, Template)];
-            POST "/api/v1/templates/from-dump" "Makes a template from a dump. Only for administrators."
+            POST "/api/v1/templates/from-dump" "Creates a template from a dump. Only for administrators."
                 WAIT, Body::Form(&["name", "dump"], &[&["dbname", "dbuser"]]), &[(202, Job), (201, Template)];
             POST "/api/v1/templates/update" "Imports every dump that is new or has changed. Only for administrators." &[], Body::Empty, &[(200, Update)];
             GET "/api/v1/templates/{name}" "Shows a template with its versions." &[], Body::Empty, TEMPLATE;

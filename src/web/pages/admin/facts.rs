@@ -136,7 +136,7 @@ pub(crate) fn work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> FactGroup 
             Some(at) => {
                 let last = Moment::new(at, now);
                 let text = format!("{}, next {}", last.ago, next.ago);
-                Fact { text, ..Fact::when(title, &last) }
+                Fact { text, written: None, ..Fact::when(title, &last) }
             }
             None => Fact::when(title, &next),
         });

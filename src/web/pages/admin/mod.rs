@@ -129,23 +129,30 @@ fn broken_work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> Vec<Attention>
         .collect()
 }
 
-fn told_text(n: &Notice) -> String {
-    if n.owner.is_empty() || n.is_about_template {
-        n.text.clone()
-    } else {
-        format!("{} Its owner is {}.", n.text, n.owner)
+fn told_text(same: &[&Notice]) -> String {
+    let text = same.first().map_or("", |n| n.text.as_str());
+    let mut owners: Vec<&str> =
+        same.iter().filter(|n| !n.is_about_template && !n.owner.is_empty()).map(|n| n.owner.as_str()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    match owners.as_slice() {
+        [] => text.to_owned(),
+        [owner] if same.len() == 1 => format!("{text} Its owner is {owner}."),
+        [owner] => format!("{text} Their owner is {owner}."),
+        _ => format!("{text} Their owners are {}.", owners.join(", ")),
     }
 }
 
-/// Notices that no administrator has dismissed.
+/// Notices that no administrator has dismissed; those that say the same are one.
 fn told_backups(told: &[Notice], now: DateTime<Utc>) -> Vec<Attention> {
-    let one = |n: &Notice| Attention {
-        since: Some(Moment::new(n.at, now)),
-        action: Some(notices::seen_action(n, "admin")),
-        ..item("bad", notices::title(n), told_text(n), notices::link(n))
+    let groups = notices::grouped(told);
+    let one = |same: &notices::Equal<'_>| Attention {
+        since: same.first().map(|n| Moment::new(n.at, now)),
+        action: notices::seen_action(same, "admin"),
+        ..item("bad", notices::title(same), told_text(same), notices::link(same, "/admin/containers?sort=loss"))
     };
-    let mut items: Vec<_> = told.iter().take(SHOWN).map(one).collect();
-    let more = told.len().saturating_sub(SHOWN) as u64;
+    let mut items: Vec<_> = groups.iter().take(SHOWN).map(one).collect();
+    let more = groups.iter().skip(SHOWN).map(Vec::len).sum::<usize>() as u64;
     if more > 0 {
         let text = count_text(more, "more notice", "more notices");
         items.push(item(

@@ -60,7 +60,10 @@ async fn template_page(
         None => None,
     };
     let job = match job {
-        Some(job) => Some(steps(&job, &jobs::steps(&mut db, job.id).await?, &t.name, Durations::default(), now)),
+        Some(job) => {
+            let durations = Durations::read(&mut db, &job, None).await?;
+            Some(steps(&job, &jobs::steps(&mut db, job.id).await?, &t.name, durations, now))
+        }
         None => None,
     };
     drop(db);

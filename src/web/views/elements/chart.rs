@@ -1,7 +1,7 @@
 //! Line charts as SVG, rendered on the server without scripts or inline styles, with a text alternative for screen
 //! readers.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
 /// Size of the drawing in SVG units. The page stretches it to the available width; labels are beside it, so that their
 /// size never changes.
@@ -70,6 +70,19 @@ pub fn sparkline(values: &[i64]) -> String {
     values.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
 }
 
+/// A column of a chart, which shows a value on hover.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Area {
+    /// Its left edge.
+    pub x: String,
+    /// Its width.
+    pub width: String,
+    /// "15:03 UTC: 48 MiB".
+    pub text: String,
+    /// When the value was measured, for the local time: `2026-11-21T15:03:00Z`.
+    pub at: String,
+}
+
 /// A chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
@@ -85,8 +98,8 @@ pub struct Chart {
     pub scale: Vec<String>,
     /// Labels of the time axis at its start, middle and end.
     pub times: Vec<String>,
-    /// Areas that show a value on hover: (x, width, text).
-    pub areas: Vec<(String, String, String)>,
+    /// Columns that show a value on hover.
+    pub areas: Vec<Area>,
     /// Text alternative: the chart described in a sentence.
     pub alternative: String,
 }
@@ -136,12 +149,17 @@ impl Chart {
         };
         // The last value of each column.
         let width = WIDTH / f64::from(COLUMNS);
-        let mut areas: Vec<(String, String, String)> = Vec::new();
+        let mut areas: Vec<Area> = Vec::new();
         for (at, value) in values {
             let column = (share(*at) * f64::from(COLUMNS)).floor().min(f64::from(COLUMNS) - 1.0);
-            let left = format!("{:.2}", column * width);
-            areas.pop_if(|last| last.0 == left);
-            areas.push((left, format!("{width:.2}"), format!("{}: {}", exact(*at), unit.text(*value))));
+            let x = format!("{:.2}", column * width);
+            areas.pop_if(|last| last.x == x);
+            areas.push(Area {
+                x,
+                width: format!("{width:.2}"),
+                text: format!("{}: {}", exact(*at), unit.text(*value)),
+                at: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            });
         }
         let middle = from + (to - from) / 2;
         Self {
@@ -194,8 +212,8 @@ mod tests {
         assert_eq!((chart.lines.len(), chart.dots.len()), (1, 1), "a point alone is a dot");
         assert_eq!(chart.last, "6");
         assert_eq!(chart.scale, ["8", "4", "0"]);
-        let told: Vec<_> = chart.areas.iter().map(|(_, _, text)| text.as_str()).collect();
-        assert_eq!(told, ["08:00 UTC: 3", "08:05 UTC: 7", "09:00 UTC: 6"], "each value is told on hover");
+        let told: Vec<_> = chart.areas.iter().map(|area| area.text.as_str()).collect();
+        assert_eq!(told, ["08:00 UTC: 3", "08:05 UTC: 7", "09:00 UTC: 6"], "each value is shown on hover");
         assert!(chart.alternative.contains("minimum 3, maximum 7"), "{}", chart.alternative);
         // Everything is inside the drawing.
         for point in chart.lines.iter().flat_map(|l| l.split(' ')) {

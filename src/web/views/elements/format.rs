@@ -12,6 +12,8 @@ pub struct Moment {
     pub ago: String,
     /// For the `title` attribute: `2026-11-21 14:03:09 UTC`.
     pub absolute: String,
+    /// Written out: `2026-11-21 14:03 UTC`. With scripting, the local time follows.
+    pub minute: String,
 }
 
 impl Moment {
@@ -22,6 +24,7 @@ impl Moment {
             iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
             ago: ago(at, now),
             absolute: at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            minute: at.format("%Y-%m-%d %H:%M UTC").to_string(),
         }
     }
 }

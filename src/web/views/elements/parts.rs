@@ -171,6 +171,8 @@ pub struct Fact {
     pub title: Option<String>,
     /// For times: the value of `datetime`.
     pub datetime: Option<String>,
+    /// For times: the time written out, below the distance from now.
+    pub written: Option<String>,
     /// Link target of the value.
     pub href: Option<String>,
     /// Whether it is shown in monospace.
@@ -202,6 +204,7 @@ impl Fact {
         Self {
             title: Some(when.absolute.clone()),
             datetime: Some(when.iso.clone()),
+            written: Some(when.minute.clone()),
             ..Self::text(term, when.ago.clone())
         }
     }
@@ -320,7 +323,7 @@ pub struct JobRow {
     pub repeats: Option<Repeats>,
 }
 
-/// Equal neighbours in a list of failures, shown as one row.
+/// Equal failures in a list, shown as one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
     /// How many.
@@ -329,8 +332,8 @@ pub struct Repeats {
     pub first: Moment,
 }
 
-/// Merges each row with the one above it if they are equal failures. `of` are the number of failures that a row stands for
-/// and its time; the newest row comes first.
+/// Merges each row with a newer one that is equal, wherever that is in the list. The pair returns when a row happened, and
+/// where its number is kept; the newest row comes first.
 pub fn merge_equal<T>(
     rows: impl IntoIterator<Item = T>,
     equal: impl Fn(&T, &T) -> bool,
@@ -338,12 +341,12 @@ pub fn merge_equal<T>(
 ) -> Vec<T> {
     let mut found: Vec<T> = Vec::new();
     for row in rows {
-        match found.last_mut() {
-            Some(last) if equal(last, &row) => {
-                let before = repeats(last).as_ref().map_or(1, |r| r.count);
-                *repeats(last) = Some(Repeats { count: before + 1, first: when(&row) });
+        match found.iter_mut().find(|newer| equal(newer, &row)) {
+            Some(newer) => {
+                let before = repeats(newer).as_ref().map_or(1, |r| r.count);
+                *repeats(newer) = Some(Repeats { count: before + 1, first: when(&row) });
             }
-            _ => found.push(row),
+            None => found.push(row),
         }
     }
     found
