@@ -236,6 +236,7 @@ impl World {
              select gen_random_uuid(), id, 'backup', 'manual', 'running', now(), 'local' from container where name = 'lab'",
         );
         let ids = BTreeMap::from([
+            ("/admin/notices/", uuid::Uuid::from_u128(7).to_string()),
             ("/account/tokens/", portal.sql("select id from token where name = 'spare'")),
             ("/admin/users/", portal.sql("select id from account where username = 'guinea'")),
             ("/templates/", backup.clone()),

@@ -57,16 +57,19 @@ impl ClientCharset {
         }
     }
 
-    /// Applies a statement. Returns the name of the character set that the client must use from now on, if it changes.
+    /// Applies a statement. If the character set changes, returns the lines with which the client must be told before the
+    /// statement, so that it finds the end of a string. The command is one of two that it accepts in binary mode
+    /// (<https://mariadb.com/kb/en/mariadb-command-line-client/>). It also does what `SET NAMES` does, which the dump's own
+    /// statements then correct.
     pub fn follow(&mut self, statement: &[u8]) -> Option<&'static str> {
         let before = self.now;
         self.learn(&setting(statement)?);
         (self.now != before).then_some(match self.now {
-            Some(Ambiguous::Sjis) => "sjis",
-            Some(Ambiguous::Cp932) => "cp932",
-            Some(Ambiguous::Gbk) => "gbk",
-            Some(Ambiguous::Big5) => "big5",
-            None => "utf8mb4",
+            Some(Ambiguous::Sjis) => "\n\\C sjis\n",
+            Some(Ambiguous::Cp932) => "\n\\C cp932\n",
+            Some(Ambiguous::Gbk) => "\n\\C gbk\n",
+            Some(Ambiguous::Big5) => "\n\\C big5\n",
+            None => "\n\\C utf8mb4\n",
         })
     }
 
@@ -109,7 +112,8 @@ mod tests {
             ("SET character_set_client = utf8", Some("utf8mb4")),
             ("SET character_set_client = @saved_cs_client", Some("gbk")),
         ] {
-            assert_eq!(charset.follow(statement.as_bytes()), name, "{statement}");
+            let command = name.map(|name: &str| format!("\n\\C {name}\n"));
+            assert_eq!(charset.follow(statement.as_bytes()).map(str::to_owned), command, "{statement}");
         }
     }
 }

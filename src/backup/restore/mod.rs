@@ -239,7 +239,7 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
         }
     };
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
-    filled(w, &sealed.blueprint.tier, source, &passed, into(app, source, &server, &passed)).await?;
+    filled(w, &sealed.blueprint.tier, source, &passed, Box::pin(into(app, source, &server, &passed))).await?;
     match mode {
         DumpMode::Running => Ok(id),
         DumpMode::Stopped => {
@@ -340,7 +340,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
-    filled(w, &blueprint.tier, &source, &passed, into(&w.app, &source, &server, &passed)).await?;
+    filled(w, &blueprint.tier, &source, &passed, Box::pin(into(&w.app, &source, &server, &passed))).await?;
     differences::remember(w, &source).await?;
     let done = if source.left_out().is_empty() {
         "Everything restored"

@@ -181,7 +181,7 @@ async fn put(w: &StepContext) -> Result<(), StepError> {
             done => done,
         }
     };
-    filled(w, &site.blueprint.tier, &source, &passed, putting).await?;
+    filled(w, &site.blueprint.tier, &source, &passed, Box::pin(putting)).await?;
     differences::remember(w, &source).await?;
     w.progress(&source.describe(&format!("Restored as {}", order.name))).await;
     Ok(())

@@ -225,13 +225,11 @@ impl Sending<'_> {
             },
         };
         let text = self.history.piece(&text, piece.last);
-        // The client has to know it as well, to find the end of a string. Its command, one of two that it accepts in
-        // binary mode, also sets what `SET NAMES` does, so it comes before the dump's own statement.
         if what.dialect == Dialect::Mysql
             && piece.first
-            && let Some(charset) = self.charset.follow(&text)
+            && let Some(command) = self.charset.follow(&text)
         {
-            self.input.put(format!("\\C {charset}\n").as_bytes())?;
+            self.input.put(command.as_bytes())?;
         }
         self.input.put(&text)?;
         if !piece.last {

@@ -11,6 +11,7 @@ pub(crate) mod rewrite;
 use std::io;
 use std::io::Read;
 
+use crate::sql::client_charset::ClientCharset;
 use crate::sql::splitter::Splitter;
 use crate::sql::{Dialect, PieceKind};
 
@@ -40,6 +41,7 @@ pub fn pour(
     // The statement being collected to examine it as a whole, and whether the current statement is sent.
     let (mut whole, mut passes) = (None::<Vec<u8>>, true);
     let mut history = HistoryRows::new(rules.last_moment);
+    let mut charset = ClientCharset::default();
     while let Some(piece) = pieces.next_piece()? {
         if piece.kind != PieceKind::Statement {
             keep_lines(&mut out, piece.text);
@@ -67,7 +69,12 @@ pub fn pour(
         if piece.last {
             if let Some(statement) = whole.take() {
                 match rewrite(&statement, rules, &mut told) {
-                    Some(text) => out.extend_from_slice(&text),
+                    Some(text) => {
+                        if let Some(command) = charset.follow(&text) {
+                            out.extend_from_slice(command.as_bytes());
+                        }
+                        out.extend_from_slice(&text);
+                    }
                     None => {
                         passes = false;
                         keep_lines(&mut out, &statement);

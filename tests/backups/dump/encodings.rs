@@ -119,7 +119,9 @@ async fn routines_whose_characters_contain_a_backslash_are_backed_up_restored_an
     called("lab");
     let id = back_up(&portal, &ada, "lab").await;
     assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
-    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5");
+    let details = portal
+        .sql("select string_agg(detail, ' ') from job_step s join job j on j.id = s.job_id where j.kind = 'drill'");
+    assert_eq!(portal.sql(&format!("select level from backup_log where id = '{id}'")), "5", "{details}");
     ada.post(&format!("/containers/lab/backups/{id}/restore"), &[("name", "copy")]).await.expect(303);
     assert_eq!(portal.ended("restore").await, ("succeeded".to_owned(), String::new()));
     called("copy");

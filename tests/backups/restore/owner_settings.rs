@@ -7,11 +7,10 @@ use crate::backups::back_up;
 use crate::support::{TestPortal, docker};
 
 /// A setting of the owner's own, which only an administrator can set for a database.
-const TENANT: &str = "alter database trial set app.tenant = E'it''s \\ mine'";
+const TENANT: &str = r"alter database trial set app.tenant = E'it''s \\ mine'";
 /// Settings on which expressions depend.
 const SETTINGS: &str = "alter database trial set timezone = 'Europe/Berlin';
     alter role ada in database trial set default_text_search_config = 'pg_catalog.german';
-    alter database trial set app.tenant = E'it''s \\\\ mine';
     alter database trial set datestyle = 'German, DMY'";
 const FILL: &str = "create table e (ts timestamptz, d date check (d = ts::date));
     insert into e values ('2026-01-01 00:30+01', '01.01.2026'), ('2026-06-30 23:30+02', '30.06.2026');

@@ -167,7 +167,7 @@ async fn a_single_postgres_table_or_database_is_restored() {
     assert_eq!(psql(&portal, "lab", &copy, "select sum(n) from notes"), "903");
     // It belongs to its owner only, like a database that the owner has just created and closed to others.
     let rights = "select pg_get_userbyid(datdba), array(select pg_get_userbyid(grantee) || ' ' || count(*) from aclexplode(datacl)
-        where pg_get_userbyid(grantee) <> 'db4sci_observer' group by 1) from pg_database where datname = current_database()";
+        where pg_get_userbyid(grantee) <> 'db4sci_observer' group by grantee) from pg_database where datname = current_database()";
     assert_eq!(psql(&portal, "lab", &copy, rights), "ada|{\"ada 3\"}");
 
     // The check of this table holds only if strings are compared as in its database.
