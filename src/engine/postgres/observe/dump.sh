@@ -21,18 +21,18 @@ printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
 # TRUNCATE and most kinds of ALTER TABLE replace the file of a table. To an older snapshot the new file is empty, or
 # lacks rows, so a dump that has waited for such a statement would lose them. This names the tables whose file is no
 # longer the one in the snapshot.
-replaced() {
-  ask "$DB4SCI_DATABASE" -v snapshot="$snapshot" -f - <<'SQL'
+replaced() { # REPORT SENTENCE
+  ask "$DB4SCI_DATABASE" -v snapshot="$snapshot" -v report="$1" -v sentence="$2" -f - <<'SQL'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET TRANSACTION SNAPSHOT :'snapshot';
-SELECT 'db4sci: ' || json_build_object('again', format('While the backup began, other sessions emptied or rewrote %s of the tables: %s. ', count(*),
-                                                       left(string_agg(format('%I.%I', n.nspname, c.relname), ', '), 500)))::text
+SELECT 'db4sci: ' || json_build_object(:'report', format(:'sentence', count(*), left(string_agg(format('%I.%I', n.nspname, c.relname), ', '), 500)))::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.relfilenode <> 0 AND pg_relation_filenode(c.oid) <> c.relfilenode
 HAVING count(*) > 0;
 COMMIT;
 SQL
 }
+begun='While the backup began, other sessions emptied or rewrote %s of the tables: %s.'
 attempt=0
 while :; do
   attempt=$((attempt + 1))
@@ -47,7 +47,7 @@ while :; do
   # locks.
   PGDATABASE=$DB4SCI_DATABASE pg_dump --schema-only --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" \
     >"$work/schema" 2>"$work/words" 3>&- || failed
-  again=$(replaced 2>"$work/words" 3>&-) || failed
+  again=$(replaced again "$begun" 2>"$work/words" 3>&-) || failed
   [ -n "$again" ] || break
   [ "$attempt" -lt 5 ] || { printf '%s\n' "$again" >&2; exit 1; }
   printf 'ROLLBACK;\n' >&3
@@ -63,13 +63,26 @@ counted() { # INTERVAL: waits until all is counted; fails if the session has end
 }
 # A value that takes a twentieth of the memory would be too large for both at once: each makes several copies of it.
 [ "$large" -le $((DB4SCI_MEMORY / 20)) ] || counted 0.1 || failed
+# When pg_dump begins to write, it has locked all tables until it ends: what has not been replaced by then is whole.
+rows() {
+  { code=0; "$@" || code=$?; echo "$code" >"$work/rows"; } | {
+    dd bs=1 count=1 of="$work/first" 2>/dev/null
+    replaced again "$begun" >"$work/again" 2>"$work/unasked" || echo unknown >"$work/again"
+    cat "$work/first" -
+  }
+  read -r code <"$work/rows"
+  return "$code"
+}
 # Compressed outside the container, with a better method and without using the server's own processor time.
-PGDATABASE=$DB4SCI_DATABASE dumped said pg_dump --format=custom --compress=0 \
+PGDATABASE=$DB4SCI_DATABASE dumped rows said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
+if [ -s "$work/again" ]; then
+  cat "$work/again" "$work/unasked" >&2
+  exit 1
+fi
 # If the session has ended with an error, it has reported that.
 if counted 0.05; then
-  again=$(replaced 2>"$work/words" 3>&-) || failed
-  [ -z "$again" ] || { printf '%s\n' "$again" >&2; exit 1; }
+  replaced inexact 'While the rows were counted, other sessions emptied or rewrote %s of the tables: %s. All rows are in the dump, but these may be counted differently.' >&2 3>&- || failed
 fi
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :

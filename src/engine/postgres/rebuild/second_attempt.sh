@@ -23,13 +23,20 @@ SELECT coalesce(string_agg(format(' -c %s=%s', name, regexp_replace(value, '([\s
 SQL
 }
 settled() { # OID COMMAND…: runs it in a session of that role with these settings
+  if [ ! -e "$work/settings-$1" ]; then
+    find_settings "$1"
+    printf '%s' "$settings" >"$work/settings-$1"
+  fi
+  settings=$(cat "$work/settings-$1")
+  (PGOPTIONS="$PGOPTIONS$settings"; export PGOPTIONS; owner "$@")
+}
+find_settings() { # OID
   settings=$(settings_of "$1" </dev/null)
   # A value may mean nothing to this server, such as a time zone that it does not know.
   if [ -n "$settings" ] && ! (PGOPTIONS="$PGOPTIONS$settings"; export PGOPTIONS; PGDATABASE=$DB4SCI_DATABASE owner "$1" psql -X -q -c '') >/dev/null 2>&1 </dev/null; then
     echo 'db4sci: {"note":"Materialized views and checks were computed without the time zone and the other settings of their owner, because this server rejects one of these."}'
     settings=
   fi
-  (PGOPTIONS="$PGOPTIONS$settings"; export PGOPTIONS; owner "$@")
 }
 path_of() { # OID: the search path of that role in the database; 0: the search path of any other role
   administer postgres -v role="$1" -f - <<'SQL'
