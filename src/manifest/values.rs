@@ -13,7 +13,11 @@ fn is_servers_own(engine: EngineKind, database: &str) -> bool {
         EngineKind::Mongodb => &["admin", "local", "config"],
         EngineKind::Neo4j => &["system"],
     };
-    own.iter().any(|name| name.eq_ignore_ascii_case(database))
+    // PostgreSQL distinguishes upper and lower case.
+    match engine {
+        EngineKind::Postgres => own.contains(&database),
+        _ => own.iter().any(|name| name.eq_ignore_ascii_case(database)),
+    }
 }
 
 /// Whether this is a name as portals give it to an object.
@@ -83,6 +87,7 @@ mod tests {
         for wrong in ["", "\nSUMS\nid", &"g".repeat(64), &"0".repeat(63)] {
             assert!(said("x", None, wrong).unwrap_err().contains("checksum"), "{wrong}");
         }
+        assert_eq!(check_object(EngineKind::Postgres, &object("x", Some("Postgres"), &sum)), Ok(()));
         for own in ["mysql", "MySQL", "sys"] {
             assert!(said("x", Some(own), &sum).unwrap_err().contains("the server itself"), "{own}");
         }

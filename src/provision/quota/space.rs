@@ -66,15 +66,17 @@ impl Filling<'_> {
         app: &App,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
-        let before = self.look().await?.free;
+        // The work must not fail because the tier cannot be asked at this moment.
+        let before = self.look().await.map_or(0, |has| has.free);
         let done = tokio::select! {
             done = work => done,
             full = self.watch(app, before) => return Err(full),
         };
         match done {
-            Ok(done) => match self.excess(app).await? {
-                Some(why) => Err(StepError::Fail(why)),
-                None => Ok(done),
+            Ok(done) => match self.excess(app).await {
+                Ok(Some(why)) => Err(StepError::Fail(why)),
+                // What is done is kept if it cannot be measured.
+                Ok(None) | Err(_) => Ok(done),
             },
             // A server reports a full disk in its own words, if at all.
             Err(StepError::Fail(why)) => match self.look().await {

@@ -127,7 +127,12 @@ pub async fn events(
     });
     // The end of the log ends the other events too.
     let over = CancellationToken::new();
-    let others = live::events(ctx.clone(), Watched::Database(c.id), query.job).await;
+    // Those streams end after a while, so that browsers reconnect. This one goes on, because lines would be missed.
+    let again = move |(ctx, job): (Context, String)| async move {
+        let events = live::events(ctx.clone(), Watched::Database(c.id), job.clone()).await;
+        Some((events, (ctx, job)))
+    };
+    let others = futures::stream::unfold((ctx.clone(), query.job), again).flatten();
     let others = others.take_until(Box::pin(over.clone().cancelled_owned()));
     let end = futures::stream::once(async move {
         over.cancel();

@@ -193,7 +193,12 @@ pub async fn seen_template(
     let mut known = false;
     let others = fields.all("also").filter_map(|also| also.split_once('/'));
     for (name, id) in std::iter::once((name.as_str(), id.as_str())).chain(others) {
-        let t = visible(&ctx, name).await?;
+        let t = match visible(&ctx, name).await {
+            Ok(t) => t,
+            // It was deleted in the meantime.
+            Err(AppError::NotFound) => continue,
+            Err(e) => return Err(e),
+        };
         let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
         let mut db = ctx.app().db.acquire().await?;
         known |= notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;

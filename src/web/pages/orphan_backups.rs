@@ -18,7 +18,7 @@ use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
 use crate::web::forms::{Fields, partial_fields};
 use crate::web::pages::backups::{restore_action, size};
-use crate::web::pages::restore::{TypedRestore, restore_facts, restore_into, storage_field, whole};
+use crate::web::pages::restore::{TypedRestore, field_error, restore_facts, restore_into, storage_field, whole};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::admin::backups::{LeftPage, LeftRow};
@@ -175,6 +175,8 @@ pub async fn delete(ctx: Context, Path(id): Path<String>, fields: Fields) -> Res
 }
 
 async fn form(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
+    let storage = storage_field(ctx, c, &typed)?;
+    let error = field_error(&typed, storage.is_some());
     Ok(RestorePage {
         in_place_href: None,
         part: partial_fields::fields(ctx, b, &typed.only).await?,
@@ -186,11 +188,11 @@ async fn form(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> 
         title: format!("Restore {}", b.container),
         facts: restore_facts(ctx, b),
         action: urls::backup_restore(b.id),
-        storage: storage_field(ctx, c, &typed)?,
+        storage,
         field: Field::code("name", "New database name")
             .help("Lower-case letters, digits, “-” and “_”.")
             .value(typed.name)
-            .error(typed.error)
+            .error(error)
             .required()
             .max_length(40)
             .focus(true),

@@ -58,6 +58,8 @@ pub(super) struct TypedRestore {
 async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRestore) -> Result<RestorePage, AppError> {
     let base = urls::database_page(&c.name, DatabasePage::Backups);
     let (alone, beside) = partial::possible(c.engine);
+    let storage = storage_field(ctx, c, &typed)?;
+    let error = field_error(&typed, storage.is_some());
     Ok(RestorePage {
         part: partial_fields::fields(ctx, b, &typed.only).await?,
         part_open: !typed.only.database.is_empty() || !typed.only.table.is_empty() || typed.only.is_wrong(),
@@ -68,17 +70,22 @@ async fn restore_page(ctx: &Context, c: &Container, b: &Backup, typed: TypedRest
         title: format!("Restore {}", c.name),
         facts: restore_facts(ctx, b),
         action: format!("{base}/{}/restore", b.id),
-        storage: storage_field(ctx, c, &typed)?,
+        storage,
         field: Field::code("name", "New database name")
             .help("Lower-case letters, digits, “-” and “_”. The original database is not changed.")
             .value(typed.name)
-            .error(typed.error)
+            .error(error)
             .required()
             .max_length(40)
             .focus(true),
         in_place_href: Some(format!("{base}/{}/in-place", b.id)),
         back_href: base,
     })
+}
+
+/// The error at the first field. That about the storage is shown there if there is no field for it.
+pub(super) fn field_error(typed: &TypedRestore, has_storage: bool) -> Option<String> {
+    typed.error.clone().or_else(|| typed.storage_error.clone().filter(|_| !has_storage))
 }
 
 /// The storage tier of the new database. `None` if there is no choice: only that of the database itself.

@@ -69,7 +69,7 @@ SQL
      FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its encoding is MULE_INTERNAL, which cannot be converted to UTF-8. Copy its content to a database in another encoding.', datname))
      FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&2 || return 1
-  for database in postgres template1; do
+  for database in $(ask postgres -c "SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') AND datallowconn"); do
     ask "$database" -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s is the server''s own, and no backup contains its large objects: %s. Create them in another database.', current_database(), count(*)))
        FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
   done

@@ -7,7 +7,7 @@ administer postgres -f - <<'SQL'
 SET client_min_messages = error;
 -- The owner may have renamed it in the meantime.
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', datname) FROM pg_database d
- WHERE oid IN (SELECT oid FROM db4sci.scratch)
+ WHERE oid IN (SELECT oid FROM db4sci.scratch) AND shobj_description(d.oid, 'pg_database') = :'token'
     OR datname = :'db' AND (starts_with(datname, 'db4sci_restore_') OR (:'unfinished' = '1' AND shobj_description(d.oid, 'pg_database') = :'token')) \gexec
 DELETE FROM db4sci.scratch s WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = s.oid);
 SQL

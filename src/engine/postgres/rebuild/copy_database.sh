@@ -10,8 +10,7 @@ SELECT EXISTS (SELECT FROM pg_database d WHERE d.datname = :'db' AND shobj_descr
   DO $$BEGIN RAISE EXCEPTION 'A database of this name already exists. Nothing was changed.'; END$$;
 \endif
 SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'db') \gexec
-@LIKE@SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
-SQL
+@LIKE@SQL
 DB4SCI_DATABASE=$DB4SCI_INTO
 export DB4SCI_DATABASE
 ends() { unlend "$DB4SCI_INTO"; }

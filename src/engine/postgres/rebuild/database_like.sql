@@ -11,6 +11,8 @@ SELECT format('CREATE DATABASE %I TEMPLATE template0 ALLOW_CONNECTIONS false ENC
   FROM pg_database d, to_jsonb(d) AS j WHERE datname = :'from' \gexec
 SELECT format('CREATE DATABASE %I TEMPLATE template0 ALLOW_CONNECTIONS false', :'db')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'db') \gexec
+\getenv token DB4SCI_TOKEN
+SELECT format('COMMENT ON DATABASE %I IS %L', :'db', :'token') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'db'), format('GRANT CONNECT ON DATABASE %I TO %I', :'db', :'lent'),
        format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %I', :'db', o.rolname), format('ALTER DATABASE %I ALLOW_CONNECTIONS true', :'db')
   FROM pg_auth_members a JOIN pg_roles o ON o.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
