@@ -44,7 +44,7 @@ fn name(path: &Path) -> String {
 /// The reason of the failed import, which says all of these words; the version before it is in use.
 async fn refused(portal: &TestPortal, api: &Client, disk: &Disk, words: &[&str]) {
     let version = portal.sql("select id from template_version where number = 1");
-    assert_eq!(left(disk, portal), [version.clone()]);
+    assert_eq!(left(disk, portal), std::slice::from_ref(&version));
     write(portal, "shop.sql", sql(HUGE));
     update(portal, api).await;
     let shop = api.get("/api/v1/templates/shop").await.expect(200).json();

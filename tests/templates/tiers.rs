@@ -20,7 +20,8 @@ async fn portal() -> TestPortal {
         let mut vault = config.storage[0].clone();
         vault.path = config.data_dir.join("tiers/vault");
         vault.seen = Some(config.data_dir.join("tiers-used/vault"));
-        ("vault".clone_into(&mut vault.name), "Vault".clone_into(&mut vault.label));
+        "vault".clone_into(&mut vault.name);
+        "Vault".clone_into(&mut vault.label);
         config.storage.truncate(1);
         config.storage.push(vault);
         "vault".clone_into(&mut config.templates.storage);
@@ -36,6 +37,9 @@ async fn call(api: &Client, path: &str, body: &Value) -> (u16, String) {
 }
 
 /// Everything that makes data on a tier for a person refuses one that this person may not use, and says so.
+/// A form: its address, its fields, and the status that it answers with.
+type PageRequest<'a> = (&'a str, &'a [(&'a str, &'a str)], u16);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     let mut portal = portal().await;
@@ -97,7 +101,7 @@ async fn nobody_gets_data_on_a_tier_that_is_for_others() {
     assert!(code == 422 && said.contains("is not available to you"), "{code} {said}");
 
     // The same on the pages.
-    let pages: [(&str, &[(&str, &str)], u16); 5] = [
+    let pages: [PageRequest<'_>; 5] = [
         ("/containers/lab/clone", &[("name", "extra")], 422),
         ("/templates/shop/clone", &[("name", "extra")], 422),
         ("/templates", &[("source", "database:lab"), ("name", "extra")], 422),

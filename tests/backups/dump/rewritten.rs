@@ -62,7 +62,9 @@ async fn a_table_that_is_emptied_before_its_rows_are_dumped_makes_the_backup_beg
     // A value of this size is counted before the dump, so there is time between the two.
     let (portal, ada, db) = lab(&[("memory", "512m")]).await;
     let fill = "create table a_slow as select i, repeat(md5(i::text), 20) as body from generate_series(1, 300000) i;
-        create table large as select repeat('x', 30000000) as body";
+        create table large (body text);
+        alter table large alter body set storage external;
+        insert into large select repeat('x', 30000000)";
     db.batch_execute(fill).await.expect("fills");
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     until_there_is(&portal, "query like '%a_slow AS db4sci_row%'").await;
