@@ -70,7 +70,7 @@ counted() { # INTERVAL: waits until all is counted; fails if the session has end
 rows() {
   { code=0; "$@" || code=$?; echo "$code" >"$work/rows"; } | {
     dd bs=1 count=1 of="$work/first" 2>/dev/null
-    replaced again "$begun" >"$work/again" 2>"$work/unasked" || echo unknown >"$work/again"
+    replaced again "$begun" >"$work/again" 2>"$work/unasked" || : >"$work/lost"
     cat "$work/first" -
   }
   read -r code <"$work/rows"
@@ -79,10 +79,15 @@ rows() {
 # Compressed outside the container, with a better method and without using the server's own processor time.
 PGDATABASE=$DB4SCI_DATABASE dumped rows said pg_dump --format=custom --compress=0 \
   --lock-wait-timeout="${DB4SCI_LOCK_SECONDS}s" --snapshot="$snapshot" || failed
-if [ -s "$work/again" ]; then
-  cat "$work/again" "$work/unasked" >&2
-  exit 1
+if [ -e "$work/lost" ]; then
+  # Usually the session with the snapshot has ended.
+  exec 3>&-
+  wait "$holder" || :
+  holder=''
+  cat "$work/unasked" >"$work/words"
+  failed
 fi
+[ ! -s "$work/again" ] || { cat "$work/again" >&2; exit 1; }
 # If the session has ended with an error, it has reported that.
 if counted 0.05; then
   replaced inexact 'While the rows were counted, other sessions emptied or rewrote %s of the tables: %s. All rows are in the dump, but these may be counted differently.' >&2 3>&- || failed
