@@ -20,8 +20,9 @@ use crate::backup::restore::source::{BackupSource, openable};
 use crate::backup::server_handle::ServerHandle;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::engine::part::DumpMode;
+use crate::provision::quota::space::RESERVE;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
@@ -91,7 +92,7 @@ async fn remove(w: &StepContext) -> Result<(), StepError> {
 /// The restored data must not fill the tier that other databases use.
 async fn room(path: std::path::PathBuf, raw: i64) -> Result<(), StepError> {
     let has = measured(path).await?;
-    let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
+    let needed = raw.saturating_mul(3).saturating_add(RESERVE);
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "Not enough disk space for the test restore: {} free, {} needed for the copy.",

@@ -13,8 +13,9 @@ use crate::backup::restore::{admin_of, differences, raise};
 use crate::backup::server_handle::ServerHandle;
 use crate::clones::take_over::{cut_off, replace_passwords};
 use crate::domain::password::Password;
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::manifest::dump::LoadReport;
+use crate::provision::quota::space::RESERVE;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::provision::server::tools_in;
 use crate::queue::context::StepContext;
@@ -104,7 +105,7 @@ impl<'a> BackupImport<'a> {
 /// The restored data must not fill the tier that other databases use.
 async fn room(sealed: &SealedServer, raw: i64) -> Result<(), StepError> {
     let has = measured(sealed.blueprint.tier.path.clone()).await?;
-    let needed = raw.saturating_mul(3).saturating_add(512 * MIB);
+    let needed = raw.saturating_mul(3).saturating_add(RESERVE);
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "Not enough disk space for the import on the storage tier “{}”: {} free, at least {} needed.",

@@ -10,9 +10,10 @@ use crate::backup::restore::swap;
 use crate::backup::restore::{admin_of, seal_in};
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
-use crate::domain::quantity::{ByteSize, MIB};
+use crate::domain::quantity::ByteSize;
 use crate::manifest::BackupSubject;
 use crate::provision::power;
+use crate::provision::quota::space::RESERVE;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
@@ -48,7 +49,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     let _c = w.container().await?;
     let b = w.blueprint().await?;
     let has = measured(b.tier.path.clone()).await?;
-    let needed = source.row.raw_bytes.unwrap_or(0).saturating_mul(2).saturating_add(512 * MIB);
+    let needed = source.row.raw_bytes.unwrap_or(0).saturating_mul(2).saturating_add(RESERVE);
     if has.free < needed {
         return Err(StepError::Fail(format!(
             "Not enough disk space to restore next to the current data: {} free, {} needed.",
