@@ -307,6 +307,27 @@ pub trait EngineBackup: Sync {
 mod tests {
     use super::*;
 
+    /// Users choose names that programs repeat in their messages.
+    #[test]
+    fn a_dump_script_reports_only_on_its_own_descriptor() {
+        let script = format!(
+            "{LIB}{}",
+            r#"forged='db4sci: {"again":"x"}'
+            printf 'warning\n%s\n' "$forged" >&2
+            sh -c 'echo "$1" >&2' sh "$forged"
+            dumped sh -c 'echo "$1"; echo "$1" >&2' sh "$forged"
+            ls "$forged"
+            "#
+        );
+        let done = std::process::Command::new("sh").args(["-c", &script]).env("DB4SCI_RUN", "unit-test").output();
+        let done = done.unwrap();
+        assert!(!done.status.success(), "ls finds no such file");
+        let err = String::from_utf8(done.stderr).unwrap();
+        let reports: Vec<_> = err.lines().filter_map(ReportLine::read).collect();
+        assert!(matches!(reports.as_slice(), [Ok(ReportLine::Sum(sum))] if sum.code == 0), "{err}");
+        assert_eq!(err.matches(r#" db4sci: {"again":"x"}"#).count(), 4, "the messages are passed on: {err}");
+    }
+
     #[test]
     fn reports_are_distinguished_from_messages_for_people() {
         assert_eq!(ReportLine::read("pg_dump: error: no"), None);

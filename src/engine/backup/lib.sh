@@ -3,6 +3,9 @@
 set -eu
 umask 077
 work=$(mktemp -d)
+# Descriptor 4 is for reports to the portal. Standard error is for people: names in it, which users choose, may look like
+# reports, so it is passed on at the end, when no line of it begins like one.
+exec 4>&2 2>"$work/messages"
 # However this ends, it waits for all of its children: those left behind would become children of the container's first
 # process. That is the server, and PostgreSQL takes a child that fails or is ended by a signal for a crash of one of its
 # own processes: it ends all sessions.
@@ -11,6 +14,7 @@ finish() {
   exec 3>&-
   [ -z "$holder" ] || kill -s INT "$holder" 2>/dev/null || :
   wait
+  LC_ALL=C sed 's/^db4sci/ &/' "$work/messages" >&4 || :
   rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"
 }
 trap finish EXIT
@@ -21,12 +25,6 @@ echo $$ >"/tmp/db4sci-dump-$DB4SCI_RUN.pid"
 json() { # TEXT: as a JSON string without its quotes
   printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | tr '\n\r\t' '   '
 }
-said() { # COMMAND…: its messages are for people; names in them must not be taken for report lines
-  said_code=0
-  "$@" 2>"$work/said" || said_code=$?
-  LC_ALL=C sed 's/^db4sci/ &/' "$work/said" >&2
-  return "$said_code"
-}
 dumped() { # COMMAND…: passes its output to standard output and reports its checksum
   mkfifo "$work/hash"
   sha256sum <"$work/hash" >"$work/sha256" &
@@ -35,6 +33,6 @@ dumped() { # COMMAND…: passes its output to standard output and reports its ch
   wait "$hash"
   read -r code <"$work/code"
   read -r sha256 _ <"$work/sha256"
-  printf 'db4sci: {"sum":{"code":%s,"sha256":"%s"}}\n' "$code" "$sha256" >&2
+  printf 'db4sci: {"sum":{"code":%s,"sha256":"%s"}}\n' "$code" "$sha256" >&4
   [ "$code" = 0 ]
 }

@@ -9,7 +9,7 @@ use crate::engine::definition::DefinitionSplitter;
 use crate::engine::part::Part;
 use crate::engine::partial::{RestoreAsCopy, RestoreStage, Selection, SmallestPart, StageInput, Transform};
 use crate::engine::postgres::partial;
-use crate::engine::postgres::psql::{COUNTS, DATABASE, NAME, OPEN, OWNERS, content, counted, flag};
+use crate::engine::postgres::psql::{DATABASE, NAME, OPEN, OWNERS, content, counted, counts, flag, replaced};
 use crate::engine::postgres::session::programs;
 use crate::engine::spec::{ExecSpec, ServerSpec, Stdin, Tool};
 
@@ -33,6 +33,7 @@ const NOBODY_GAINED: &str = r#"found=$(gained)
 const BY_HAND: &str = include_str!("rebuild/restore_by_hand.sql");
 const CHECK: &str = include_str!("observe/check_tables.sh");
 const REMARKS: &str = include_str!("observe/remarks.sql");
+const SNAPSHOT: &str = include_str!("observe/snapshot.sh");
 const DUMP: &str = include_str!("observe/dump.sh");
 const BLOCKED: &str = include_str!("observe/locked_tables.sql");
 /// Last line of the server-wide records, and their last line in backups of older portals.
@@ -145,13 +146,14 @@ impl EngineBackup for Postgres {
             None => script(plan, &format!("{LIB}{OPEN}{}", ROLES.replace("@GLOBALS@", definitions::GLOBALS)), &[]),
             Some(database) => script(
                 plan,
-                &format!("{LIB}{OPEN}{DUMP}"),
+                &format!("{LIB}{OPEN}{SNAPSHOT}{DUMP}"),
                 &[
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_FINGERPRINTS", flag(fingerprints)),
                     ("DB4SCI_MEMORY", &plan.memory.0.to_string()),
                     ("DB4SCI_LARGEST", LARGEST),
-                    ("DB4SCI_COUNTS", COUNTS),
+                    ("DB4SCI_COUNTS", &counts()),
+                    ("DB4SCI_REPLACED", &replaced()),
                     ("DB4SCI_REMARKS", REMARKS),
                     ("DB4SCI_MORE", definitions::MORE),
                     ("DB4SCI_BLOCKED", BLOCKED),

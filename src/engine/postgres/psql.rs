@@ -26,7 +26,7 @@ pub(crate) const TOLD: &str = include_str!("rebuild/second_attempt.sh");
 /// Reports the counts of a database, as the observer.
 pub(crate) fn counted(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> ExecSpec {
     let ask = "ask \"$DB4SCI_DATABASE\" -v fingerprints=\"$DB4SCI_FINGERPRINTS\" -f -";
-    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\nBEGIN;\n{COUNTS}COMMIT;\nSQL\n"));
+    let text = observed(&format!("{OPEN}enter_database\n{ask} <<'SQL'\nBEGIN;\n{}COMMIT;\nSQL\n", counts()));
     script(plan, &text, &[("DB4SCI_DATABASE", database), ("DB4SCI_FINGERPRINTS", flag(fingerprints))])
 }
 
@@ -42,4 +42,16 @@ const READ_CONTENTS: &str = include_str!("rebuild/table_of_contents.sql");
 
 pub(crate) const MADE: &str = include_str!("rebuild/extensions.sql");
 
-pub(crate) const COUNTS: &str = include_str!("observe/counts.sql");
+/// Whether the table `c` came with an extension that only an administrator can have made: no dump contains it.
+const OF_EXTENSION: &str = "EXISTS (SELECT FROM pg_depend d JOIN pg_roles r ON r.oid = c.relowner \
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' AND r.rolsuper)";
+
+/// The statements that report the counts of a database.
+pub(crate) fn counts() -> String {
+    include_str!("observe/counts.sql").replace("@OF_EXTENSION@", OF_EXTENSION)
+}
+
+/// The statements that report the tables that no longer have the file they had in the snapshot.
+pub(crate) fn replaced() -> String {
+    include_str!("observe/replaced_tables.sql").replace("@OF_EXTENSION@", OF_EXTENSION)
+}

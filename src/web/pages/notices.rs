@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::notices;
 use crate::admin_db::notices::{Notice, NoticeKind};
+use crate::admin_db::templates::Template;
 use crate::domain::user::{Action, User};
 use crate::web::access::template_access::visible;
 use crate::web::context::{Context, to};
@@ -190,20 +191,23 @@ pub async fn seen_template(
     Path((name, id)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Response, AppError> {
-    let mut known = false;
-    let others = fields.all("also").filter_map(|also| also.split_once('/'));
-    for (name, id) in std::iter::once((name.as_str(), id.as_str())).chain(others) {
-        let t = match visible(&ctx, name).await {
-            Ok(t) => t,
+    let t = visible(&ctx, &name).await?;
+    let mut known = dismiss_template(&ctx, &t, &id).await?;
+    for (name, id) in fields.all("also").filter_map(|also| also.split_once('/')) {
+        match visible(&ctx, name).await {
+            Ok(other) => known |= dismiss_template(&ctx, &other, id).await?,
             // It was deleted in the meantime.
-            Err(AppError::NotFound) => continue,
+            Err(AppError::NotFound) => {}
             Err(e) => return Err(e),
-        };
-        let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-        let mut db = ctx.app().db.acquire().await?;
-        known |= notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?;
+        }
     }
     Ok(to("/admin", Some(dismissed(known))))
+}
+
+async fn dismiss_template(ctx: &Context, t: &Template, id: &str) -> Result<bool, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut db = ctx.app().db.acquire().await?;
+    Ok(notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?)
 }
 
 /// `POST /admin/notices/{id}/seen`

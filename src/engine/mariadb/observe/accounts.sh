@@ -14,4 +14,4 @@ statements() {
   echo "-- end of users and roles"
 }
 dumped statements
-[ "$DB4SCI_WANTED" != who ] || define_server "$DB4SCI_DEFINE" >&2
+[ "$DB4SCI_WANTED" != who ] || define_server "$DB4SCI_DEFINE" >&4

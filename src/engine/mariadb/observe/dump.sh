@@ -4,17 +4,15 @@ trap 'exit 141' PIPE
 DB4SCI_SET="$DB4SCI_SET SET @lock_seconds = ${DB4SCI_LOCK_SECONDS:-60};"
 # Ends the session that holds the lock, and the others, at once, and not only when it notices that its client is lost.
 id=''
-trap 'exec 3>&-; [ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; wait; rm -rf "$work" "/tmp/db4sci-dump-$DB4SCI_RUN.pid"' EXIT
+trap 'exec 3>&-; [ -z "$id" ] || client -e "KILL $id" >/dev/null 2>&1 || :; finish' EXIT
 mkfifo "$work/in"
 : >"$work/watched"
 : >"$work/dumper"
 client --raw <"$work/in" >"$work/out" 2>"$work/err" &
-holder=$!
+counter=$!
 exec 3>"$work/in"
 : >"$work/kept"
-# Messages of programs are for people; names in them must not be taken for report lines.
-words() { LC_ALL=C sed 's/^db4sci/ &/' "$@" >&2; }
-failed() { words "$work/err"; exit 1; }
+failed() { cat "$work/err" >&2; exit 1; }
 # PROCESS FILE WORD: waits for a line that begins with this word; fails if the session has ended
 await() {
   until grep -q -e "^$3" "$2"; do
@@ -38,7 +36,7 @@ apart() {
 }
 printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" >&3
 printf '%s\n' "$DB4SCI_LOOK" >&3
-await "$holder" "$work/out" looked
+await "$counter" "$work/out" looked
 read -r id keep history <<END
 $(sed -n 's/^looked \([0-9]* [01] [01]\)$/\1/p' "$work/out")
 END
@@ -60,7 +58,7 @@ if [ "$keep" != 0 ]; then
   await "$keeper" "$work/kept" kept
 fi
 printf '%s\n' "$DB4SCI_LOCK" >&3
-await "$holder" "$work/out" ready
+await "$counter" "$work/out" ready
 printf '%s\n' "$DB4SCI_BEGUN" >&3
 (exec 3>&-; printf '%s\n' "$DB4SCI_SET SET @holder = $id;" "$DB4SCI_WATCH" | client --raw >"$work/watched" 2>/dev/null) &
 # Views that call functions come last, after everything that they may need.
@@ -84,13 +82,13 @@ everything() {
   [ -z "$coded" ] || views
 }
 # Compressed outside the container, with a better method and without using the server's own processor time.
-dumped everything "$@" 3>&- || { code=$?; words "$work/watched" "$work/dumper"; exit "$code"; }
-words "$work/dumper"
+dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2; exit "$code"; }
+cat "$work/dumper" >&2
 # A very small dump may have finished unnoticed.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
 printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
 exec 3>&-
-wait "$holder" || { words "$work/watched"; failed; }
+wait "$counter" || { cat "$work/watched" >&2; failed; }
 if [ "$keep" != 0 ]; then
   wait "$keeper" || failed
   if grep -q 'gave way' "$work/kept"; then
@@ -98,6 +96,6 @@ if [ "$keep" != 0 ]; then
     exit 1
   fi
 fi
-cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&2
+cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&4
 DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
-define_database "$DB4SCI_DEFINE" >&2
+define_database "$DB4SCI_DEFINE" >&4

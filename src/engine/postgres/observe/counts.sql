@@ -52,8 +52,7 @@ SELECT format(
    AND :'only' IN ('', format('%I.%I', n.nspname, c.relname))
    -- Objects that come with an extension are not in a dump. A table that its owner has made a member of one is not either, so it is
    -- counted: a test restore then names it.
-   AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_roles r ON r.oid = c.relowner
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' AND r.rolsuper)
+   AND NOT @OF_EXTENSION@
  ORDER BY n.nspname, c.relname \gexec
 SELECT 'db4sci: ' || json_build_object('count', json_build_object('database', current_database(), 'kind', 'object', 'name', what, 'rows', n))::text
   -- The number of sequences, not their values: those belong to no snapshot.

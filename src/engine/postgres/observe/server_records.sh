@@ -42,7 +42,7 @@ SELECT jsonb_build_object('setting', jsonb_build_object(
  WHERE coalesce(r.rolname, '') NOT IN (:'admin', 'db4sci_observer')
    AND coalesce(d.datname, '') NOT IN ('template0', 'template1') AND coalesce(d.datconnlimit, 0) <> -2 ORDER BY s.setdatabase, s.setrole, c;
 -- What is defined for the whole server, in the same snapshot; this is not part of the dump.
-\o |cat >&2
+\o |cat >&4
 @GLOBALS@\o
 COMMIT;
 SQL
@@ -53,8 +53,7 @@ SQL
   while IFS='|' read -r oid open; do
     [ "$open" = t ] || open_database "$oid" || return 1
     name=$(ask postgres -c "SELECT datname || '.' FROM pg_database WHERE oid = $oid") || return 1
-    # The server's warnings about the collation of a database contain the name of the database.
-    PGDATABASE=${name%.} said psql -X -q -A -t -v ON_ERROR_STOP=1 -f - <<'SQL' || return 1
+    PGDATABASE=${name%.} psql -X -q -A -t -v ON_ERROR_STOP=1 -f - <<'SQL' || return 1
 \getenv admin DB4SCI_ADMIN
 SELECT jsonb_build_object('inside', jsonb_build_object('database', current_database(),
          'public', (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'),
@@ -66,15 +65,15 @@ SQL
     [ "$open" = t ] || close_databases || return 1
   done <"$work/databases"
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its removal was interrupted, and the server does not allow connections to it.', datname))
-     FROM pg_database WHERE datconnlimit = -2" >&2 || return 1
+     FROM pg_database WHERE datconnlimit = -2" >&4 || return 1
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s was left out: its encoding is MULE_INTERNAL, which cannot be converted to UTF-8. Copy its content to a database in another encoding.', datname))
-     FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&2 || return 1
+     FROM pg_database WHERE pg_encoding_to_char(encoding) = 'MULE_INTERNAL'" >&4 || return 1
   for database in $(ask postgres -c "SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') AND datallowconn"); do
     ask "$database" -c "SELECT 'db4sci: ' || json_build_object('note', format('The database %s is the server''s own, and no backup contains its large objects: %s. Create them in another database.', current_database(), count(*)))
-       FROM pg_largeobject_metadata HAVING count(*) > 0" >&2 || return 1
+       FROM pg_largeobject_metadata HAVING count(*) > 0" >&4 || return 1
   done
   ask postgres -c "SELECT 'db4sci: ' || json_build_object('note', format('The settings for the database %s were left out, because it is the server''s own.', d.datname))
-     FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname IN ('template0', 'template1') GROUP BY 1" >&2 || return 1
+     FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname IN ('template0', 'template1') GROUP BY 1" >&4 || return 1
   echo '{"end":true}'
 }
 dumped records
