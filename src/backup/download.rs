@@ -89,7 +89,7 @@ struct Reader {
 impl Reader {
     async fn open(&self, object: &Object) -> Input {
         let key = format!("{}/{}", self.location, object.file);
-        let from = ObjectSource { store: &self.store, key: &key, object, keys: &self.keys };
+        let from = ObjectSource { store: &self.store, key: &key, object, keys: &self.keys, verified: None };
         let opened = match self.form {
             DownloadForm::Plain => fetch(&from, Arc::new(AtomicU64::new(0))).await,
             DownloadForm::Stored => fetch_stored(&from).await,

@@ -1,5 +1,8 @@
 //! Why a stream of bytes failed.
 
+/// Last sentence of errors about objects that differ from what was stored.
+pub const DAMAGED: &str = "This backup is damaged.";
+
 /// The kinds of failures, which decide what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamFault {

@@ -320,9 +320,11 @@ impl AdminBackupMaker<'_> {
         };
         // A backup that cannot be read back does not count.
         let read = async {
-            let input =
-                transfer::fetch(&ObjectSource { store, key: &key, object: &object, keys: &keys }, Arc::default())
-                    .await?;
+            let input = transfer::fetch(
+                &ObjectSource { store, key: &key, object: &object, keys: &keys, verified: None },
+                Arc::default(),
+            )
+            .await?;
             let list = client.script("set -eu\npg_restore --list >/dev/null\ncat >/dev/null\n".to_owned(), &[]);
             transfer::run(self.runtime, &client.id, &list, Some(input), &passed).await
         };

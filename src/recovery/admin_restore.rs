@@ -184,9 +184,11 @@ pub async fn restore(
     let filled = async {
         let key = object_keys::file(location, &manifest.object.file);
         let keys = Identities::of(&config.backups).and(wanted.key);
-        let input =
-            transfer::fetch(&ObjectSource { store, key: &key, object: &manifest.object, keys: &keys }, Arc::default())
-                .await?;
+        let input = transfer::fetch(
+            &ObjectSource { store, key: &key, object: &manifest.object, keys: &keys, verified: None },
+            Arc::default(),
+        )
+        .await?;
         let text = "exec pg_restore --exit-on-error --single-transaction --no-owner --dbname=\"$PGDATABASE\"\n";
         let exec = client.script(text.to_owned(), &[]);
         transfer::run(parts.runtime.as_ref(), &client.id, &exec, Some(input), &AtomicU64::new(0)).await

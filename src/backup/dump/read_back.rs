@@ -19,7 +19,7 @@ pub(crate) async fn read_back(
     keys: &Identities,
 ) -> Result<(), StepError> {
     let key = site.key(&object.file);
-    let stored = ObjectSource { store: site.store, key: &key, object, keys };
+    let stored = ObjectSource { store: site.store, key: &key, object, keys, verified: None };
     let exec = site.engine.list(&from.plan, &object.part());
     let done = peek::run(w.app.runtime.as_ref(), &stored, from.id, &exec).await;
     done.map(|_| ()).map_err(|e| {

@@ -8,3 +8,4 @@ pub mod reports;
 pub(crate) mod rewrite;
 pub mod transfer;
 pub mod unpack;
+pub mod verified;

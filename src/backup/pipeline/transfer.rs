@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use crate::backup::pipeline::pack::PackOptions;
 use crate::backup::pipeline::reports::{Output, Reports};
+use crate::backup::pipeline::verified::ChunkSums;
 use crate::backup::pipeline::{multipart, pack, unpack};
-use crate::domain::stream_error::StreamError;
+use crate::domain::stream_error::{DAMAGED, StreamError};
 use crate::encryption::{AGE, Identities};
 use crate::engine::ExecSpec;
 use crate::engine::definition::{Definition, DefinitionSplitter, settle};
@@ -215,9 +216,6 @@ impl Drop for FeedTask {
     }
 }
 
-/// Last sentence of errors about objects that differ from what was stored.
-pub const DAMAGED: &str = "This backup is damaged.";
-
 /// Where the content of an object comes from.
 pub struct ObjectSource<'a> {
     /// The store.
@@ -228,6 +226,8 @@ pub struct ObjectSource<'a> {
     pub object: &'a Object,
     /// Keys to decrypt it, if it is encrypted.
     pub keys: &'a Identities,
+    /// Checksums of its content, if it was read before: nothing else is passed on.
+    pub verified: Option<ChunkSums>,
 }
 
 /// The content of an object as the input of a command: decrypted, decompressed, and compared with the manifest before
@@ -236,7 +236,7 @@ pub struct ObjectSource<'a> {
 /// # Errors
 /// If the store does not return the object, or its size differs from the manifest.
 pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<Input, StepError> {
-    let ObjectSource { store, key, object, keys } = from;
+    let ObjectSource { store, key, object, keys, verified } = from;
     if object.compression != "zstd" {
         return Err(StepError::Fail(format!("This portal cannot decompress “{}”.", object.compression)));
     }
@@ -260,7 +260,7 @@ pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<In
     }));
     let unpacking = tasks::blocking(move || unpack::unpack(stored_in, plain_out, keys.as_ref()));
     let end = FinalCheck { url: store.url(key), object: (*object).clone(), feeding, unpacking };
-    Ok(stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
+    let input = stream::unfold((plain_in, Some(end)), |(mut plain, end)| async move {
         match plain.recv().await {
             Some(piece) => Some((Ok(piece), (plain, end))),
             None => match end?.judge().await {
@@ -269,7 +269,11 @@ pub async fn fetch(from: &ObjectSource<'_>, passed: Arc<AtomicU64>) -> Result<In
             },
         }
     })
-    .boxed())
+    .boxed();
+    Ok(match verified {
+        Some(sums) => sums.clone().pass(input),
+        None => input,
+    })
 }
 
 /// The object as stored: not decrypted or decompressed, but compared with the manifest.

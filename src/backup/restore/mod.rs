@@ -8,6 +8,7 @@ pub mod recover;
 pub mod request_in_place;
 mod resources;
 pub mod source;
+pub mod stages;
 pub mod swap;
 pub mod undo;
 pub mod upgrade;
@@ -19,21 +20,17 @@ use secrecy::SecretString;
 
 use crate::admin_db::containers::Container;
 use crate::app::App;
-use crate::backup::pipeline::reports::Reports;
-use crate::backup::pipeline::rewrite::through;
-use crate::backup::pipeline::transfer::ObjectSource;
-use crate::backup::pipeline::{peek, transfer};
-use crate::backup::restore::resources::{filled, is_resource_failure};
+use crate::backup::pipeline::transfer;
+use crate::backup::restore::resources::filled;
 use crate::backup::restore::source::{BackupSource, present};
+use crate::backup::restore::stages::{keep_only, restore_all};
 use crate::backup::server_handle::ServerHandle;
 use crate::backup::{compare, engine_backup, rights};
 use crate::blueprint::Blueprint;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
 use crate::engine::part::DumpMode;
-use crate::engine::partial::{RestoreStage, StageInput};
-use crate::manifest::{Manifest, Object};
-use crate::objects::Store;
+use crate::manifest::Manifest;
 use crate::provision::container::running;
 use crate::provision::exec::run_all;
 use crate::provision::sealed_server::{AdminPassword, SealedServer};
@@ -67,161 +64,6 @@ pub static RESTORE: Flow = Flow {
     ],
 };
 
-/// Runs a command on an object. If a store does not return the object, or returns it incomplete or damaged, the command
-/// is run again with each copy: these commands remove what a previous attempt left.
-///
-/// # Errors
-/// If the object cannot be read or is damaged in every store, or the command fails.
-pub(super) async fn begin_stage(
-    app: &App,
-    source: &BackupSource<'_>,
-    object: &Object,
-    id: &str,
-    stage: &RestoreStage,
-    passed: &Arc<AtomicU64>,
-) -> Result<Reports, StepError> {
-    let mut done = stage_from(app, source, source.store, object, id, stage, passed).await;
-    let mut waits = None;
-    for other in &source.others {
-        match done {
-            Err(why @ StepError::Store(_)) => {
-                source.takes(other, &why);
-                waits = waits.or(Some(why).filter(StepError::may_pass));
-            }
-            done => return done,
-        }
-        done = stage_from(app, source, other, object, id, stage, passed).await;
-    }
-    match (done, waits) {
-        // No store has it now, but one may have it later.
-        (Err(StepError::Store(_)), Some(why)) => Err(why),
-        (done, _) => done,
-    }
-}
-
-async fn stage_from(
-    app: &App,
-    source: &BackupSource<'_>,
-    store: &Arc<Store>,
-    object: &Object,
-    id: &str,
-    stage: &RestoreStage,
-    passed: &Arc<AtomicU64>,
-) -> Result<Reports, StepError> {
-    let (runtime, key) = (app.runtime.as_ref(), source.key(&object.file));
-    let from = ObjectSource { store, key: &key, object, keys: &source.keys };
-    let input = match stage.read {
-        StageInput::Beginning => return peek::run(runtime, &from, id, &stage.exec).await,
-        StageInput::Nothing => return transfer::run(runtime, id, &stage.exec, None, &AtomicU64::new(0)).await,
-        StageInput::All => transfer::fetch(&from, passed.clone()).await?,
-    };
-    // A random word that the author of the dump cannot know.
-    let token = format!("${}", hex::encode(app.random.bytes::<6>()));
-    let (input, changes) = through(input, &stage.through, &token);
-    let mut reports = transfer::run(runtime, id, &stage.exec, Some(input), &AtomicU64::new(0)).await?;
-    reports.changed = changes.await;
-    Ok(reports)
-}
-
-/// Removes what was restored with the selected part of a backup but does not belong to it.
-async fn keep_only(app: &App, manifest: &Manifest, server: &ServerHandle<'_>) -> Result<(), StepError> {
-    let Some(wanted) = &manifest.wanted else { return Ok(()) };
-    let Some(exec) = server.engine.keep_only(&server.spec, &wanted.only, &wanted.others) else { return Ok(()) };
-    transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await.map(|_| ())
-}
-
-/// Restores everything selected of a backup into a server. The source records what was changed and what could not be
-/// restored.
-///
-/// # Errors
-/// If an object cannot be read or is damaged, or the server rejects it.
-pub async fn into(
-    app: &App,
-    source: &BackupSource<'_>,
-    server: &ServerHandle<'_>,
-    passed: &Arc<AtomicU64>,
-) -> Result<(), StepError> {
-    match strictly(app, source, server, passed).await {
-        Err(StepError::Fail(why)) => second_attempt(app, source, server, passed, why).await?,
-        done => done?,
-    }
-    if server.engine.dump_mode() == DumpMode::Running {
-        keep_only(app, &source.manifest, server).await?;
-    }
-    if let Some(exec) = server.engine.settle(&server.spec) {
-        let said = transfer::run(app.runtime.as_ref(), server.id, &exec, None, &AtomicU64::new(0)).await?;
-        said.notes.into_iter().for_each(|note| source.leave_out(note));
-    }
-    Ok(())
-}
-
-/// The first attempt: any error ends it.
-async fn strictly(
-    app: &App,
-    source: &BackupSource<'_>,
-    server: &ServerHandle<'_>,
-    passed: &Arc<AtomicU64>,
-) -> Result<(), StepError> {
-    for object in &source.manifest.objects {
-        let (plan, part) = (&server.spec, object.part());
-        let stages = match &source.manifest.wanted {
-            None => server.engine.restore_stages(plan, &part),
-            Some(wanted) => server.engine.restore_only(plan, &part, &wanted.only),
-        };
-        for stage in stages {
-            let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
-            record(source, said, false)?;
-        }
-    }
-    Ok(())
-}
-
-/// Records the notes of a stage. In a second attempt (`told`) a note names an object that could not be restored.
-fn record(source: &BackupSource<'_>, said: Reports, told: bool) -> Result<(), StepError> {
-    for note in said.notes {
-        match told {
-            true if is_resource_failure(&note) => return Err(StepError::Fail(note)),
-            true => source.leave_out(note),
-            false => source.change(note),
-        }
-    }
-    said.changed.into_iter().for_each(|note| source.change(note));
-    Ok(())
-}
-
-/// The sentence about a second attempt.
-fn second(why: &str) -> String {
-    format!("Restored in a second attempt, because the first failed: {why}")
-}
-
-/// The second attempt, if the engine has one: restores as much as possible and reports the rest.
-async fn second_attempt(
-    app: &App,
-    source: &BackupSource<'_>,
-    server: &ServerHandle<'_>,
-    passed: &Arc<AtomicU64>,
-    why: String,
-) -> Result<(), StepError> {
-    if is_resource_failure(&why) {
-        return Err(StepError::Fail(why));
-    }
-    let objects = &source.manifest.objects;
-    let parts: Vec<_> = objects.iter().map(Object::part).collect();
-    let stages = server.engine.second_attempt(&server.spec, &parts, source.manifest.wanted.as_ref().map(|w| &w.only));
-    if stages.is_empty() {
-        return Err(StepError::Fail(why));
-    }
-    tracing::info!(backup = %source.manifest.backup, "The strict restore failed; retrying and keeping everything that \
-                                                      can be restored: {why}");
-    source.begin_again(second(&why));
-    for (place, stage) in stages {
-        let Some(object) = objects.get(place) else { continue };
-        let said = begin_stage(app, source, object, server.id, &stage, passed).await?;
-        record(source, said, true)?;
-    }
-    Ok(())
-}
-
 /// Restores a backup into a sealed container, with its server running. Returns the engine's id of the container.
 ///
 /// # Errors
@@ -239,7 +81,7 @@ pub async fn raise(w: &StepContext, source: &BackupSource<'_>, sealed: &mut Seal
         }
     };
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
-    filled(w, &sealed.blueprint.tier, source, &passed, Box::pin(into(app, source, &server, &passed))).await?;
+    filled(w, &sealed.blueprint.tier, source, &passed, Box::pin(restore_all(app, source, &server, &passed))).await?;
     match mode {
         DumpMode::Running => Ok(id),
         DumpMode::Stopped => {
@@ -284,13 +126,11 @@ pub(super) async fn seal_in(
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
     w.progress("Comparing with the backup").await;
     let found = compare::compare(app, &source.manifest, &server, true).await?;
-    let told = match strict {
-        true => match found.equal() {
-            Ok(()) => found.sentence(),
-            Err(e) => return Err(differences::with_reasons(source, e)),
-        },
-        false => differences::keep(w, source, &found).await?,
-    };
+    if strict {
+        found.equal().map_err(|e| differences::with_reasons(source, e))?;
+    }
+    // Also if all definitions are equal, there may be something that the server could not compute.
+    let told = differences::keep(w, source, &found).await?;
     run_all(app, &id, engine.adopt(&server.spec, own).as_slice()).await?;
     sealed.stop(app).await?;
     w.progress(&source.describe(&told)).await;
@@ -340,7 +180,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let (source, blueprint, id) = filling(w).await?;
     let server = ServerHandle { id: &id, spec: blueprint.plan(), engine: engine_backup(blueprint.image.engine)? };
     let passed = Arc::new(AtomicU64::new(0));
-    filled(w, &blueprint.tier, &source, &passed, Box::pin(into(&w.app, &source, &server, &passed))).await?;
+    filled(w, &blueprint.tier, &source, &passed, Box::pin(restore_all(&w.app, &source, &server, &passed))).await?;
     differences::remember(w, &source).await?;
     let done = if source.left_out().is_empty() {
         "Everything restored"

@@ -17,7 +17,7 @@ use crate::backup::pipeline::transfer;
 use crate::backup::restore::differences;
 use crate::backup::restore::resources::{filled, is_resource_failure};
 use crate::backup::restore::source::{BackupSource, present};
-use crate::backup::restore::{begin_stage, record, second};
+use crate::backup::restore::stages::{begin_stage, record, second, verify};
 use crate::blueprint::Blueprint;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
@@ -170,6 +170,10 @@ async fn stages(
 async fn put(w: &StepContext) -> Result<(), StepError> {
     let (order, site) = (order(w)?, PartialContext::of(w).await?);
     let source = source(w, &order).await?;
+    let passed = Arc::new(AtomicU64::new(0));
+    // It runs in the owner's server, where damage cannot be undone.
+    w.progress("Comparing the backup with its checksums").await;
+    filled(w, &site.blueprint.tier, &source, &passed, Box::pin(verify(&source, &passed))).await?;
     let passed = Arc::new(AtomicU64::new(0));
     let putting = async {
         match stages(w, (&order, &site), &source, &passed, false).await {

@@ -1,5 +1,7 @@
 //! Finds a backup: in its own target, or in another one that has a copy.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -10,9 +12,9 @@ use crate::admin_db::backups;
 use crate::admin_db::backups::{Backup, replicas};
 use crate::app::App;
 use crate::backup::dump::context::store;
-use crate::backup::pipeline::transfer::DAMAGED;
+use crate::backup::pipeline::verified::ChunkSums;
 use crate::domain::object_keys;
-use crate::domain::stream_error::{StreamError, StreamFault};
+use crate::domain::stream_error::{DAMAGED, StreamError, StreamFault};
 use crate::encryption::Identities;
 use crate::engine::partial::Selection;
 use crate::manifest::{FILE, LONGEST, Manifest};
@@ -45,6 +47,44 @@ pub struct BackupSource<'a> {
     left_out: Mutex<Vec<String>>,
     /// What was changed during the restore, as sentences.
     changed: Mutex<Vec<String>>,
+    /// Checksums of the objects that were read before the restore, by file.
+    verified: Mutex<HashMap<String, ChunkSums>>,
+}
+
+/// Reads from the backup's own store and, if that does not return an object, or returns it incomplete or damaged, from
+/// each copy: what reads it removes what a previous attempt left.
+pub struct StoreAttempts<'s, 'a> {
+    source: &'s BackupSource<'a>,
+    /// Number of stores that failed.
+    tried: usize,
+    /// The first error that may pass.
+    waits: Option<StepError>,
+}
+
+impl<'a> StoreAttempts<'_, 'a> {
+    /// The store to read from now.
+    pub fn store(&self) -> &'a Arc<Store> {
+        let copy = self.tried.checked_sub(1).and_then(|n| self.source.others.get(n));
+        copy.copied().unwrap_or(self.source.store)
+    }
+
+    /// Judges a reading from this store: the final result, or go on with the next store.
+    pub fn judge<T>(&mut self, done: Result<T, StepError>) -> ControlFlow<Result<T, StepError>> {
+        let why = match done {
+            Err(why @ StepError::Store(_)) => why,
+            done => return ControlFlow::Break(done),
+        };
+        let Some(next) = self.source.others.get(self.tried) else {
+            // No store has it now, but one may have it later.
+            return ControlFlow::Break(Err(self.waits.take().unwrap_or(why)));
+        };
+        self.source.takes(next, &why);
+        self.tried += 1;
+        if self.waits.is_none() && why.may_pass() {
+            self.waits = Some(why);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 impl<'a> BackupSource<'a> {
@@ -126,12 +166,28 @@ impl<'a> BackupSource<'a> {
             second: OnceLock::new(),
             left_out: Mutex::default(),
             changed: Mutex::default(),
+            verified: Mutex::default(),
         })
     }
 
     /// SHA-256 of the manifest as read, in hexadecimal.
     pub fn sha256(&self) -> String {
         hex::encode(Sha256::digest(&self.text))
+    }
+
+    /// The stores to read an object from, one after the other.
+    pub fn attempts(&self) -> StoreAttempts<'_, 'a> {
+        StoreAttempts { source: self, tried: 0, waits: None }
+    }
+
+    /// Records the checksums of an object that was read to its end and matched the manifest.
+    pub fn note_verified(&self, file: &str, sums: ChunkSums) {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), sums);
+    }
+
+    /// The checksums of an object, if it was read before.
+    pub fn verified(&self, file: &str) -> Option<ChunkSums> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned()
     }
 
     /// Records that a copy is used because the backup's own target failed.

@@ -152,7 +152,10 @@ impl SchemaSplitter {
         let (text, schema) = text.rsplit_once("; Schema: ")?;
         let (name, kind) = text.rsplit_once("; Type: ")?;
         let lines = match kind {
-            _ if schema.starts_with("db4sci_") || name.starts_with("db4sci_") => Lines::Skipped,
+            // Users may choose such names too, but no role of theirs has one.
+            _ if owner.starts_with("db4sci_") && [schema, name].iter().any(|n| n.starts_with("db4sci_")) => {
+                Lines::Skipped
+            }
             "ACL" | "DEFAULT ACL" => Lines::Set(Vec::new()),
             _ => Lines::Ordered(DefinitionHasher::default()),
         };
@@ -260,6 +263,22 @@ two';
 
 \\unrestrict abc
 ";
+
+    #[test]
+    fn only_objects_of_the_portals_roles_are_left_out() {
+        let found = |owner: &str| {
+            let head = |name, kind, schema| {
+                format!("--\n-- Name: {name}; Type: {kind}; Schema: {schema}; Owner: {owner}\n--\n\nCREATE;\n\n\n")
+            };
+            let text = [
+                head("db4sci_app", "SCHEMA", "-"),
+                head("v", "VIEW", "db4sci_app"),
+                head("db4sci_t", "TABLE", "public"),
+            ];
+            whole(&text.concat()).len()
+        };
+        assert_eq!((found("ada"), found("db4sci_admin")), (3, 0));
+    }
 
     #[test]
     fn a_schema_is_split_at_its_headings() {

@@ -48,7 +48,7 @@ impl CopyRows {
         input: &mut ToolInput<'_>,
         progress: &LoadProgress,
     ) -> Result<bool, EarlyEnd> {
-        input.put(piece.text)?;
+        input.put(&without_header_match(piece.text))?;
         let lines = (begun.lines.0, input.line);
         progress.note(SentStatement { lines, ..begun.clone() });
         progress.ask(lines, input.line + 2);
@@ -100,5 +100,48 @@ impl CopyRows {
         }
         let returns = std::mem::take(&mut self.returns);
         input.put(if returns { b"\\.\r\n" } else { b"\\.\n" })
+    }
+}
+
+/// The statement without the word in its options that makes the server compare the first row with the names of the
+/// columns: it would miss that row, and refuse a statement that it accepts with its rows.
+fn without_header_match(statement: &[u8]) -> Vec<u8> {
+    let lower = statement.to_ascii_lowercase();
+    let find = |from: usize, word: &[u8]| {
+        let rest = lower.get(from..).unwrap_or_default();
+        rest.windows(word.len()).position(|part| part == word).map(|at| from + at + word.len())
+    };
+    let mut text = statement.to_vec();
+    // The options come after the source of the rows; names of columns come before it.
+    let mut at = find(0, b"stdin").unwrap_or(lower.len());
+    while let Some(after) = find(at, b"header") {
+        let rest = lower.get(after..).unwrap_or_default();
+        let skipped = rest.iter().take_while(|b| b.is_ascii_whitespace() || **b == b'\'').count();
+        if skipped > 0
+            && rest.get(skipped..).is_some_and(|word| word.starts_with(b"match"))
+            && let Some(word) = text.get_mut(after + skipped..after + skipped + b"match".len())
+        {
+            word.copy_from_slice(b"true ");
+        }
+        at = after;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_tried_without_comparing_the_header() {
+        for (statement, tried) in [
+            ("COPY t FROM stdin WITH (FORMAT csv, HEADER match)", "COPY t FROM stdin WITH (FORMAT csv, HEADER true )"),
+            ("copy t from STDIN (header\n MATCH, format csv)", "copy t from STDIN (header\n true , format csv)"),
+            ("COPY t FROM stdin (FORMAT csv, HEADER 'match')", "COPY t FROM stdin (FORMAT csv, HEADER 'true ')"),
+            ("COPY t FROM stdin CSV HEADER", "COPY t FROM stdin CSV HEADER"),
+            (r#"COPY t ("header match") FROM stdin"#, r#"COPY t ("header match") FROM stdin"#),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&without_header_match(statement.as_bytes())), tried);
+        }
     }
 }

@@ -35,19 +35,25 @@ impl TransactionFollower {
         let first = |words: &[&str]| found.first().is_some_and(|t| words.iter().any(|w| t.is(w)));
         // ROLLBACK TO a savepoint ends nothing.
         let to_savepoint = found.iter().take(4).any(|t| t.is("TO"));
+        let begun = Transaction { lines: (line, line), statements: 0, returns: false };
+        // The end of a chained transaction begins the next one.
+        let next = match found.iter().position(|t| t.is("CHAIN")).and_then(|at| at.checked_sub(1)) {
+            Some(before) if found.get(before).is_some_and(|t| t.is("AND")) => Some(begun),
+            _ => None,
+        };
         match &mut self.open {
             None if first(&["BEGIN", "START"]) => {
-                self.open = Some(Transaction { lines: (line, line), statements: 0, returns: false });
+                self.open = Some(begun);
             }
             None => {}
             // What the dump undoes itself is not lost.
-            Some(_) if first(&["ROLLBACK", "ABORT"]) && !to_savepoint => self.open = None,
+            Some(_) if first(&["ROLLBACK", "ABORT"]) && !to_savepoint => self.open = next,
             Some(open) if first(&["COMMIT", "END"]) => {
                 open.lines.1 = line;
                 if self.ended.len() < MOST {
                     self.ended.push(*open);
                 }
-                self.open = None;
+                self.open = next;
             }
             Some(open) => {
                 open.lines.1 = line;
@@ -95,6 +101,28 @@ pub fn undone(transactions: &[Transaction], failures: &[LoadFailure]) -> Vec<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chained_transaction_begins_with_the_end_of_the_one_before() {
+        let follow = |statements: &[&str]| {
+            let mut follower = TransactionFollower::default();
+            for (line, text) in (1..).zip(statements) {
+                follower.statement(text.as_bytes(), line);
+            }
+            let unended = follower.unended();
+            (unended, follower.all().iter().map(|t| (t.lines, t.statements)).collect::<Vec<_>>())
+        };
+        let rows = "INSERT INTO a VALUES (1)";
+        let chained = follow(&["BEGIN", rows, "COMMIT WORK AND CHAIN", rows, rows]);
+        assert_eq!(chained, (Some(3), vec![((1, 3), 1), ((3, 5), 2)]));
+        assert_eq!(follow(&["BEGIN", rows, "end and chain", "COMMIT"]).1, [((1, 3), 1), ((3, 4), 0)]);
+        assert_eq!(follow(&["BEGIN", rows, "ROLLBACK AND CHAIN", rows, "COMMIT"]), (None, vec![((3, 5), 1)]));
+        let ended = [((1, 3), 1)].to_vec();
+        for end in ["COMMIT AND NO CHAIN", "COMMIT", "END TRANSACTION"] {
+            assert_eq!(follow(&["BEGIN", rows, end, rows]), (None, ended.clone()), "{end}");
+        }
+        assert_eq!(follow(&["COMMIT AND CHAIN", rows]), (None, vec![]), "nothing was open");
+    }
 
     #[test]
     fn a_failure_rolls_back_its_transaction() {

@@ -1,5 +1,5 @@
-//! PostgreSQL tables that other sessions empty or rewrite while a backup begins. To a snapshot from before, such a table
-//! is empty.
+//! PostgreSQL tables that other sessions empty, rewrite or replace while a backup begins. To a snapshot from before, such a
+//! table is empty.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,9 @@ async fn lab(more: &[(&str, &str)]) -> (TestPortal, Client, tokio_postgres::Clie
     ada.create("lab", &[&[("backup_freq", "Never")], more].concat()).await;
     let db = portal.connect("lab", "correct-horse").await.expect("signs in");
     let fill = "create table facts as select i from generate_series(1, 1000) i;
-        create table kept as select i from generate_series(1, 500) i";
+        create table kept as select i from generate_series(1, 500) i;
+        create table exchanged as select i from generate_series(1, 300) i;
+        create table made_again as select i from generate_series(1, 200) i";
     db.batch_execute(fill).await.expect("fills");
     (portal, ada, db)
 }
@@ -39,7 +41,7 @@ async fn contains(portal: &TestPortal, rows: &str) {
     let counted = portal.sql(
         "select level || ' ' || string_agg(c->>'name' || ' ' || (c->>'rows'), ' ' order by c->>'name')
            from backup_log, jsonb_array_elements(manifest->'counts') c
-          where backup_log.kind = 'backup' and c->>'name' in ('public.facts', 'public.kept') group by backup_log.id, level",
+          where backup_log.kind = 'backup' and c->>'name' ~ '^public.(facts|kept|exchanged|made_again)' group by backup_log.id, level",
     );
     assert_eq!(counted, format!("5 {rows}"));
 }
@@ -48,12 +50,16 @@ async fn contains(portal: &TestPortal, rows: &str) {
 async fn tables_that_are_rewritten_while_a_backup_waits_for_them_are_backed_up_with_their_new_rows() {
     let (portal, ada, db) = lab(&[]).await;
     let rewrite = "begin; truncate facts; insert into facts select i from generate_series(1, 2000) i;
-        alter table kept alter i type bigint";
+        alter table kept alter i type bigint;
+        alter table exchanged rename to exchanged_before; create table exchanged as select i + 1 as i from exchanged_before;
+        drop table made_again; create table made_again as select i from generate_series(1, 201) i";
     db.batch_execute(rewrite).await.expect("rewrites");
     ada.post("/containers/lab/backup", &[]).await.expect(303);
     until_there_is(&portal, "wait_event_type = 'Lock'").await;
     db.batch_execute("commit").await.expect("commits");
-    contains(&portal, "public.facts 2000 public.kept 500").await;
+    let rows =
+        "public.exchanged 300 public.exchanged_before 300 public.facts 2000 public.kept 500 public.made_again 201";
+    contains(&portal, rows).await;
     assert_eq!(portal.sql("select attempt from job where kind = 'backup'"), "1", "nothing was uploaded in vain");
 }
 
@@ -71,6 +77,6 @@ async fn a_table_that_is_emptied_before_its_rows_are_dumped_makes_the_backup_beg
     db.batch_execute("begin; truncate facts; insert into facts select i from generate_series(1, 3000) i; commit")
         .await
         .expect("rewrites");
-    contains(&portal, "public.facts 3000 public.kept 500").await;
+    contains(&portal, "public.exchanged 300 public.facts 3000 public.kept 500 public.made_again 200").await;
     assert_eq!(portal.sql("select attempt from job where kind = 'backup'"), "2");
 }

@@ -8,4 +8,5 @@ mod owner_settings;
 pub mod partial;
 pub mod partial_second_attempt;
 pub mod postgres_cases;
+mod replaced_object;
 pub mod restore_script;

@@ -16,6 +16,7 @@ DELIMITER ;
 SET SESSION lock_wait_timeout = @lock_seconds;
 START TRANSACTION WITH CONSISTENT SNAPSHOT;
 EXECUTE tables;
+EXECUTE names;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('inexact', CONCAT('Others held locks in the server, so ', @database, ' was counted a moment before it was dumped.')))
   FROM DUAL WHERE NOT @held;
 SELECT 'ready';

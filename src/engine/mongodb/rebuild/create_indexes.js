@@ -53,7 +53,12 @@ const NUMBERS = ["expireAfterSeconds", "textIndexVersion", "2dsphereIndexVersion
 const OTHERS = ["key", "name", "partialFilterExpression", "collation", "weights", "default_language", "language_override",
   "wildcardProjection", "storageEngine"];
 const numeric = (value) => (value !== null && typeof value !== "boolean" && value !== "" ? Number(value) : NaN);
-const key = (of, raw) => Object.fromEntries(Object.entries(raw).map(([field, value]) => {
+// JavaScript lists fields whose names are whole numbers first, but the order of an index's key matters. With a mark before
+// each name, the fields keep the order they have in the text.
+const marked = (text) => JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"(\s*:)?/g, (part, colon) => (colon ? `"~${part.slice(1)}` : part)));
+const fields = (key) => Object.keys(key ?? {}).map((field) => field.slice(1));
+const key = (of, raw, order) => new Map(order.map((field) => {
+  const value = raw[field];
   const number = numeric(value);
   if (Number.isFinite(number) && number !== 0) {
     if (typeof value === "string") told(`${of}: the key ${field} had the text "${value}" instead of a number; the number was used.`);
@@ -65,7 +70,7 @@ const key = (of, raw) => Object.fromEntries(Object.entries(raw).map(([field, val
 }));
 const flag = (value) => (typeof value === "string" ? !["", "0", "false", "no"].includes(value.toLowerCase()) :
   value !== null && value !== false && Number(value) !== 0);
-const spec = (of, raw) => {
+const spec = (of, raw, order) => {
   const made = {};
   for (const [option, value] of Object.entries(raw)) {
     if (option === "v" || option === "ns") continue;
@@ -75,7 +80,7 @@ const spec = (of, raw) => {
       // This option has had no effect for a long time.
       if (!right) told(`${of}: the option ${shown} was left out.`);
     } else if (option === "key") {
-      made.key = key(of, value);
+      made.key = key(of, value, order);
     } else if (FLAGS.includes(option)) {
       made[option] = flag(value);
       if (!right) told(`${of}: the option ${shown} was set to ${made[option]}.`);
@@ -105,10 +110,11 @@ for (const head of heads(require("fs").readFileSync(env.DB4SCI_HEAD)).slice(1)) 
   if (said.get("db") !== env.DB4SCI_SOURCE || collection.startsWith("system.buckets.") || !said.get("metadata")) continue;
   try {
     const { indexes, options } = EJSON.parse(said.get("metadata"), { relaxed: false });
-    for (const raw of indexes ?? []) {
+    const inOrder = marked(said.get("metadata"))["~indexes"];
+    for (const [n, raw] of (indexes ?? []).entries()) {
       if (raw.name === "_id_" || raw.clustered !== undefined) continue;
       const of = `The index ${raw.name} of ${collection}`;
-      const index = spec(of, raw);
+      const index = spec(of, raw, fields(inOrder[n]["~key"]));
       // The tool's rule: an index without its own collation gets the simple one, whatever its collection has.
       if (options?.collation !== undefined && index.collation === undefined) index.collation = { locale: "simple" };
       make(collection, of, index);

@@ -1,6 +1,15 @@
 # In a running server data is restored in a session of a temporary role that is only a member of the database owner's
 # role: code that resets the role gains nothing.
+# A session of the role may be left, or may be the owner's: code that the restore runs can set the role's password.
+end_sessions() {
+  administer postgres -f - <<'SQL' >/dev/null
+\getenv lent DB4SCI_LENT
+SELECT format('ALTER ROLE %I NOLOGIN PASSWORD NULL', rolname) FROM pg_roles WHERE rolname = :'lent' \gexec
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = :'lent';
+SQL
+}
 lend() { # DATABASE: creates the role for the owner of this database
+  end_sessions
   administer postgres -v of="$1" -f - <<'SQL'
 SET client_min_messages = 'error';
 SET log_statement = 'none';
@@ -47,6 +56,7 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'db', o.rolname), format('REVOKE
 SQL
 }
 unlend() { # DATABASE…: removes the role. What code that reset the role created in its name becomes the owner's.
+  end_sessions
   for database; do
     administer "$database" -f - 2>/dev/null <<'SQL' || :
 \getenv lent DB4SCI_LENT
@@ -60,9 +70,7 @@ SQL
   administer postgres -f - <<'SQL'
 SET client_min_messages = 'error';
 \getenv lent DB4SCI_LENT
--- Its owner may have made other objects depend on it, so that it cannot be dropped; then at least nobody can sign in as
--- it.
-SELECT format('ALTER ROLE %I NOLOGIN PASSWORD NULL', rolname) FROM pg_roles WHERE rolname = :'lent' \gexec
+-- Its owner may have made other objects depend on it, so that it cannot be dropped; nobody can sign in as it.
 SELECT format('DROP ROLE IF EXISTS %I', :'lent') \gexec
 DROP TABLE IF EXISTS db4sci.record;
 SQL
