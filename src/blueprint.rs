@@ -11,7 +11,7 @@ use crate::admin_db::image_tools;
 use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::{Config, Tier};
-use crate::configured::NotConfigured;
+use crate::configured::{NotConfigured, TierError};
 use crate::domain::cpu_set::CpuSet;
 use crate::domain::names::{DbName, DbUser, NameError};
 use crate::domain::quantity::{ByteSize, GIB, MilliCpus};
@@ -36,6 +36,12 @@ pub enum BlueprintError {
 
 impl From<NotConfigured> for BlueprintError {
     fn from(e: NotConfigured) -> Self {
+        Self::Missing(e.to_string())
+    }
+}
+
+impl From<TierError> for BlueprintError {
+    fn from(e: TierError) -> Self {
         Self::Missing(e.to_string())
     }
 }
@@ -79,10 +85,7 @@ impl Blueprint {
     /// # Errors
     /// [`BlueprintError::Missing`] if the catalog or the configuration no longer contains what the container needs.
     pub async fn read(app: &App, c: &Container) -> Result<Self, BlueprintError> {
-        let (image, tier) = (app.image(&c.image)?, app.tier(&c.storage)?);
-        if let Some(reason) = unavailable_reason(tier) {
-            return Err(BlueprintError::Missing(format!("The storage tier “{}” is unavailable: {reason}.", tier.name)));
-        }
+        let (image, tier) = (app.image(&c.image)?, app.available_tier(&c.storage)?);
         let mut db = app.db.acquire().await?;
         let admin_password = password(app, &mut db, c.id, CredentialKind::Admin).await?.ok_or_else(|| {
             BlueprintError::Missing("The portal has no administrator password for this server.".to_owned())

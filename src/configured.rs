@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
 use crate::objects::Store;
+use crate::storage::unavailable_reason;
 
 /// What a row names is no longer configured.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,7 +24,44 @@ pub enum NotConfigured {
     Image(String),
 }
 
+/// Why a storage tier cannot be used now.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TierError {
+    /// It is no longer configured.
+    #[error(transparent)]
+    NotConfigured(#[from] NotConfigured),
+    /// Its directory is missing or not mounted.
+    #[error("The storage tier “{label}” is unavailable: {reason}.")]
+    Unavailable {
+        /// Its label.
+        label: String,
+        /// The reason, as part of a sentence.
+        reason: String,
+    },
+}
+
+/// Checks that a tier is available.
+///
+/// # Errors
+/// [`TierError::Unavailable`].
+pub fn check_available(tier: &Tier) -> Result<(), TierError> {
+    match unavailable_reason(tier) {
+        Some(reason) => Err(TierError::Unavailable { label: tier.label.clone(), reason }),
+        None => Ok(()),
+    }
+}
+
 impl App {
+    /// The storage tier of this name, if it is available.
+    ///
+    /// # Errors
+    /// [`TierError`].
+    pub fn available_tier(&self, name: &str) -> Result<&Tier, TierError> {
+        let tier = self.tier(name)?;
+        check_available(tier)?;
+        Ok(tier)
+    }
+
     /// The storage tier of this name.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::admin_db::backups::assurance::Assurance;
 use crate::domain::backup_schedule::{Policy, Window};
+use crate::domain::duration::duration_text;
 
 /// What would be lost if the server failed now, and how far the newest backup has been verified.
 pub fn sentence(a: &Assurance, now: DateTime<Utc>) -> String {
@@ -15,7 +16,7 @@ pub fn sentence(a: &Assurance, now: DateTime<Utc>) -> String {
     let at = newest.format("%Y-%m-%d %H:%M UTC");
     let proof = match (a.proven, a.proven_backup_at) {
         (Some((when, ms)), _) => {
-            format!("a test restore passed in {} on {}", seconds(ms), when.format("%A, %Y-%m-%d"))
+            format!("a test restore passed in {} on {}", duration_text(milliseconds(ms)), when.format("%A, %Y-%m-%d"))
         }
         (None, Some(older)) => {
             format!("it has not passed a test restore yet; the backup from {} has", older.format("%Y-%m-%d %H:%M UTC"))
@@ -73,7 +74,7 @@ pub fn brief(a: &Assurance, schedule: Schedule<'_>, now: DateTime<Utc>) -> Brief
         return Brief { severity, loss: "lose everything".to_owned(), proof: proof.to_owned() };
     };
     let proof = match (a.proven, a.proven_backup_at) {
-        (Some((when, ms)), _) => format!("proven {} in {}", day(when, now), seconds(ms)),
+        (Some((when, ms)), _) => format!("proven {} in {}", day(when, now), duration_text(milliseconds(ms))),
         (None, Some(older)) => format!("last proven backup: {}", day(older, now)),
         (None, None) => "not proven yet".to_owned(),
     };
@@ -113,10 +114,8 @@ fn span(seconds: i64) -> String {
     }
 }
 
-fn seconds(ms: i64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
-    let s = ms as f64 / 1000.0;
-    if s < 10.0 { format!("{s:.1} s") } else { format!("{s:.0} s") }
+fn milliseconds(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
 }
 
 #[cfg(test)]

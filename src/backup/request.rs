@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::{RESTORE, offline, partial};
 use crate::config::Tier;
+use crate::configured::check_available;
 use crate::domain::backup_schedule::Policy;
 use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::engine::EngineKind;
@@ -25,7 +26,6 @@ use crate::provision::{lifetime, pinning};
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::{RequestError, settled};
-use crate::storage::unavailable_reason;
 
 /// Enqueues a backup of `c`. Returns the ids of the backup and of the job.
 ///
@@ -187,10 +187,8 @@ pub async fn restore(
 fn chosen<'a>(app: &'a App, name: &str) -> Result<&'a Tier, RequestError> {
     let none = || RequestError::TierRefused(format!("There is no storage tier “{name}”."));
     let tier = app.config.tier(name).ok_or_else(none)?;
-    match unavailable_reason(tier) {
-        Some(reason) => Err(RequestError::TierRefused(format!("This storage tier is unavailable: {reason}."))),
-        None => Ok(tier),
-    }
+    check_available(tier).map_err(|e| RequestError::TierRefused(e.to_string()))?;
+    Ok(tier)
 }
 
 /// The flow that restores a backup into a new database of this engine.

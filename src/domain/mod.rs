@@ -5,6 +5,7 @@ pub mod backup_schedule;
 pub mod copy_method;
 pub mod cpu_set;
 pub mod cron_line;
+pub mod duration;
 pub mod engine;
 pub mod expiry;
 pub mod job_kind;

@@ -1,5 +1,10 @@
 //! Server versions as numbers.
 
+/// The numbers of a version such as "10.11", so that "9" is older than "10".
+pub fn parts(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
 /// The first two numbers of a version.
 pub(crate) fn numbers(text: &str) -> Option<(u32, u32)> {
     let start = text.find(|c: char| c.is_ascii_digit())?;

@@ -6,8 +6,10 @@ use crate::catalog::CatalogImage;
 use crate::domain::engine::EngineKind;
 use crate::domain::version::numbers;
 use crate::import::archive;
+use crate::import::text_dialect::SqlText;
 use crate::import::unsupported::{broken_by_redirection, describe};
 use crate::manifest::dump::{Dump, Format, Packing};
+use crate::sql::Dialect;
 
 /// Bytes to examine at the beginning: an archive of `mongodump` starts with a list of all its collections.
 pub const LOOK: u64 = 4 * 1024 * 1024;
@@ -59,30 +61,27 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
         return found;
     }
     let first = head.get(..LOOK_AT_TEXT).unwrap_or(head);
-    let text = match std::str::from_utf8(first) {
-        Ok(text) => text,
-        // The text may be cut within a character, or contain another encoding further on.
-        Err(e) => first.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or_default(),
-    };
-    if wanted == Some(EngineKind::Mongodb) && !first.contains(&0) && is_collection(text) {
+    let text = String::from_utf8_lossy(first);
+    if wanted == Some(EngineKind::Mongodb) && !first.contains(&0) && is_collection(&text) {
         return Ok(dump(Format::MongoFiles, None));
     }
-    if first.contains(&0) || !is_sql(text) {
+    let sql = SqlText::split(&text);
+    if first.contains(&0) || !sql.is_sql() {
         return Err(describe(head));
     }
-    let whose = |line: &str| text.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
-    let maria = ["-- MariaDB dump", "/*M!999999", "-- MySQL dump"].iter().any(|w| text.contains(w));
-    let postgres = text.contains("-- PostgreSQL database");
-    let neutral = wanted == Some(EngineKind::Mariadb) && !postgres && !looks_like_postgres(text);
-    if maria || looks_like_mysql(text) || neutral {
+    let header = sql.header;
+    let whose = |line: &str| header.lines().find_map(|l| l.trim().strip_prefix(line).map(str::to_owned));
+    let assumed = if wanted == Some(EngineKind::Mariadb) { Dialect::Mysql } else { Dialect::Postgres };
+    if sql.dialect().unwrap_or(assumed) == Dialect::Mysql {
         // Other makers number their versions differently.
         let version = whose("-- Server version").filter(|v| v.contains("MariaDB")).and_then(|v| numbers(&v));
-        let says_its_end = maria && text.contains("-- Host:");
+        let says_its_end =
+            ["-- MariaDB dump", "-- MySQL dump"].iter().any(|w| header.contains(w)) && header.contains("-- Host:");
         return Ok(Dump { says_its_end, ..dump(Format::MariaSql, version) });
     }
     let version = whose("-- Dumped from database version").and_then(|v| numbers(&v));
     let says_its_end =
-        ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|w| text.contains(w));
+        ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|w| header.contains(w));
     Ok(Dump { says_its_end, ..dump(Format::PgPlain, version) })
 }
 
@@ -123,35 +122,6 @@ fn is_collection(text: &str) -> bool {
     let first = text.trim_start().lines().next().unwrap_or_default();
     first.starts_with('{')
         || (first.contains(',') && !first.starts_with(['<', '[', '%', '-', '#', '/']) && !first.ends_with(';'))
-}
-
-/// Whether a text starts with an SQL statement, judged by its first word.
-fn is_sql(text: &str) -> bool {
-    const WORDS: [&str; 16] = [
-        "SET", "SELECT", "CREATE", "BEGIN", "START", "INSERT", "DROP", "ALTER", "COPY", "USE", "LOCK", "GRANT", "WITH",
-        "COMMENT", "TRUNCATE", "UPDATE",
-    ];
-    let mut lines =
-        text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("--") && !l.starts_with('#'));
-    let first = lines.find(|l| (l.starts_with("/*!") || !l.starts_with("/*")) && !l.starts_with('\\'));
-    first.is_none_or(|l| {
-        let word: String = l.chars().take_while(char::is_ascii_alphabetic).collect();
-        l.starts_with("/*!") || WORDS.iter().any(|w| word.eq_ignore_ascii_case(w))
-    }) && (first.is_some() || text.contains("database dump"))
-}
-
-/// Whether statements without a header are in MySQL's dialect.
-fn looks_like_mysql(text: &str) -> bool {
-    let words = ["ENGINE=", "AUTO_INCREMENT", "/*!"];
-    // Written by hand, statements may be in lower case. No value looks like these.
-    let statements = ["CREATE TABLE `", "INSERT INTO `", "USE `", ") ENGINE=", ")ENGINE="];
-    let upper = text.to_ascii_uppercase();
-    words.iter().any(|w| text.contains(w)) || statements.iter().any(|w| upper.contains(w))
-}
-
-/// Whether statements without a header are in PostgreSQL's dialect.
-fn looks_like_postgres(text: &str) -> bool {
-    [" FROM stdin", " from stdin", "pg_catalog.", "\\connect ", "::", "$$"].iter().any(|w| text.contains(w))
 }
 
 /// The server's version in the header of a pg_dump archive.

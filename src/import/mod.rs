@@ -18,5 +18,6 @@ pub mod scan;
 pub mod selection;
 pub mod sql_dump;
 pub mod staging;
+pub mod text_dialect;
 pub mod unsupported;
 pub mod zip;

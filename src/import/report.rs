@@ -71,6 +71,10 @@ impl<'a> OutputCollector<'a> {
             return;
         };
         self.open = is_error;
+        if self.format == Format::MariaSql && ends_loads(text) && self.words.len() < LONGEST {
+            self.words.push_str(&cut(text, LONGEST));
+            self.words.push('\n');
+        }
         if is_error {
             let (line, statement) = sent.map(|s| (s.line, s.text)).unzip();
             let text = cut(words, LONGEST);
@@ -182,6 +186,15 @@ fn of_psql(line: &str) -> Option<(u64, bool, &str)> {
     let said = said.trim();
     let error = ["ERROR:", "error:", "FATAL:", "PANIC:"].iter().find_map(|kind| said.strip_prefix(kind));
     Some((number.parse().ok()?, error.is_some(), error.unwrap_or(said).trim()))
+}
+
+/// Whether an error of MariaDB's client concerns its connection or the resources of the server, and not the statement:
+/// with it, what follows is lost too.
+fn ends_loads(text: &str) -> bool {
+    // Disk or memory is full, too many connections, the server stops, a lock, a limit or an administrator ended it.
+    const CODES: [u32; 14] = [1021, 1037, 1038, 1040, 1041, 1053, 1114, 1135, 1203, 1205, 1226, 1317, 1927, 1969];
+    let code = text.strip_prefix("ERROR ").and_then(|rest| rest.split(' ').next()).and_then(|code| code.parse().ok());
+    code.is_some_and(|code: u32| (2000..3000).contains(&code) || CODES.contains(&code))
 }
 
 /// Parses the error message of MariaDB's client about a statement.

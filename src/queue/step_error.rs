@@ -1,7 +1,7 @@
 //! The error type of job steps.
 
 use crate::blueprint::BlueprintError;
-use crate::configured::NotConfigured;
+use crate::configured::{NotConfigured, TierError};
 use crate::domain::stream_error::StreamError;
 use crate::runtime::RuntimeError;
 use crate::storage::error::StorageError;
@@ -44,6 +44,12 @@ impl StepError {
 impl From<sqlx::Error> for StepError {
     fn from(e: sqlx::Error) -> Self {
         Self::Retry(format!("Cannot query mydb_admin: {e}"))
+    }
+}
+
+impl From<TierError> for StepError {
+    fn from(e: TierError) -> Self {
+        Self::Fail(e.to_string())
     }
 }
 

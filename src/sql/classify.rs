@@ -1,7 +1,7 @@
 //! Classifies the statements of a dump, to determine which database they belong to.
 
 use crate::sql::Dialect;
-use crate::sql::tokens::{Token, tokens};
+use crate::sql::tokens::{Token, tokens, tokens_up_to};
 
 /// The class of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Meaning {
 pub fn means(statement: &[u8], dialect: Dialect) -> Meaning {
     let found = tokens(statement, dialect);
     match dialect {
+        // The owner is at the end, after the types of up to 100 arguments.
+        Dialect::Postgres if begins(&found, &[&["ALTER"]]) => postgres(&tokens_up_to(statement, dialect, LONGEST)),
         Dialect::Postgres => postgres(&found),
         Dialect::Mysql => mysql(&found),
     }
@@ -36,6 +38,8 @@ fn begins(found: &[Token], words: &[&[&str]]) -> bool {
     found.len() >= words.len() && found.iter().zip(words).all(|(t, any)| any.iter().any(|w| t.is(w)))
 }
 
+/// Maximum number of tokens to read of a statement that may end with an owner.
+const LONGEST: usize = 4096;
 const TRANSACTIONS: &[&str] = &["LOCK", "UNLOCK", "START", "BEGIN", "COMMIT", "FLUSH"];
 const CHANGES: &[&str] = &["CREATE", "ALTER", "DROP"];
 

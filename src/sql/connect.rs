@@ -74,35 +74,55 @@ fn of_string(text: &str) -> Option<String> {
     None
 }
 
+/// A word of a command's arguments.
+#[derive(Default)]
+struct Word {
+    text: String,
+    /// Bytes at its end that are outside quotes.
+    plain: usize,
+    /// Whether it has begun; it may be an empty text in quotes.
+    begun: bool,
+}
+
+impl Word {
+    fn push(&mut self, c: char) {
+        self.text.push(c);
+        self.plain += c.len_utf8();
+        self.begun = true;
+    }
+
+    /// The word. psql ignores semicolons at the end of a word, outside quotes.
+    fn end(&mut self, found: &mut Vec<String>) {
+        let Self { mut text, mut plain, begun } = std::mem::take(self);
+        while plain > 0 && text.ends_with(';') {
+            text.pop();
+            plain -= 1;
+        }
+        if begun {
+            found.push(text);
+        }
+    }
+}
+
 /// Splits a command's arguments into words, in which quotes of both kinds keep whitespace together.
 fn arguments(text: &str) -> Vec<String> {
-    let (mut found, mut now, mut quote, mut any) = (Vec::new(), String::new(), None, false);
+    let (mut found, mut word, mut quote) = (Vec::new(), Word::default(), None);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match quote {
             Some(q) if c == q && chars.peek() == Some(&q) => {
-                now.push(q);
+                word.text.push(q);
                 chars.next();
             }
-            Some(q) if c == q => quote = None,
-            Some('\'') if c == '\\' => now.extend(chars.next()),
-            Some(_) => now.push(c),
-            None if c == '\'' || c == '"' => (quote, any) = (Some(c), true),
-            None if c.is_whitespace() => {
-                if any {
-                    found.push(std::mem::take(&mut now));
-                }
-                any = false;
-            }
-            None => {
-                now.push(c);
-                any = true;
-            }
+            Some(q) if c == q => (quote, word.plain) = (None, 0),
+            Some('\'') if c == '\\' => word.text.extend(chars.next()),
+            Some(_) => word.text.push(c),
+            None if c == '\'' || c == '"' => (quote, word.begun) = (Some(c), true),
+            None if c.is_whitespace() => word.end(&mut found),
+            None => word.push(c),
         }
     }
-    if any {
-        found.push(now);
-    }
+    word.end(&mut found);
     found
 }
 
@@ -117,6 +137,11 @@ mod tests {
             ("\\connect mice", to("mice")),
             ("\\c mice lab localhost 5432\r\n", to("mice")),
             ("\\connect \"Big \"\"Mice\"", to("Big \"Mice")),
+            ("\\connect \"mice\";", to("mice")),
+            ("\\c mice;;", to("mice")),
+            ("\\c \"mice;\";", to("mice;")),
+            ("\\c mi;ce;\r\n", to("mi;ce")),
+            ("\\connect ;", Command::Other),
             (r#"\connect -reuse-previous=on "dbname='big mice'""#, to("big mice")),
             (r#"\connect -reuse-previous=on "dbname='it\\'s' host=x""#, to("it\\")),
             (r#"\connect -reuse-previous=on "dbname='it\'s a \\'""#, to("it's a \\")),

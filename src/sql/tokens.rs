@@ -37,8 +37,13 @@ impl Token {
 
 /// The first tokens, without comments. The content of MySQL's executable comments is included.
 pub fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
+    tokens_up_to(text, dialect, MOST)
+}
+
+/// At most `most` of these tokens.
+pub fn tokens_up_to(text: &[u8], dialect: Dialect, most: usize) -> Vec<Token> {
     let (mut found, mut at) = (Vec::new(), 0);
-    while at < text.len() && found.len() < MOST {
+    while at < text.len() && found.len() < most {
         let (b, next) = (byte(text, at), byte(text, at + 1));
         if b.is_ascii_whitespace() {
             at += 1;
@@ -50,8 +55,8 @@ pub fn tokens(text: &[u8], dialect: Dialect) -> Vec<Token> {
             at += 2;
         } else if matches!(b, b'\'' | b'"' | b'`') {
             let (inside, to) = quoted(text, at, b, dialect);
-            let is_name = b == b'`' || (b == b'"' && dialect == Dialect::Postgres);
-            found.push(if is_name { Token::Name(inside) } else { Token::Text });
+            // In MySQL it depends on the mode whether double quotes enclose a name; where a name belongs, they do.
+            found.push(if b == b'\'' { Token::Text } else { Token::Name(inside) });
             at = to;
         } else if begins_word(b) || b.is_ascii_digit() || b == b'$' || b == b'@' {
             let rest = text.get(at..).unwrap_or_default();

@@ -29,7 +29,7 @@ use crate::provision::template_copy::admin_password;
 use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
-use crate::storage::{DataDir, measured, unavailable_reason};
+use crate::storage::{DataDir, measured};
 use crate::templates::fill::{ImportSource, fill};
 use crate::templates::from_backup::BackupImport;
 use crate::templates::script;
@@ -72,11 +72,7 @@ async fn template(w: &StepContext, version: &TemplateVersion) -> Result<Template
 
 /// The storage tier of a version.
 fn tier<'a>(app: &'a App, v: &TemplateVersion) -> Result<&'a Tier, StepError> {
-    let tier = app.tier(&v.storage)?;
-    match unavailable_reason(tier) {
-        Some(reason) => Err(StepError::Fail(format!("The storage tier “{}” is unavailable: {reason}.", tier.label))),
-        None => Ok(tier),
-    }
+    Ok(app.available_tier(&v.storage)?)
 }
 
 /// The sealed server of a version. `admin` is the administrator's password in its data.

@@ -24,6 +24,7 @@ use crate::domain::backup_schedule::Policy;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
 use crate::domain::state::ContainerState;
+use crate::domain::user::Subject;
 use crate::engine::partial::Selection;
 use crate::manifest::BackupSubject;
 
@@ -143,6 +144,11 @@ pub struct Container {
 }
 
 impl Container {
+    /// What decides who may do what with it; `read_only` is the banner of a read-only portal.
+    pub fn subject<'a>(&'a self, read_only: Option<&'a str>) -> Subject<'a> {
+        Subject { owner: self.account_id, maintenance: self.maintenance_note.as_deref(), read_only }
+    }
+
     /// Kind of the job in progress; `None` if there is none or only another portal version knows its kind.
     pub fn active_kind(&self) -> Option<JobKind> {
         self.active_job.as_deref().and_then(JobKind::parse)

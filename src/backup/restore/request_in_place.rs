@@ -12,6 +12,7 @@ use crate::backup::restore::in_place::RESTORE_IN_PLACE;
 use crate::backup::restore::source::openable;
 use crate::backup::restore::upgrade::UPGRADE;
 use crate::catalog::CatalogImage;
+use crate::domain::version;
 use crate::encryption::Identities;
 use crate::engine::EngineBackup;
 use crate::engine::part::DumpMode;
@@ -109,7 +110,5 @@ pub fn possible(from: &CatalogImage, to: &CatalogImage) -> bool {
 
 /// Whether the version of `one` is later than that of `other`.
 fn newer(one: &CatalogImage, other: &CatalogImage) -> bool {
-    let numbers =
-        |i: &CatalogImage| i.version.split('.').map(|n| n.parse::<u32>().unwrap_or_default()).collect::<Vec<_>>();
-    numbers(one) > numbers(other)
+    version::parts(&one.version) > version::parts(&other.version)
 }

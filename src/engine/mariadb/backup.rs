@@ -47,6 +47,11 @@ const USERS_END: &str = "-- end of users and roles";
 const DUMP_END: &str = "-- Dump completed";
 
 /// Statements that set the variables of the others. Values are in hexadecimal, so that no name needs quoting.
+/// Dumps of MySQL before version 8 and of older versions of MariaDB omit the collation that was their default. Since version
+/// 11.2 another one is the default.
+const COLLATIONS: &str =
+    " /*M!110201 , character_set_collations = 'utf8mb3=utf8mb3_general_ci,utf8mb4=utf8mb4_general_ci' */";
+
 fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
     format!(
         "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
@@ -65,6 +70,8 @@ impl EngineBackup for Mariadb {
             "--protocol=tcp",
             "--host=127.0.0.1",
             "--skip-ssl",
+            // In routines and triggers too: without this, the client removes them.
+            "--comments",
             "--binary-mode",
             "--local-infile=0",
             "--batch",
@@ -72,7 +79,9 @@ impl EngineBackup for Mariadb {
         ];
         argv.extend(fixed.map(str::to_owned));
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--silent"].map(str::to_owned));
-        argv.push("--init-command=SET SESSION foreign_key_checks = 0, check_constraint_checks = 0".to_owned());
+        argv.push(format!(
+            "--init-command=SET SESSION foreign_key_checks = 0, check_constraint_checks = 0{COLLATIONS}"
+        ));
         argv.push(format!("--user={}", plan.dbuser));
         argv.push(format!("--database={}", load.database));
         let env = vec![("MYSQL_PWD".to_owned(), load.password.clone())];
@@ -90,9 +99,10 @@ impl EngineBackup for Mariadb {
         Some(exec)
     }
 
-    fn loaded(&self, code: i64, _words: &str) -> bool {
-        // With --force, the client exits with 1 if the last statement failed.
-        code == 0 || code == 1
+    fn loaded(&self, code: i64, words: &str) -> bool {
+        // With --force, the client exits with 1 if the last statement failed. An error that belongs to no statement means
+        // that the client could not go on.
+        (code == 0 || code == 1) && !words.lines().any(|line| line.starts_with("ERROR "))
     }
 
     fn tools(&self) -> &'static [Tool] {
@@ -223,7 +233,7 @@ impl EngineBackup for Mariadb {
     }
 
     fn by_hand(&self, part: &Part) -> Vec<String> {
-        let client = "mariadb --protocol=tcp --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
+        let client = "mariadb --comments --protocol=tcp --host=\"$HOST\" --port=\"$PORT\" --user=\"$ADMIN\" --default-character-set=utf8mb4 --max-allowed-packet=1G";
         match &part.database {
             None if part.file == WHO => vec![
                 "# Users, roles and their database privileges; existing ones are recreated.".to_owned(),

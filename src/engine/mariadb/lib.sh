@@ -5,7 +5,7 @@ as() { # USER PASSWORD ARGUMENT…
   as_user=$1 as_password=$2
   shift 2
   MYSQL_PWD=$as_password "$DB4SCI_CLIENT" --no-defaults --protocol=tcp --host=127.0.0.1 --skip-ssl --connect-timeout=10 \
-    --default-character-set=utf8mb4 --binary-mode --batch --skip-column-names --unbuffered --max-allowed-packet=1G \
+    --default-character-set=utf8mb4 --comments --binary-mode --batch --skip-column-names --unbuffered --max-allowed-packet=1G \
     --local-infile=0 --loose-skip-print-query-on-error --init-command="$DB4SCI_SETTINGS" --user="$as_user" "$@"
 }
 client() { as "$DB4SCI_USER" "$DB4SCI_PASSWORD" "$@"; }

@@ -4,7 +4,7 @@
 use crate::admin_db::containers::Container;
 use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{containers, log};
-use crate::domain::user::{Action, Permission, Subject, can};
+use crate::domain::user::{Action, Permission, can};
 use crate::web::context::Context;
 use crate::web::error::AppError;
 use crate::web::views::Frame;
@@ -37,12 +37,7 @@ impl Context {
     pub async fn permit(&self, c: &Container, action: Action) -> Result<(), AppError> {
         let user = self.user()?;
         let read_only = self.app().read_only();
-        let subject = Subject {
-            owner: c.account_id,
-            maintenance: c.maintenance_note.as_deref(),
-            read_only: read_only.as_deref(),
-        };
-        let (error, why) = match can(user, action, &subject) {
+        let (error, why) = match can(user, action, &c.subject(read_only.as_deref())) {
             Permission::Allowed => return Ok(()),
             Permission::Hidden => (AppError::NotFound, "not theirs".to_owned()),
             Permission::Refused(why) => (AppError::Forbidden(why.clone()), why),

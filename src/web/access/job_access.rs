@@ -14,7 +14,7 @@ use crate::admin_db::{containers, dumps, is_unreachable, jobs, log, templates};
 use crate::app::App;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Cancel, JobRules, Pool};
-use crate::domain::user::{Action, Permission, Subject, User, can};
+use crate::domain::user::{Action, Permission, User, can};
 use crate::import::request::is_load;
 use crate::jobs::registry;
 use crate::manifest::dump::LoadReport;
@@ -40,10 +40,7 @@ pub async fn visible_job(ctx: &Context, id: &str) -> Result<(Job, Option<Contain
         None => None,
     };
     let allowed = match &container {
-        Some(c) => {
-            let subject = Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: None };
-            can(user, Action::View, &subject) == Permission::Allowed
-        }
+        Some(c) => can(user, Action::View, &c.subject(None)) == Permission::Allowed,
         None => may_see_unowned(&mut db, user, job.id).await?,
     };
     if allowed {

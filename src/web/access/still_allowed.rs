@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::admin_db::{containers, jobs};
-use crate::domain::user::{Action, Permission, Subject, can};
+use crate::domain::user::{Action, Permission, can};
 use crate::web::access::identity;
 use crate::web::access::job_access::may_see_unowned;
 use crate::web::context::Context;
@@ -59,6 +59,5 @@ async fn may(ctx: &Context, about: StreamSubject) -> Result<bool, sqlx::Error> {
     };
     let Some(id) = container else { return Ok(user.is_admin()) };
     let Some(c) = containers::by_id(&mut db, id).await? else { return Ok(false) };
-    let subject = Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: None };
-    Ok(can(&user, action, &subject) == Permission::Allowed)
+    Ok(can(&user, action, &c.subject(None)) == Permission::Allowed)
 }

@@ -3,6 +3,7 @@
 use crate::admin_db::people::accounts;
 use crate::catalog::CatalogImage;
 use crate::config::Tier;
+use crate::configured::check_available;
 use crate::domain::backup_schedule::{OWN, Policy};
 use crate::domain::cron_line::CronLine;
 use crate::domain::engine::EngineKind;
@@ -250,10 +251,8 @@ fn storage(ctx: &Context, owner: &User, engine: EngineKind, wanted: &str) -> Res
         "" => "No storage tier is available to you. Ask an administrator.".to_owned(),
         name => format!("The storage tier “{name}” is not available to you."),
     })?;
-    match unavailable_reason(tier) {
-        Some(reason) => Err(format!("This storage tier is unavailable: {reason}.")),
-        None => Ok(tier.name.clone()),
-    }
+    check_available(tier).map_err(|e| e.to_string())?;
+    Ok(tier.name.clone())
 }
 
 /// Why no tier can be used, for those who can change that.

@@ -16,6 +16,7 @@ use crate::admin_db::{backups, jobs};
 use crate::backup::drill;
 use crate::backup::{possible_loss, request, verification};
 use crate::domain::backup_schedule::{OWN, Policy};
+use crate::domain::duration::duration_text;
 use crate::domain::job_kind::JobKind;
 use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
@@ -31,7 +32,6 @@ use crate::web::urls;
 use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::backups::{BackupRow, BackupsPage, PreviousDataRow};
-use crate::web::views::elements::format::duration_text;
 use crate::web::views::elements::parts::merge_equal;
 use crate::web::views::{ActionButton, Chip, Choice, Field, Flash, Moment, Size};
 

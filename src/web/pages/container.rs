@@ -21,6 +21,7 @@ use crate::admin_db::log::{LogEntry, Outcome};
 use crate::admin_db::{jobs, log};
 use crate::config::Databases;
 use crate::domain::cpu_set::request::CpuRequest;
+use crate::domain::duration::duration_text;
 use crate::domain::expiry::is_over;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
@@ -35,7 +36,7 @@ use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::container::{Connect, ContainerPage, PasswordPage, SnippetView, Trash};
-use crate::web::views::elements::format::{data_url, duration_text};
+use crate::web::views::elements::format::data_url;
 use crate::web::views::elements::steps::{FailureView, Steps};
 use crate::web::views::{ActionButton, Fact, Flash, Moment};
 

@@ -8,7 +8,7 @@ use crate::backup::possible_loss::{Schedule, Severity, brief};
 use crate::domain::backup_schedule::{Policy, Window};
 use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
-use crate::domain::user::{Action, Permission, Subject, can};
+use crate::domain::user::{Action, Permission, can};
 use crate::web::context::Context;
 use crate::web::pages::shared::{chip, job_title, version};
 use crate::web::tabs::Tab;
@@ -75,9 +75,7 @@ pub fn head(ctx: &Context, c: &Container, tab: Option<Tab>) -> ContainerHead {
 
 pub(crate) fn permission(ctx: &Context, c: &Container, deed: Action) -> Option<Permission> {
     let read_only = ctx.app().read_only();
-    let subject =
-        Subject { owner: c.account_id, maintenance: c.maintenance_note.as_deref(), read_only: read_only.as_deref() };
-    ctx.user().ok().map(|u| can(u, deed, &subject))
+    ctx.user().ok().map(|u| can(u, deed, &c.subject(read_only.as_deref())))
 }
 
 pub(crate) fn allowed(ctx: &Context, c: &Container, deed: Action) -> bool {

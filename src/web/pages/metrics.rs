@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use crate::admin_db::containers::samples::Sample;
 use crate::admin_db::containers::surveys::LastSurvey;
 use crate::admin_db::containers::{Container, samples, surveys};
+use crate::domain::duration::duration_text;
 use crate::domain::quantity::thousands;
 use crate::domain::state::ContainerState;
 use crate::domain::user::Action;
@@ -21,7 +22,6 @@ use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::chart::{Chart, Unit};
-use crate::web::views::elements::format::duration_text;
 use crate::web::views::metrics::{DatabaseContents, MetricsPage, ObjectRow};
 use crate::web::views::{Fact, Link, Moment, Size};
 

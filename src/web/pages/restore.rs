@@ -12,6 +12,7 @@ use crate::admin_db::containers::Container;
 use crate::backup::request::{Purpose, RestoreRequest};
 use crate::backup::restore::partial;
 use crate::backup::{request, verification};
+use crate::domain::duration::duration_text;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::ContainerName;
 use crate::domain::state::ContainerState;
@@ -25,7 +26,6 @@ use crate::web::forms::{Fields, partial_fields};
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::backups::RestorePage;
-use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Choice, Fact, Field, Flash, Moment};
 
 /// Details of the backup to be restored.

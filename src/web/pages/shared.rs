@@ -9,13 +9,15 @@ use crate::admin_db::jobs::{Job, JobStatus, JobStep, StepStatus, listing};
 use crate::admin_db::templates::versions;
 use crate::app::App;
 use crate::catalog::CatalogImage;
+use crate::domain::duration::{duration_text, seconds_text};
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
 use crate::domain::short_reason;
 use crate::domain::state::ContainerState;
+use crate::domain::version::parts as version_parts;
 use crate::jobs::registry;
 use crate::web::urls;
-use crate::web::views::elements::format::{Ending, count_text, duration_text, seconds_text};
+use crate::web::views::elements::format::{Ending, count_text};
 use crate::web::views::elements::parts::{EngineCard, JobRow, merge_equal};
 use crate::web::views::elements::steps::{FailureView, Progress, StepView, Steps};
 use crate::web::views::home::DatabaseRow;
@@ -23,11 +25,6 @@ use crate::web::views::{ActionButton, Chip, Link, Moment, Size};
 
 /// Shown for an unavailable image; the reason, as reported by the registry, is for administrators.
 pub const NOT_AVAILABLE: &str = "currently unavailable";
-
-/// The numbers of a version such as "10.11", so that "9" is older than "10".
-fn numbers(version: &str) -> Vec<u32> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
 
 /// The version reported by the server, without the suffix of its packager: rows written before the probe removed it
 /// still contain the suffix.
@@ -241,7 +238,7 @@ pub fn engine_cards(app: &App, selected: Option<EngineKind>) -> Vec<EngineCard> 
         let usable = |i: &&&CatalogImage| app.images.get(&i.image).unavailable().is_none();
         let mut versions: Vec<_> = images.iter().filter(usable).map(|i| i.version.as_str()).collect();
         // Newest first.
-        versions.sort_unstable_by_key(|v| std::cmp::Reverse(numbers(v)));
+        versions.sort_unstable_by_key(|v| std::cmp::Reverse(version_parts(v)));
         EngineCard {
             engine: engine.to_string(),
             label: engine.label().to_owned(),
@@ -279,7 +276,7 @@ mod tests {
     #[test]
     fn versions_are_compared_as_numbers() {
         let mut versions = ["10.11", "11.8", "9", "11"];
-        versions.sort_unstable_by_key(|v| std::cmp::Reverse(numbers(v)));
+        versions.sort_unstable_by_key(|v| std::cmp::Reverse(version_parts(v)));
         assert_eq!(versions, ["11.8", "11", "10.11", "9"]);
     }
 

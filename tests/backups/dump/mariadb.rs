@@ -34,9 +34,9 @@ const FILL: &[&str] = &[
     "create table parts (id int) partition by hash (id) partitions 3",
     "insert into parts values (1), (2), (3)",
     "create function twice(i int) returns int deterministic return i * 2",
-    "create procedure double_it() select twice(2)",
-    "create trigger keeps before insert on child for each row set new.p = new.p",
-    "create event cleans on schedule every 1 day do delete from parent where id > 100000",
+    "create procedure double_it() begin /* why */ select twice(2); # and how\n end",
+    "create trigger keeps before insert on child for each row set new.p = /* the same */ new.p",
+    "create event cleans on schedule every 1 day do /* old ones */ delete from parent where id > 100000",
     "create database `trial_an empty-one` character set latin1 collate latin1_german1_ci",
 ];
 

@@ -97,5 +97,6 @@ if [ "$keep" != 0 ]; then
   fi
 fi
 cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&4
+! grep -q '^db4sci: {"again"' "$work/out" || exit 1
 DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
 define_database "$DB4SCI_DEFINE" >&4

@@ -8,6 +8,7 @@ use crate::admin_db::backups::admin_backups;
 use crate::admin_db::backups::admin_backups::AdminBackup;
 use crate::admin_db::backups::schedule;
 use crate::app::App;
+use crate::domain::duration::duration_text;
 use crate::queue::enqueue::enqueue_portal;
 use crate::queue::refusal::RequestError;
 use crate::recovery::admin_backup::BACK_UP;
@@ -17,7 +18,6 @@ use crate::web::error::AppError;
 use crate::web::pages::admin::facts::error_of;
 use crate::web::urls;
 use crate::web::views::admin::backups::{OwnBackups, OwnRow};
-use crate::web::views::elements::format::duration_text;
 use crate::web::views::{Flash, Moment, Size};
 
 /// Maximum number of them on the page.

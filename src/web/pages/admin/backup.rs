@@ -13,6 +13,7 @@ use crate::backup::drill;
 use crate::backup::request::{Purpose, RestoreRequest};
 use crate::backup::retention::prune;
 use crate::backup::{request, verification};
+use crate::domain::duration::duration_text;
 use crate::domain::names::ContainerName;
 use crate::domain::user::Action;
 use crate::encryption::Identities;
@@ -27,7 +28,6 @@ use crate::web::urls;
 use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::admin::backups::AdminBackupPage;
-use crate::web::views::elements::format::duration_text;
 use crate::web::views::{ActionButton, Fact, Field, Flash, Moment};
 
 /// What was typed into the forms, and its errors.

@@ -3,11 +3,11 @@
 use crate::admin_db::containers::Container;
 use crate::backup::restore::swap::KEPT_DAYS;
 use crate::blueprint::Blueprint;
+use crate::domain::duration::duration_text;
 use crate::domain::quantity::ByteSize;
 use crate::storage::{DataDir, capacity};
 use crate::tasks;
 use crate::web::context::Context;
-use crate::web::views::elements::format::duration_text;
 
 /// Bytes per second that a copy takes at least on storage that cannot share blocks: that of a single disk.
 const SLOWEST: i64 = 100_000_000;

@@ -12,6 +12,7 @@ use crate::admin_db::containers::usage;
 use crate::admin_db::jobs::listing;
 use crate::admin_db::people::quotas;
 use crate::catalog::CatalogImage;
+use crate::domain::duration::seconds_text;
 use crate::domain::engine::EngineKind;
 use crate::domain::job_kind::JobKind;
 use crate::domain::quantity::ByteSize;
@@ -30,7 +31,6 @@ use crate::web::pages::new::dump::{source_field, what};
 use crate::web::pages::settings::cores_field;
 use crate::web::pages::shared::{NOT_AVAILABLE, engine_cards};
 use crate::web::urls;
-use crate::web::views::elements::format::seconds_text;
 use crate::web::views::new::NewPage;
 use crate::web::views::{Choice, Field, Link};
 

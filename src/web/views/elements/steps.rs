@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use crate::web::views::elements::format::{Moment, duration_text};
+use crate::domain::duration::duration_text;
+use crate::web::views::elements::format::Moment;
 use crate::web::views::elements::parts::ActionButton;
 
 /// The live part of a job, shown on pages and sent in events.
