@@ -14,6 +14,7 @@ pub struct ChangeCounts {
     pub of_the_server: u64,
     definers: BTreeMap<String, u64>,
     collations: BTreeMap<String, String>,
+    attributes: BTreeMap<String, u64>,
     /// Statements that name a database of the dump which has another name here or was not loaded: their number, and the
     /// first of them.
     elsewhere: (u64, Vec<String>),
@@ -24,6 +25,14 @@ impl ChangeCounts {
     pub fn definer(&mut self, who: &str) {
         if self.definers.len() < 1000 || self.definers.contains_key(who) {
             *self.definers.entry(who.chars().take(200).collect()).or_default() += 1;
+        }
+    }
+
+    /// Records an attribute of MySQL that MariaDB ignores.
+    pub fn attribute(&mut self, text: &str) {
+        let text: String = text.chars().take(LONGEST).collect();
+        if self.attributes.len() < 1000 || self.attributes.contains_key(&text) {
+            *self.attributes.entry(text).or_default() += 1;
         }
     }
 
@@ -59,6 +68,14 @@ impl ChangeCounts {
         if !self.collations.is_empty() {
             let pairs: Vec<_> = self.collations.iter().map(|(from, to)| format!("{from} by {to}")).collect();
             said.push(format!("Collations of MySQL were replaced by those of MariaDB: {}.", list(pairs.iter())));
+        }
+        if !self.attributes.is_empty() {
+            let counted: Vec<_> = self.attributes.iter().map(|(text, n)| format!("{text} ({n} ×)")).collect();
+            said.push(format!(
+                "Attributes of MySQL that MariaDB does not have were left out: {}. For example, a check that was not \
+                 enforced is enforced here.",
+                list(counted.iter())
+            ));
         }
         let (count, first) = &self.elsewhere;
         if *count > 0 {

@@ -1,6 +1,7 @@
 //! Converts dumps of MySQL and MariaDB statement by statement, so that the owner of a database can run them. The
 //! changes are in `rewrite.rs`.
 
+mod attributes;
 pub(crate) mod changes;
 pub(crate) mod collations;
 pub(crate) mod history;

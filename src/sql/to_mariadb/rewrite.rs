@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::sql::to_mariadb::attributes::attributes;
 use crate::sql::to_mariadb::changes::ChangeCounts;
 use crate::sql::to_mariadb::collations::mapped;
 use crate::sql::to_mariadb::history::LastMoment;
@@ -93,6 +94,12 @@ fn passed<'a>(statement: &'a [u8], rules: &RewriteRules, told: &mut ChangeCounts
     };
     if !passes {
         return None;
+    }
+    if is_kind(&["TABLE"]) && is(0, &["CREATE"]) {
+        return Some(match attributes(statement, told) {
+            Cow::Borrowed(text) => collations(text, rules, told),
+            Cow::Owned(text) => Cow::Owned(collations(&text, rules, told).into_owned()),
+        });
     }
     if !code {
         return Some(collations(statement, rules, told));
