@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -121,8 +122,8 @@ pub(super) async fn complete(
         w.progress("Running the template's script").await;
         let done = run_hook(w, (hook, most(&sealed.blueprint.tier)), (id, &plan), (password, &targets));
         let done = tokio::time::timeout(app.config.templates.hook, done).await;
-        let minutes = app.config.templates.hook.as_secs() / 60;
-        done.map_err(|_| StepError::Fail(format!("The script {} took longer than {minutes} min.", file_name(hook))))??;
+        let most = in_words(app.config.templates.hook);
+        done.map_err(|_| StepError::Fail(format!("The script {} took longer than {most}.", file_name(hook))))??;
     }
     w.progress("Counting and checking").await;
     let mut databases: Vec<String> = targets.into_iter().map(|target| target.database).collect();
@@ -255,6 +256,14 @@ fn whole(report: &LoadReport, name: &str) -> Result<(), StepError> {
 fn file<'a>(source: &ImportSource<'_>, dump: &'a Dump) -> DumpFile<'a> {
     let (path, name) = (source.path.clone(), file_name(&source.path));
     DumpFile { dump, path, name, scratch: source.scratch.clone(), most: source.most }
+}
+
+/// A limit as a person says it.
+pub(super) fn in_words(limit: Duration) -> String {
+    match limit.as_secs() {
+        seconds if seconds < 60 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::queue::context::StepContext;
 use crate::queue::flow::{Flow, Step};
 use crate::queue::step_error::StepError;
 use crate::storage::{DataDir, measured, unavailable_reason};
-use crate::templates::fill::{ImportSource, fill};
+use crate::templates::fill::{ImportSource, fill, in_words};
 use crate::templates::from_backup::BackupImport;
 use crate::templates::script;
 use crate::templates::source::{measure, most, recognised, settled, stamp};
@@ -169,8 +169,8 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
     };
     let filling = Box::pin(filling.within(app, filled(w, &v)));
     let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
-        let minutes = longest.as_secs() / 60;
-        StepError::Fail(format!("The import took longer than {minutes} min (templates.import_minutes)."))
+        let most = in_words(longest);
+        StepError::Fail(format!("The import took longer than {most} (templates.import_minutes)."))
     })??;
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;
