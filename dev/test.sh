@@ -10,8 +10,26 @@ cd "$ROOT"
 exec 9>"$VAR/test.lock"
 flock -n 9 || die "another 'make test' or 'make bench' of this checkout is running."
 "$ROOT/dev/sweep.sh" test
-trap '"$ROOT/dev/sweep.sh" test' EXIT
+OUTPUT=$LOGS/test-output.log
+mkdir -p "$LOGS"
+: >"$OUTPUT"
+trap '"$ROOT/dev/sweep.sh" test; failures' EXIT
 trap 'exit 130' INT TERM HUP
+
+# run_tests ARGUMENT…: cargo test, whose output is also kept.
+run_tests() { cargo test --locked "$@" 2>&1 9>&- | tee -a "$OUTPUT" 9>&-; }
+
+# Why each failed test failed, in the last lines of a run: of a long output, some readers keep only the end.
+failures() {
+  awk '
+    /^---- .* stdout ----$/ { test = $2; next }
+    /^failures:$/ || /^test result: / { test = "" }
+    test == "" { next }
+    /panicked at / { if (!(test in seen)) { seen[test] = 1; print "\nFAILED " test }; rest = 12 }
+    /^note: run with/ || /^stack backtrace:/ { rest = 0 }
+    rest > 0 { print "  " substr($0, 1, 1000); rest-- }
+  ' "$OUTPUT"
+}
 
 # Tests create and remove tens of thousands of small files, so they get their own disk, which is discarded at once:
 # an XFS image that cannot share blocks, like most disks. If it cannot be mounted, they use the disk of the checkout.
@@ -27,6 +45,16 @@ DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
 
 # What the tests read: their directory (each portal has its own below it), the prefix of their instance names, and the
 # tier that can share blocks (unset if there is none).
+# File systems that this kernel does not have: their tests are left out, and fail if this is not said here.
+without=()
+for kind in btrfs ext4 xfs; do
+  grep -qw "$kind" /proc/filesystems || as_root modprobe "$kind" 2>/dev/null || without+=("$kind")
+done
+[ ${#without[@]} = 0 ] || say "left out: the tests of data on ${without[*]}, which this kernel does not have"
+export DB4SCI_TEST_WITHOUT=${without[*]}
+
+# A message says where its test failed; traces would push the other messages out of a limited output.
+export RUST_BACKTRACE=${DB4SCI_TEST_BACKTRACE:-0}
 export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
 [ -e "$VAR/test/tiers/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
 
@@ -65,7 +93,7 @@ else
   wait "$checks" || rc=$?
   [ $rc = 0 ] || exit $rc
   if [ $# -gt 0 ]; then
-    cargo test --locked --lib --tests "$@" 9>&-
+    run_tests --lib --tests "$@"
   else
     # Two ignored tests run only by name: one makes pictures and checks nothing, the other takes half an hour.
     long=(--include-ignored --skip screenshots::screenshots --skip storage::trees::ten_million_entries)
@@ -74,8 +102,8 @@ else
     # tests start containers all the time.
     rc=0
     # More threads than processors: the tests mostly wait for servers.
-    cargo test --locked --lib --tests 9>&- -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
-    cargo test --locked --test main 9>&- -- "${long[@]}" browser:: --test-threads=1 || rc=1
+    run_tests --lib --tests -- "${long[@]}" --skip browser:: --test-threads="$(($(nproc) * 2))" || rc=1
+    run_tests --test main -- "${long[@]}" browser:: --test-threads=1 || rc=1
     exit $rc
   fi
 fi

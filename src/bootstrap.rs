@@ -327,7 +327,8 @@ pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<S
 
 /// Opens the pool, waits until mydb_admin responds, and runs the migrations.
 pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
-    let pool = crate::admin_db::pool(url.expose_secret(), config.admin_db.connections)
+    let about = &config.admin_db;
+    let pool = crate::admin_db::pool(url.expose_secret(), about.connections, about.patience)
         .context("admin_db.url can't be read")?;
     let mut said = false;
     loop {

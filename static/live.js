@@ -20,11 +20,33 @@
   let busy = false;
   let again = false;
 
-  // Whether somebody is using a part: has typed in it, is choosing from a menu, or is selecting text.
+  // What a button of the mouse, a finger or a pen is on: there is no click if a part is replaced between press and release.
+  let held = null;
+  let delayed = false;
+  function release(event) {
+    const target = held;
+    // The click follows the release.
+    setTimeout(() => {
+      if (held !== target) return;
+      held = null;
+      if (delayed) refresh();
+      delayed = false;
+    }, event.type === "pointerup" ? 100 : 0);
+  }
+  document.addEventListener("pointerdown", (event) => { held = event.target; }, true);
+  for (const type of ["pointerup", "pointercancel", "click"]) document.addEventListener(type, release, true);
+
+  function clicking(part) {
+    const here = held !== null && part.contains(held);
+    delayed ||= here;
+    return here;
+  }
+
+  // Whether somebody is using a part: has typed in it, is choosing from a menu, is clicking, or is selecting text.
   function used(part) {
     const selection = window.getSelection();
     const typed = [...part.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
-    return typed || part.contains(document.activeElement) || part.querySelector("details.menu[open]") !== null ||
+    return typed || clicking(part) || part.contains(document.activeElement) || part.querySelector("details.menu[open]") !== null ||
       (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }
 

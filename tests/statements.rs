@@ -54,7 +54,7 @@ fn relied_on(mut described: Value) -> Value {
 #[tokio::test]
 async fn the_committed_statement_descriptions_are_current() {
     let url = admin_db::empty(&format!("{}-statements", portal::prefix()));
-    let pool = pool(&url, 1).expect("a pool");
+    let pool = pool(&url, 1, crate::support::PATIENCE).expect("a pool");
     MIGRATOR.run(&pool).await.expect("the tables are created");
     let mut db = pool.acquire().await.expect("a connection");
     // As the macros do: the plan shows which side of a join may be missing. A plan for null parameters would not show

@@ -31,13 +31,13 @@ pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Opens a pool. It connects on first use and reconnects automatically.
-pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+/// Opens a pool. It connects on first use and reconnects automatically. Pages must not hang while mydb_admin is
+/// unavailable, so waiting for a connection fails after `patience`.
+pub fn pool(url: &str, connections: u32, patience: Duration) -> Result<PgPool, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     Ok(PgPoolOptions::new()
         .max_connections(connections)
-        // Pages must not hang while mydb_admin is unavailable, so fail after this time.
-        .acquire_timeout(Duration::from_secs(3))
+        .acquire_timeout(patience)
         .idle_timeout(Duration::from_secs(300))
         .connect_lazy_with(options.application_name("db4sci")))
 }

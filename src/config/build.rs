@@ -45,6 +45,7 @@ pub(super) fn read(mode: Mode, home: &Path, values: Values) -> Result<Config, Ve
         image: r.text("admin_db.image"),
         memory: ByteSize(r.number("admin_db.memory")),
         connections: u32::try_from(r.number("admin_db.connections").max(2)).unwrap_or(10),
+        patience: r.seconds("admin_db.patience_seconds"),
     };
     let images = Images { registry_mirror: r.optional("images.registry_mirror"), replace: r.table("images.replace") };
     let branding = branding(&mut r);

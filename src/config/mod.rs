@@ -163,6 +163,8 @@ pub struct AdminDb {
     pub memory: ByteSize,
     /// Maximum number of connections.
     pub connections: u32,
+    /// How long to wait for a connection.
+    pub patience: Duration,
 }
 
 /// A storage tier: a directory that contains data directories, and who may use it.

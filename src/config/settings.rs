@@ -261,6 +261,12 @@ const BEFORE_BACKUPS: &[Setting] = &[
     s("admin_db.memory", ValueKind::Memory, "512m", "Memory of mydb_admin's own container."),
     s("admin_db.connections", ValueKind::Number, "10", "Maximum number of connections from the portal to mydb_admin."),
     s(
+        "admin_db.patience_seconds",
+        ValueKind::Number,
+        "3",
+        "Seconds to wait for a connection to mydb_admin before pages and calls report that it is not available.",
+    ),
+    s(
         "secrets.key_file",
         ValueKind::Path,
         "",

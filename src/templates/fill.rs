@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -10,6 +11,7 @@ use crate::backup::engine_backup;
 use crate::backup::pipeline::transfer::run;
 use crate::backup::rights::nobody_gained;
 use crate::backup::server_handle::ServerHandle;
+use crate::domain::duration::seconds_text;
 use crate::domain::engine::EngineKind;
 use crate::domain::password::Password;
 use crate::engine::ServerSpec;
@@ -121,8 +123,8 @@ pub(super) async fn complete(
         w.progress("Running the template's script").await;
         let done = run_hook(w, (hook, most(&sealed.blueprint.tier)), (id, &plan), (password, &targets));
         let done = tokio::time::timeout(app.config.templates.hook, done).await;
-        let minutes = app.config.templates.hook.as_secs() / 60;
-        done.map_err(|_| StepError::Fail(format!("The script {} took longer than {minutes} min.", file_name(hook))))??;
+        let most = seconds_text(app.config.templates.hook.as_secs_f64());
+        done.map_err(|_| StepError::Fail(format!("The script {} took longer than {most}.", file_name(hook))))??;
     }
     w.progress("Counting and checking").await;
     let mut databases: Vec<String> = targets.into_iter().map(|target| target.database).collect();

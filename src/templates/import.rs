@@ -11,6 +11,7 @@ use crate::admin_db::{log, notices};
 use crate::app::App;
 use crate::clones::take_over::admin_of;
 use crate::config::Tier;
+use crate::domain::duration::seconds_text;
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::quantity::ByteSize;
@@ -165,8 +166,8 @@ async fn import(w: &StepContext) -> Result<(), StepError> {
     };
     let filling = Box::pin(filling.within(app, filled(w, &v)));
     let (sealed, report) = tokio::time::timeout(longest, filling).await.map_err(|_| {
-        let minutes = longest.as_secs() / 60;
-        StepError::Fail(format!("The import took longer than {minutes} min (templates.import_minutes)."))
+        let most = seconds_text(longest.as_secs_f64());
+        StepError::Fail(format!("The import took longer than {most} (templates.import_minutes)."))
     })??;
     app.files.sync(&sealed.blueprint.dir).await?;
     let admin = seal(app, &sealed.blueprint.admin_password(), &TemplateVersion::context(v.id))?;

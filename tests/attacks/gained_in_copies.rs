@@ -113,7 +113,7 @@ async fn refused(portal: &TestPortal, api: &Client, gained: &[(&str, &str, &str)
         run(remove);
     }
     let copy = json!({ "name": "copy" });
-    api.json(Method::POST, "/api/v1/containers/lab/clone?wait=60", &copy).await.expect(201);
+    api.outcome(Method::POST, "/api/v1/containers/lab/clone", &copy).await.expect(201);
 }
 
 async fn lab(engine: EngineKind, image: &str) -> (TestPortal, Client) {

@@ -15,7 +15,9 @@ use crate::support::{Client, PATIENCE, TestPortal};
 
 /// Presses "Back up now", waits until the backup has succeeded and returns its id.
 pub async fn back_up(portal: &TestPortal, client: &Client, name: &str) -> String {
+    let before = portal.newest("backup");
     client.post(&format!("/containers/{name}/backup"), &[]).await.expect(303);
+    assert_ne!(portal.newest("backup"), before, "no backup was begun: another job may be in the way");
     let (status, error) = portal.ended("backup").await;
     assert_eq!(status, "succeeded", "{error}");
     portal.sql("select id from backup_log where kind = 'backup' order by started_at desc limit 1")

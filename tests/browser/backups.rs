@@ -55,22 +55,22 @@ async fn a_backup_is_made_verified_restored_and_undone_by_clicking() {
 
     say(&browser, "lab", PASSWORD, "later").await;
     browser.open("/containers/lab/backups").await;
-    browser.click("tbody a[href$='/restore']").await;
+    browser.click_and_go("tbody a[href$='/restore']").await;
     browser.fill_in("name", "lab-copy").await;
     browser.press("Restore to a new database").await;
     browser.until("the copy's page follows", JOB, async |b| b.path().await == "/containers/lab-copy").await;
     browser.until_state("lab-copy", "running").await;
     browser.open("/containers/lab-copy").await;
     browser.press("Show password").await;
-    let password = browser.find("#password").await.text().await.expect("the password");
+    let password = browser.shown("#password").await;
     let said = words(&browser, "lab-copy", &password).await;
     assert!(said.contains("words: before\n"), "{said}");
 
     browser.open("/containers/lab/backups").await;
-    browser.click("tbody a[href$='/restore']").await;
-    browser.click("a[href$='/in-place']").await;
+    browser.click_and_go("tbody a[href$='/restore']").await;
+    browser.click_and_go("a[href$='/in-place']").await;
     browser.fill_in("confirm", "lab").await;
-    browser.press("Restore in place").await;
+    browser.press_and_go("Restore in place").await;
     says(&browser, "lab", "Previous data (undo)").await;
     browser.open("/containers/lab").await;
     browser.until_state("lab", "running").await;
@@ -78,8 +78,8 @@ async fn a_backup_is_made_verified_restored_and_undone_by_clicking() {
     assert!(said.contains("words: before\n"), "{said}");
 
     browser.open("/containers/lab/backups").await;
-    browser.click("a[href*='/snapshots/']").await;
-    browser.press("Switch to previous data").await;
+    browser.click_and_go("a[href*='/snapshots/']").await;
+    browser.press_and_go("Switch to previous data").await;
     says(&browser, "lab", "before switching to previous data").await;
     browser.open("/containers/lab").await;
     browser.until_state("lab", "running").await;
@@ -100,13 +100,13 @@ async fn a_backup_is_made_verified_restored_and_undone_by_clicking() {
     browser.sign_in_as_admin().await;
     browser.click(".side a[href='/admin/backups']").await;
     browser.until("the backups follow", JOB, async |b| b.path().await == "/admin/backups").await;
-    browser.click("tbody tr:has(.sub) a.name").await;
+    browser.click_and_go("tbody tr:has(.sub) a.name").await;
     browser.fill_in("name", "lab-again").await;
     browser.press("Restore to a new database").await;
     browser.until("its page follows", JOB, async |b| b.path().await == "/containers/lab-again").await;
     browser.until_state("lab-again", "running").await;
     browser.press("Show password").await;
-    let password = browser.find("#password").await.text().await.expect("the password");
+    let password = browser.shown("#password").await;
     let said = words(&browser, "lab-again", &password).await;
     assert!(said.contains("words: before later\n"), "{said}");
     browser.quit().await;

@@ -10,7 +10,7 @@ const PASSWORD: &str = "correct-horse";
 async fn choose(browser: &Browser, portal: &TestPortal, label: &str) {
     browser.open("/containers/lab-clone/snapshots").await;
     browser.press(label).await;
-    browser.press(&format!("{label} clone")).await;
+    browser.press_and_go(&format!("{label} clone")).await;
     browser.until("the tab follows", JOB, async |b| b.path().await == "/containers/lab-clone/snapshots").await;
     portal.until("select count(*) from job where status in ('queued', 'running')", |said| said == "0").await;
     browser.until("the clone runs", JOB, async |b| b.text(".head .chip").await == "running").await;
@@ -43,7 +43,7 @@ async fn a_database_is_cloned_reset_refreshed_and_promoted_by_clicking() {
     assert!(!script.is_finished(), "the script is not disturbed");
     script.abort();
     browser.press("Show password").await;
-    let password = browser.find("#password").await.text().await.expect("the password");
+    let password = browser.shown("#password").await;
     let said = words(&browser, "lab-clone", &password).await;
     assert!(said.contains("words: first\n"), "{said}");
     assert!(browser.text("main").await.contains("lab as of "));

@@ -1,14 +1,14 @@
-//! Headless Chromium, controlled by chromedriver. Both processes end when their owning value is dropped.
+//! Headless Chromium, controlled by chromedriver.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use thirtyfour::BrowserLogEntry;
 use thirtyfour::prelude::*;
-use thirtyfour::{BrowserLogEntry, LoggingPrefsLogLevel};
 
+pub use super::chromium::Wish;
+use super::chromium::{Chromedriver, capabilities};
 use crate::support::ADMIN_PASSWORD;
 
 /// How long something in a page may take to appear.
@@ -19,138 +19,15 @@ pub const JOB: Duration = crate::support::PATIENCE;
 /// The browser's error when a container starts on its machine.
 const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
 
-/// How the browser of a test differs from the default.
-pub struct Wish {
-    /// Whether pages may run scripts.
-    pub scripting: bool,
-    /// Width and height of the page in CSS pixels.
-    pub size: (u32, u32),
-}
-
-impl Default for Wish {
-    fn default() -> Self {
-        Self { scripting: true, size: (1280, 900) }
-    }
-}
-
-/// The driver's process and the browser's directory.
-struct Chromedriver {
-    process: Child,
-    profile: PathBuf,
-    /// Kept open: the driver must be able to write to it.
-    _output: BufReader<std::process::ChildStdout>,
-    address: String,
-}
+/// Marks the page that is open.
+const LEFT: &str = "window.left = true";
 
 /// A browser that uses a portal.
 pub struct Browser {
     driver: WebDriver,
     base: String,
+    scripting: bool,
     _process: Chromedriver,
-}
-
-impl Chromedriver {
-    fn start() -> Self {
-        let unique = hex::encode(mydb::secrets::Random::system().bytes::<6>());
-        let profile = std::env::temp_dir().join(format!("db4sci-chromium-{unique}"));
-        std::fs::create_dir(&profile).expect("a directory for the browser");
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("FONTCONFIG_FILE", fonts(&profile))
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed");
-        let mut output = BufReader::new(process.stdout.take().expect("its output"));
-        let mut line = String::new();
-        let port = loop {
-            line.clear();
-            let read = output.read_line(&mut line).expect("the output of chromedriver");
-            assert!(read > 0, "chromedriver ended before it had a port");
-            if let Some((_, rest)) = line.split_once("successfully on port ") {
-                break rest.trim().trim_end_matches('.').to_owned();
-            }
-        };
-        Self { process, profile, _output: output, address: format!("http://127.0.0.1:{port}") }
-    }
-}
-
-impl Drop for Chromedriver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        // A browser that outlived its driver is identified by its directory, which is unique.
-        let mark = self.profile.display().to_string();
-        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Ok(id) = process.file_name().to_string_lossy().parse::<i32>() else { continue };
-            let arguments = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            if String::from_utf8_lossy(&arguments).contains(&mark) {
-                let _ = Command::new("kill").args(["-KILL", &id.to_string()]).stderr(Stdio::null()).status();
-            }
-        }
-        for _ in 0..20 {
-            if std::fs::remove_dir_all(&self.profile).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-/// Fonts as on a desktop: `system-ui` is a modern face if one is installed here.
-fn fonts(profile: &Path) -> PathBuf {
-    let file = profile.join("fonts.conf");
-    let alias = |family: &str, face: &str| {
-        format!("<alias binding=\"strong\"><family>{family}</family><prefer><family>{face}</family></prefer></alias>")
-    };
-    let text = format!(
-        "<?xml version=\"1.0\"?><fontconfig><include ignore_missing=\"yes\">/etc/fonts/fonts.conf</include>{}{}</fontconfig>",
-        alias("system-ui", "Inter"),
-        alias("sans-serif", "Inter"),
-    );
-    std::fs::write(&file, text).expect("the fonts' configuration");
-    file
-}
-
-fn capabilities(profile: &Path, wish: &Wish) -> Capabilities {
-    let mut chrome = DesiredCapabilities::chrome();
-    let window = format!("--window-size={},{}", wish.size.0.max(600), wish.size.1);
-    let profile = format!("--user-data-dir={}", profile.display());
-    let arguments = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--ignore-certificate-errors",
-        "--hide-scrollbars",
-        "--force-device-scale-factor=1",
-        // To the browser, each container that starts on this machine is a network change. It then aborts requests over
-        // HTTP/2, but not over HTTP/1.1, and does not reload a failed page by itself while it is remote-controlled.
-        "--disable-http2",
-        "--enable-auto-reload",
-        // Requests to other hosts fail and appear in the log.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-        window.as_str(),
-        profile.as_str(),
-    ];
-    for argument in arguments {
-        chrome.add_arg(argument).expect("an argument");
-    }
-    chrome.set_binary("/usr/bin/chromium").expect("the browser");
-    chrome.accept_insecure_certs(true).expect("certificates of a test portal");
-    chrome.set_logging_prefs("browser", LoggingPrefsLogLevel::All).expect("the browser's log");
-    if !wish.scripting {
-        let preferences = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        chrome.add_experimental_option("prefs", preferences).expect("preferences");
-    }
-    chrome.into()
 }
 
 impl Browser {
@@ -159,7 +36,7 @@ impl Browser {
         let process = Chromedriver::start();
         let capabilities = capabilities(&process.profile, &wish);
         let driver = WebDriver::new(&process.address, capabilities).await.expect("the browser starts");
-        let browser = Self { driver, base: base.to_owned(), _process: process };
+        let browser = Self { driver, base: base.to_owned(), scripting: wish.scripting, _process: process };
         browser.resize(wish.size.0, wish.size.1).await;
         browser
     }
@@ -183,10 +60,11 @@ impl Browser {
     /// Opens a page by its path, or by its full address.
     pub async fn open(&self, path: &str) {
         let address = if path.starts_with('/') { format!("{}{path}", self.base) } else { path.to_owned() };
-        let mut tries = 0;
+        let begin = Instant::now();
         while let Err(e) = self.driver.goto(address.as_str()).await {
-            tries += 1;
-            assert!(tries < 5 && e.to_string().contains(NETWORK_CHANGED), "{address} opens: {e}");
+            let again = begin.elapsed() < PATIENCE && e.to_string().contains(NETWORK_CHANGED);
+            assert!(again, "{address} opens: {e}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -234,15 +112,29 @@ impl Browser {
             match self.driver.find(by.clone()).await {
                 Ok(element) => return element,
                 Err(_) if begin.elapsed() < PATIENCE => {
-                    // A container that starts on this machine is a change of the network, for which the browser gives up.
-                    if self.text("body").await.contains(NETWORK_CHANGED) {
-                        let _ = self.driver.refresh().await;
-                    }
+                    self.reload_if_given_up().await;
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                Err(e) => panic!("there is no {what} on {}: {e}\n{}", self.path().await, self.text("body").await),
+                Err(e) => self.fail(&format!("there is no {what}: {e}")).await,
             }
         }
+    }
+
+    /// Loads the page again if the browser has given it up because a container started on this machine.
+    async fn reload_if_given_up(&self) {
+        if self.text("body").await.contains(NETWORK_CHANGED) {
+            let _ = self.driver.refresh().await;
+        }
+    }
+
+    /// Fails the test. Its page and a picture of it are saved in var/log.
+    async fn fail(&self, what: &str) -> ! {
+        let test = std::thread::current().name().unwrap_or("browser").replace("::", "-");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("var/log").join(format!("failed-{test}"));
+        let saved = self.driver.screenshot(&file.with_extension("png")).await.is_ok()
+            && std::fs::write(file.with_extension("html"), self.source().await).is_ok();
+        let saved = if saved { format!("\nsaved as {}.png and .html", file.display()) } else { String::new() };
+        panic!("{what}, but {} says: {}{saved}", self.path().await, self.text("body").await)
     }
 
     /// Whether an element is there now.
@@ -272,21 +164,62 @@ impl Browser {
         self.click_on(By::Css(css.to_owned()), css).await;
     }
 
-    /// Clicks an element, again if the page has replaced it since it was found. If it is gone then, the click has worked.
+    /// Clicks an element, again if the page has replaced or moved it since it was found.
     async fn click_on(&self, by: By, what: &str) {
         let begin = Instant::now();
         loop {
-            match self.seek(by.clone(), what).await.click().await {
-                Ok(()) => return,
-                Err(e) if e.to_string().contains("stale") && begin.elapsed() < PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                    if self.driver.find(by.clone()).await.is_err() {
-                        return;
-                    }
-                }
-                Err(e) => panic!("{what} is clicked: {e}"),
+            let element = self.seek(by.clone(), what).await;
+            let before = self.watch_clicks(&element).await;
+            let clicked = element.click().await;
+            let now = self.try_script("return [performance.timeOrigin, window.hit]").await;
+            // The click worked if another page follows, whatever the driver says about an element of the last one.
+            let (stays, missed) = match (&before, &now) {
+                (Some(before), Some(now)) => (*before == now[0], now[1] == Value::Bool(false)),
+                _ => (before.is_none(), false),
+            };
+            let wrong = match clicked {
+                _ if !stays => return,
+                Ok(()) if !missed => return,
+                Ok(()) => "something else was clicked, because the page changed".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            if begin.elapsed() > PATIENCE {
+                self.fail(&format!("{what} is clicked: {wrong}")).await;
             }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Has the page note in `hit` whether the next click is on this button or link, and returns what identifies the page.
+    /// The driver clicks on the place where an element was. `None` if the element is gone, or without scripting.
+    async fn watch_clicks(&self, element: &WebElement) -> Option<Value> {
+        const WATCH: &str = "const watched = arguments[0].closest('a, button, summary');
+            window.hit = watched ? false : null;
+            const look = (event) => {
+              const hit = event.target.closest('a, button, summary');
+              if (watched) window.hit = hit !== null && hit.textContent === watched.textContent;
+            };
+            window.addEventListener('click', look, { capture: true, once: true });
+            return performance.timeOrigin;";
+        if !self.scripting {
+            return None;
+        }
+        let page = self.driver.execute(WATCH, vec![element.to_json().ok()?]).await.ok()?;
+        Some(page.json().clone())
+    }
+
+    /// Clicks a link, and waits until another page has loaded.
+    pub async fn click_and_go(&self, css: &str) {
+        self.script(LEFT).await;
+        self.click(css).await;
+        self.until_another_page().await;
+    }
+
+    async fn until_another_page(&self) {
+        self.until("another page follows", PATIENCE, async |b| {
+            b.try_script("return document.readyState === 'complete' && !window.left").await == Some(Value::Bool(true))
+        })
+        .await;
     }
 
     /// Clicks the button or link with this text.
@@ -297,19 +230,36 @@ impl Browser {
 
     /// The same, and waits until another page has loaded.
     pub async fn press_and_go(&self, words: &str) {
-        self.script("window.left = true").await;
+        self.script(LEFT).await;
         self.press(words).await;
-        self.until("another page follows", PATIENCE, async |b| {
-            b.try_script("return document.readyState === 'complete' && !window.left").await == Some(Value::Bool(true))
-        })
-        .await;
+        self.until_another_page().await;
     }
 
     /// Replaces the text of a field by typing.
     pub async fn fill_in(&self, id: &str, text: &str) {
-        let field = self.find(&format!("#{id}")).await;
-        field.clear().await.expect("the field is cleared");
-        field.send_keys(text).await.unwrap_or_else(|e| panic!("{id} is typed: {e}"));
+        let field = format!("#{id}");
+        self.used(&field, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
+    }
+
+    /// The visible text of an element, as soon as there is one.
+    pub async fn shown(&self, css: &str) -> String {
+        self.used(css, async |element| element.text().await).await
+    }
+
+    /// Uses an element, again if the page has replaced it since it was found.
+    async fn used<T>(&self, css: &str, mut by: impl AsyncFnMut(WebElement) -> WebDriverResult<T>) -> T {
+        let begin = Instant::now();
+        loop {
+            match by(self.find(css).await).await {
+                Ok(done) => return done,
+                Err(e) if begin.elapsed() > PATIENCE => self.fail(&format!("{css} is used: {e}")).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
     }
 
     /// Types into the element that has the focus.
@@ -319,9 +269,15 @@ impl Browser {
 
     /// Waits until `seen` returns true.
     pub async fn until(&self, what: &str, patience: Duration, mut seen: impl AsyncFnMut(&Self) -> bool) {
-        let begin = Instant::now();
+        let (begin, mut looked) = (Instant::now(), Instant::now());
         while !seen(self).await {
-            assert!(begin.elapsed() <= patience, "{what}, but {} says: {}", self.path().await, self.text("body").await);
+            if begin.elapsed() > patience {
+                self.fail(what).await;
+            }
+            if looked.elapsed() > Duration::from_secs(1) {
+                self.reload_if_given_up().await;
+                looked = Instant::now();
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -261,7 +261,7 @@ pub async fn quiet_portal() -> TestPortal {
     ) != "4"
     {
         assert!(
-            begin.elapsed() < Duration::from_secs(60),
+            begin.elapsed() < crate::support::PATIENCE,
             "{}",
             portal.sql("select name, last_run, result from schedule")
         );

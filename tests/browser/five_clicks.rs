@@ -42,6 +42,7 @@ async fn a_name_alone_leads_to_an_answer_in_five_clicks() {
     browser.find("#name").await;
     browser.keys("my-mice").await;
     browser.press("Create PostgreSQL 17 database").await;
+    browser.until("the database is created", JOB, async |b| b.has("form[action$='/password']").await).await;
     browser.press("Show password").await;
     browser.find("#password").await;
     browser.click("button[data-copy='shell']").await;

@@ -1,9 +1,9 @@
 //! Pages that stay current by themselves: with scripting without loading again, without it by refreshing.
 
-use mydb::runtime::fault::{Fault, FaultTiming};
 use serde_json::Value;
 
 use super::driver::{Browser, JOB, Wish};
+use crate::faults::{Place, held};
 use crate::support::TestPortal;
 use crate::templates;
 
@@ -32,9 +32,12 @@ fn tell(portal: &TestPortal, name: &str) {
     ));
 }
 
-/// Makes the next restart take a few seconds.
-pub fn slow_restart(portal: &TestPortal) {
-    portal.faults.inject(Fault { operation: "stop", strike: FaultTiming::Before, times: 2, transient: true });
+/// Holds the next restart of `lab` after it has stopped the server, until [`held::release`].
+pub fn hold_restart(portal: &TestPortal) -> Place {
+    let place = Place::of(portal);
+    held::prepare(&place);
+    held::hold(&place, "restart", "lab", 1, "done");
+    place
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,9 +90,10 @@ async fn the_pages_of_a_database_show_what_changes_and_keep_what_is_typed() {
         .await;
     portal.sql("update notice set ended_at = now()");
     changes(&browser, "it disappears", async |b| !b.text("main").await.contains("exceeded its memory limit")).await;
-    slow_restart(&portal);
+    let place = hold_restart(&portal);
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     changes(&browser, "the steps of a job appear", async |b| b.text("#steps").await.contains("Restart")).await;
+    held::release(&place);
     browser.until_state("lab", "running").await;
     assert!(browser.text("main").await.contains("Recent jobs"), "the page with the result");
 
@@ -101,13 +105,14 @@ async fn the_pages_of_a_database_show_what_changes_and_keep_what_is_typed() {
 
     // The action leads back to the tab, which follows the job and keeps what is typed meanwhile.
     browser.open("/containers/lab/settings").await;
-    slow_restart(&portal);
+    hold_restart(&portal);
     browser.press("Restart").await;
     browser.press("Restart now").await;
     browser.until("the tab follows", JOB, async |b| b.text("#steps").await.contains("Restart")).await;
     assert_eq!(browser.path().await, "/containers/lab/settings");
     mark(&browser).await;
     browser.fill_in("description", "typed meanwhile").await;
+    held::release(&place);
     changes(&browser, "the result is shown", async |b| {
         b.text("#steps").await.contains("took") && b.text(".head .chip").await == "running"
     })
@@ -200,7 +205,7 @@ async fn without_scripting_a_list_refreshes_while_a_state_changes_and_a_tab_says
     ada.create("lab", &[]).await;
     let browser = Browser::start(&portal.base, Wish { scripting: false, ..Wish::default() }).await;
     browser.sign_in("ada", "researcher-1").await;
-    slow_restart(&portal);
+    let place = hold_restart(&portal);
     browser.open("/containers/lab/settings").await;
     browser.press("Restart").await;
     browser.press("Restart now").await;
@@ -208,6 +213,42 @@ async fn without_scripting_a_list_refreshes_while_a_state_changes_and_a_tab_says
     assert_eq!(browser.path().await, "/containers/lab/settings");
     browser.open("/").await;
     assert_eq!(browser.text("tbody .chip").await, "restarting");
+    held::release(&place);
     browser.until("the list refreshes itself", JOB, async |b| b.text("tbody .chip").await == "running").await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_not_replaced_between_press_and_release_of_a_button_in_it() {
+    // As in browsers that do not give a pressed button the focus.
+    const WATCH: &str = "const button = document.querySelector('.head a, .head button, .head summary');
+        const place = button.getBoundingClientRect();
+        window.pressed = button; window.clicks = 0;
+        addEventListener('mousedown', event => event.preventDefault(), true);
+        addEventListener('click', event => { event.preventDefault(); window.clicks += button.contains(event.target); });
+        return [place.x + place.width / 2, place.y + place.height / 2];";
+    let portal = TestPortal::start().await;
+    let ada = portal.user("ada").await;
+    ada.create("lab", &[]).await;
+    let browser = Browser::start(&portal.base, Wish::default()).await;
+    browser.sign_in("ada", "researcher-1").await;
+    browser.open("/containers/lab").await;
+    mark(&browser).await;
+    let place = browser.script(WATCH).await;
+    let mouse = async |what: &str| {
+        let event =
+            serde_json::json!({ "type": what, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+        browser.command("Input.dispatchMouseEvent", event).await;
+    };
+    mouse("mousePressed").await;
+    portal.sql("update container set description = 'changed meanwhile'");
+    tell(&portal, "lab");
+    let notice = async |b: &Browser| b.text("main").await.contains("exceeded its memory limit");
+    changes(&browser, "another part changes", notice).await;
+    assert_eq!(browser.script("return window.pressed.isConnected").await, Value::Bool(true));
+    assert!(!browser.text(".head").await.contains("changed meanwhile"));
+    mouse("mouseReleased").await;
+    changes(&browser, "the part follows", async |b| b.text(".head").await.contains("changed meanwhile")).await;
+    assert_eq!(browser.script("return window.clicks").await, 1);
     browser.quit().await;
 }

@@ -3,6 +3,7 @@
 
 mod axe;
 mod backups;
+mod chromium;
 mod clones;
 mod copy;
 pub mod driver;

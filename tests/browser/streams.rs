@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::driver::{Browser, JOB, Wish};
-use super::live::{changes, mark, slow_restart};
+use super::live::{changes, hold_restart, mark};
+use crate::faults::held;
 use crate::support::TestPortal;
 
 /// Runs before the scripts of each page: keeps its streams, and those that were opened before.
@@ -34,19 +35,21 @@ async fn a_page_has_one_stream_whatever_it_shows() {
     // With a job that begins while the page is open, on a tab that stays as it is when the job ends.
     browser.open("/containers/lab/settings").await;
     mark(&browser).await;
-    slow_restart(&portal);
+    let place = hold_restart(&portal);
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     changes(&browser, "the steps appear", async |b| b.has("#steps .steps li").await).await;
     assert_eq!(streams(&browser).await, ["/containers/lab/events"], "with the steps of a job");
+    held::release(&place);
     changes(&browser, "its result appears", async |b| b.text("#steps").await.contains("took")).await;
     assert_eq!(streams(&browser).await, ["/containers/lab/events"], "after the job");
 
     // The page of a job, which has no other parts.
-    slow_restart(&portal);
+    hold_restart(&portal);
     ada.post("/containers/lab/restart", &[]).await.expect(303);
     let job = portal.sql("select id from job where kind = 'restart' order by created_at desc limit 1");
     browser.open(&format!("/jobs/{job}")).await;
     assert_eq!(streams(&browser).await, [format!("/jobs/{job}/events")]);
+    held::release(&place);
     browser.until_state("lab", "running").await;
 
     // A log that is followed.

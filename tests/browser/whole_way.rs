@@ -14,7 +14,7 @@ const PASSWORD: &str = r#"it's "odd" $HOME \ `pwd` é~ü"#;
 /// Runs a copied line unchanged in a shell, with statements on its input. Returns its output, including errors.
 pub fn run_line(line: &str, password: Option<&str>, statements: &str) -> String {
     let mut command = Command::new("bash");
-    command.args(["-c", line]).env("PSQLRC", "/dev/null").env("PGCONNECT_TIMEOUT", "5").env("LC_ALL", "C.UTF-8");
+    command.args(["-c", line]).env("PSQLRC", "/dev/null").env("PGCONNECT_TIMEOUT", "60").env("LC_ALL", "C.UTF-8");
     // The lines fetch the certificate into the current directory.
     command.current_dir(std::env::temp_dir());
     match password {
@@ -29,7 +29,7 @@ pub fn run_line(line: &str, password: Option<&str>, statements: &str) -> String 
 
 /// The psql line on the page of a database.
 pub async fn psql_line(browser: &Browser) -> String {
-    let line = browser.find("#text-psql").await.text().await.expect("the psql line");
+    let line = browser.shown("#text-psql").await;
     // The certificate of the portal's authority comes first.
     assert!(line.starts_with("curl ") && line.contains("\npsql \"host="), "{line}");
     line
@@ -91,7 +91,7 @@ async fn delete(browser: &Browser, name: &str) {
     browser.press("Delete database").await;
     browser.fill_in("confirm", "lab").await;
     browser.press("Delete database").await;
-    let error = browser.find("#confirm-error").await.text().await.unwrap_or_default();
+    let error = browser.shown("#confirm-error").await;
     assert!(error.contains(name), "{error}");
     browser.fill_in("confirm", name).await;
     browser.press("Delete database").await;
@@ -109,9 +109,9 @@ async fn reveal(browser: &Browser) -> (String, String) {
     browser.script("window.kept = document.querySelector(\"form[action$='/password']\")").await;
     browser.switch_to(first.clone()).await;
     browser.press("Show password").await;
-    let password = browser.find("#password").await.text().await.expect("the password");
-    let url = browser.find("#url").await.text().await.expect("the URL");
-    let fetch = browser.find("#fetch").await.text().await.expect("the line that fetches the certificate");
+    let password = browser.shown("#password").await;
+    let url = browser.shown("#url").await;
+    let fetch = browser.shown("#fetch").await;
     browser.switch_to(second).await;
     browser
         .until("the other page has removed its form", JOB, async |b| !b.has("form[action$='/password']").await)

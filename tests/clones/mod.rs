@@ -21,7 +21,7 @@ use crate::support::{Client, TestPortal};
 
 /// Calls the API about a database and waits for the job.
 async fn call(api: &Client, path: &str, body: &Value, status: u16) -> Value {
-    api.json(Method::POST, &format!("/api/v1/containers/{path}?wait=300"), body).await.expect(status).json()
+    api.outcome(Method::POST, &format!("/api/v1/containers/{path}"), body).await.expect(status).json()
 }
 
 /// A session of the user of a database.

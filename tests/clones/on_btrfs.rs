@@ -37,6 +37,7 @@ fn is_subvolume(portal: &TestPortal, name: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_postgres_and_its_clones_live_on_snapshots() {
     let Some(disk) = Disk::make("btrfs", "6G", &[]) else { return };
     let portal = portal_on(&disk).await;
@@ -53,6 +54,7 @@ async fn a_mariadb_and_its_clones_live_on_snapshots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_clone_of_a_busy_postgres_is_a_prefix_of_its_commits() {
     let Some(disk) = Disk::make("btrfs", "6G", &[]) else { return };
     let portal = portal_on(&disk).await;
@@ -172,8 +174,8 @@ async fn seeds_spares_templates_and_a_failed_copy_work_on_btrfs() {
     // Tried again, it works. A template is a copy, and so is a database from it.
     assert_eq!(call(&api, "copy/start", &json!({}), 200).await["state"], "running");
     let from = json!({ "name": "shop", "source": { "database": "from-seed" } });
-    api.json(Method::POST, "/api/v1/templates?wait=300", &from).await.expect(201);
-    let path = "/api/v1/templates/shop/clone?wait=300";
-    api.json(Method::POST, path, &json!({ "name": "from-template" })).await.expect(201);
+    api.outcome(Method::POST, "/api/v1/templates", &from).await.expect(201);
+    let path = "/api/v1/templates/shop/clone";
+    api.outcome(Method::POST, path, &json!({ "name": "from-template" })).await.expect(201);
     assert!(is_subvolume(&portal, "from-template"));
 }

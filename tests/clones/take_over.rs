@@ -25,12 +25,6 @@ const PLACES: [&str; 3] = ["moved", "listed", "cut off"];
 /// The number of the step.
 const STEP: usize = 5;
 
-/// Waits until the job of this clone is at the place.
-async fn reached(portal: &TestPortal, place: &Place, at: &str) {
-    portal.until(held::WAITING, |said| said == "1").await;
-    assert_eq!(held::waiting(place), 1, "{at}");
-}
-
 /// What must be listed on the page of the clone, whichever attempt found it. The tools that copy the data of running
 /// servers leave out the rest.
 fn listed(engine: EngineKind) -> &'static [&'static str] {
@@ -67,7 +61,7 @@ async fn killed_everywhere(engine: EngineKind, image: &str) {
         }
         let made = api.json(Method::POST, "/api/v1/containers/lab/clone", &json!({ "name": name })).await.expect(202);
         let password = made.json()["password"].as_str().expect("a password").to_owned();
-        reached(&portal, &place, at).await;
+        portal.until(held::WAITING, |said| said == "1").await;
         portal.kill();
         portal.sql(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity

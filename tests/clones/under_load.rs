@@ -97,6 +97,7 @@ async fn a_clone_of_a_busy_postgres_is_a_prefix_of_its_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn a_clone_of_a_busy_mariadb_is_a_prefix_of_its_commits() {
     a_prefix(EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "cow").await;
 }
@@ -119,6 +120,7 @@ async fn without_shared_blocks_a_busy_postgres_keeps_working_and_is_copied_once(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: runs unless QUICK=1"]
 async fn without_shared_blocks_a_busy_mariadb_keeps_working_and_is_copied_once() {
     a_prefix(EngineKind::Mariadb, "docker.io/library/mariadb:11.8", "standard").await;
 }

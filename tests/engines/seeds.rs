@@ -1,6 +1,6 @@
 //! Seeds: initialised once, copied for every new database, and not accessible until the accounts are set up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mydb::admin_db::containers::credentials::CredentialKind;
 use mydb::admin_db::seeds::{self, Seed};
@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{IMAGES, fields, place, sign_in};
 use crate::support::docker::docker_ok;
-use crate::support::{Options, POSTGRES_17, Tables, TestPortal};
+use crate::support::{Options, PATIENCE, POSTGRES_17, Tables, TestPortal};
 
 const PASSWORD: &str = "correct-horse";
 /// Parts of the names of the tested images, the newest of each engine.
@@ -38,7 +38,8 @@ async fn rows(portal: &TestPortal) -> Vec<Seed> {
 
 /// Waits until this many seeds are complete, and no other row is left.
 async fn prepared(portal: &TestPortal, count: usize) -> Vec<Seed> {
-    for _ in 0..1200 {
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
         let rows = rows(portal).await;
         let busy = portal.sql("select count(*) from job where status in ('queued', 'running')") != "0";
         if rows.len() == count && rows.iter().all(|s| s.made_at.is_some()) && !busy {

@@ -53,7 +53,7 @@ async fn a_process_that_was_killed_for_its_memory_is_counted_and_explained() {
     assert_eq!(portal.sql("select count(*) from log where action = 'container.out_of_memory'"), "1");
     // More memory is what solves it.
     let body = json!({ "memory": "300m" });
-    let made = api.json(Method::PATCH, "/api/v1/containers/lab?wait=300", &body).await.expect(200).json();
+    let made = api.outcome(Method::PATCH, "/api/v1/containers/lab", &body).await.expect(200).json();
     assert_eq!(made["oom_kills"].to_string(), more, "events are repeated to a portal that starts, and known");
     assert!(!ada.get("/containers/lab").await.text().contains("exceeded its memory limit"));
 }

@@ -22,7 +22,7 @@ struct Queue {
 impl Queue {
     fn new() -> Self {
         let url = admin_db::from_template(&format!("{}-queue-{}", portal::prefix(), new_id().simple()));
-        Self { pool: pool(&url, 4).expect("a pool"), url, begun: 0 }
+        Self { pool: pool(&url, 4, Duration::from_secs(30)).expect("a pool"), url, begun: 0 }
     }
 
     fn sql(&self, statement: &str) -> String {

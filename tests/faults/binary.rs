@@ -27,7 +27,7 @@ async fn a_portal_survives_kills_at_random_times_from_its_first_start() {
     let own = docker::containers(&program.instance);
     assert_eq!(own, [format!("{}-mydb_admin", program.instance)], "only the container of mydb_admin exists");
     let place = Place::of_program(&program);
-    let rounds = rounds(30, 5);
+    let (rounds, mut hits) = (rounds(30, 5), 0);
     for round in 0..rounds {
         let admin = program.admin().await;
         admin.submit_create(&format!("db{round}"), &[]).await.expect(303);
@@ -36,9 +36,11 @@ async fn a_portal_survives_kills_at_random_times_from_its_first_start() {
         }
         tokio::time::sleep(dice.time(Duration::from_millis(2500))).await;
         program.kill();
+        hits += u32::from(place.has_open_jobs());
         program.spawn();
         program.ready().await;
     }
+    assert!(hits > 0, "no kill hit a job");
     place.all_is_right().await;
     assert_eq!(place.sql("select count(*) from job where status <> 'succeeded'"), "0");
     assert_eq!(place.sql("select count(*) from container"), rounds.to_string());
@@ -58,7 +60,7 @@ async fn a_stop_during_a_create_is_quick_and_keeps_databases() {
         .await;
     let (status, took) = program.terminate().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < Duration::from_secs(45), "{took:?}");
     user.query_one("select 1", &[]).await.expect("an open connection survives");
     assert_eq!(place.sql("select count(*) from job where status = 'running'"), "0");
     program.spawn();

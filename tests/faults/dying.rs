@@ -1,8 +1,7 @@
 //! Servers that cannot be kept running: some crash repeatedly, others have damaged data.
 
-use super::{keep, kept, until};
+use super::{Place, keep, kept, until};
 use crate::support::{TestPortal, docker::docker};
-use std::time::Duration;
 
 /// Ends the reconciler's wait before the next start.
 fn hurry(portal: &TestPortal) {
@@ -36,7 +35,7 @@ async fn a_crashing_server_is_given_up_with_its_last_log_lines() {
     assert!(page.contains("will not be restarted automatically") && page.contains("no_such_setting"), "{page}");
     let tried = "select count(*) from job where kind = 'start' and created_by = 'reconciler'";
     assert_eq!(portal.sql(tried), "4", "started again after each of the first four exits");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    Place::of(&portal).reconciled().await;
     assert_eq!(portal.sql(tried), "4", "a failed server is not started again");
 
     std::fs::write(&settings, sound).expect("the settings are repaired");

@@ -92,34 +92,45 @@ async fn a_create_survives_temporary_errors_and_undoes_permanent_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_survives_temporary_errors_and_reports_permanent_ones() {
-    let portal = quiet_portal().await;
-    let place = Place::of(&portal);
-    let admin = portal.admin().await;
-    admin.create("lab", &[]).await;
-    keep(&portal, "lab").await;
+    let mut all = JoinSet::new();
     for operation in DELETE {
-        for strike in STRIKES {
-            portal.faults.inject(once(operation, strike));
-            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
-            admin.wait_for("lab", "in the trash").await;
-            assert_eq!(portal.faults.left(), 0, "{operation}: the fault has not struck");
+        all.spawn(async move {
+            let portal = quiet_portal().await;
+            let place = Place::of(&portal);
+            let admin = portal.admin().await;
+            admin.create("lab", &[]).await;
+            keep(&portal, "lab").await;
+            for strike in STRIKES {
+                deletes(&portal, &place, &admin, operation, strike).await;
+            }
             place.all_is_right().await;
-            admin.post("/containers/lab/undelete", &[]).await.expect(303);
-            admin.wait_for("lab", "running").await;
-
-            portal.faults.inject(for_good(operation, strike));
-            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
-            admin.wait_for("lab", "failed").await;
-            let page = admin.get("/containers/lab").await.expect(200).text();
-            assert!(page.contains("injected fault") && page.contains("Your data is unchanged"), "{operation}: {page}");
-            portal.faults.heal();
-            admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
-            admin.wait_for("lab", "in the trash").await;
-            place.all_is_right().await;
-            admin.post("/containers/lab/undelete", &[]).await.expect(303);
-            admin.wait_for("lab", "running").await;
-        }
+            assert!(kept(&portal, "lab").await, "{operation}: the row is lost");
+        });
     }
+    while let Some(ended) = all.join_next().await {
+        ended.expect("the test of every operation passes");
+    }
+}
+
+/// Deletes `lab` despite a temporary and then a permanent error, and takes it out of the trash again.
+async fn deletes(portal: &TestPortal, place: &Place, admin: &Client, operation: &'static str, strike: FaultTiming) {
+    portal.faults.inject(once(operation, strike));
+    admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    admin.wait_for("lab", "in the trash").await;
+    assert_eq!(portal.faults.left(), 0, "{operation}: the fault has not struck");
     place.all_is_right().await;
-    assert!(kept(&portal, "lab").await, "the row is lost");
+    admin.post("/containers/lab/undelete", &[]).await.expect(303);
+    admin.wait_for("lab", "running").await;
+
+    portal.faults.inject(for_good(operation, strike));
+    admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    admin.wait_for("lab", "failed").await;
+    let page = admin.get("/containers/lab").await.expect(200).text();
+    assert!(page.contains("injected fault") && page.contains("Your data is unchanged"), "{operation}: {page}");
+    portal.faults.heal();
+    admin.post("/containers/lab/delete", &[("confirm", "lab")]).await.expect(303);
+    admin.wait_for("lab", "in the trash").await;
+    place.all_is_right().await;
+    admin.post("/containers/lab/undelete", &[]).await.expect(303);
+    admin.wait_for("lab", "running").await;
 }

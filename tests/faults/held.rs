@@ -6,24 +6,24 @@ use super::Place;
 /// not recorded yet. Step 0 is the end of the job.
 pub fn prepare(place: &Place) {
     place.sql(
-        "create table hold (kind text, name text, seq int, status text);
-         create function held_name(job uuid, container uuid) returns text language sql volatile as $$
+        "create table if not exists hold (kind text, name text, seq int, status text);
+         create or replace function held_name(job uuid, container uuid) returns text language sql volatile as $$
            select coalesce((select c.name from container c where c.id = held_name.container),
                            (select t.name from template_version v join template t on t.id = v.template_id
                              where v.job_id = held_name.job)) $$;
-         create function hold_step() returns trigger language plpgsql as $$ begin
+         create or replace function hold_step() returns trigger language plpgsql as $$ begin
            while exists (select from hold h join job j on j.kind = h.kind
                           where j.id = new.job_id and h.name = held_name(j.id, j.container_id) and h.seq = new.seq
                             and (h.status = new.status::text or starts_with(new.detail, h.status)))
-           loop perform pg_sleep(0.5); end loop;
+           loop perform pg_sleep(0.1); end loop;
            return new; end $$;
-         create function hold_job() returns trigger language plpgsql as $$ begin
+         create or replace function hold_job() returns trigger language plpgsql as $$ begin
            while exists (select from hold h where h.name = held_name(new.id, new.container_id) and h.kind = new.kind
                             and h.seq = 0 and h.status = new.status::text)
-           loop perform pg_sleep(0.5); end loop;
+           loop perform pg_sleep(0.1); end loop;
            return new; end $$;
-         create trigger hold before update on job_step for each row execute function hold_step();
-         create trigger hold before update on job for each row execute function hold_job();",
+         create or replace trigger hold before update on job_step for each row execute function hold_step();
+         create or replace trigger hold before update on job for each row execute function hold_job();",
     );
 }
 

@@ -129,7 +129,7 @@ async fn killed_at_random_instants() {
     let mut dice = Dice::new();
     let mut portal = TestPortal::start().await;
     let place = Place::of(&portal);
-    let rounds = rounds(50, 10);
+    let (rounds, mut hits) = (rounds(50, 10), 0);
     for round in 0..rounds {
         let admin = portal.admin().await;
         admin.submit_create(&format!("db{round}"), &[]).await.expect(303);
@@ -139,8 +139,10 @@ async fn killed_at_random_instants() {
         }
         tokio::time::sleep(dice.time(Duration::from_millis(2500))).await;
         portal.kill();
+        hits += u32::from(place.has_open_jobs());
         portal.run().await;
     }
+    assert!(hits > 0, "no kill hit a job");
     place.all_is_right().await;
     assert_eq!(place.sql("select count(*) from container"), rounds.to_string());
     let failed = "select kind, attempt, error from job where status <> 'succeeded'";

@@ -79,6 +79,20 @@ impl Place {
         }
     }
 
+    /// Whether a job is queued or running.
+    fn has_open_jobs(&self) -> bool {
+        self.sql("select count(*) from job where status in ('queued', 'running')") != "0"
+    }
+
+    /// Waits for a whole run of the reconciler: until the one after it begins.
+    async fn reconciled(&self) {
+        let last = "select last_run from schedule where name = 'reconcile'";
+        for _ in 0..2 {
+            let before = self.sql(last);
+            until("the reconciler runs", || self.sql(last) != before).await;
+        }
+    }
+
     /// The jobs that have not ended, with their open steps.
     fn open_jobs(&self) -> String {
         self.sql(

@@ -14,7 +14,7 @@ async fn an_interrupted_create_is_requeued_and_finished_after_the_start() {
     until("its server starts", || place.sql("select status from job_step where seq = 5") != "pending").await;
     let begin = Instant::now();
     portal.stop().await;
-    assert!(begin.elapsed() < Duration::from_secs(15), "it took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(45), "it took {:?}", begin.elapsed());
     assert_eq!(place.sql("select count(*) from job where status = 'running'"), "0", "no job is left running");
     assert_eq!(place.sql("select attempt from job"), "0", "a stop does not count as an attempt");
     portal.run().await;
@@ -33,7 +33,7 @@ async fn a_hanging_step_does_not_block_the_stop() {
     until("its job is held", || held::waiting(&place) == 1).await;
     let begin = Instant::now();
     portal.stop().await;
-    assert!(begin.elapsed() < Duration::from_secs(15), "it took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(45), "it took {:?}", begin.elapsed());
     held::cut(&place);
     assert_eq!(place.sql("select status from job"), "queued");
     portal.run().await;

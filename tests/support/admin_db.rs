@@ -138,7 +138,7 @@ pub fn from_template(name: &str) -> String {
 }
 
 async fn fill(url: &str, rows: &[Seed]) {
-    let pool = mydb::admin_db::pool(url, 1).expect("a pool");
+    let pool = mydb::admin_db::pool(url, 1, PATIENCE).expect("a pool");
     mydb::admin_db::MIGRATOR.run(&pool).await.expect("the tables are created");
     let mut db = pool.acquire().await.expect("a connection");
     for row in rows {

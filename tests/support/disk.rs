@@ -5,7 +5,7 @@ use std::process::Command;
 
 use mydb::config::Tier;
 
-use super::portal::test_dir;
+use super::portal::{environment, test_dir};
 
 /// A mounted file system.
 pub struct Disk {
@@ -15,7 +15,7 @@ pub struct Disk {
 
 impl Disk {
     /// Makes a file system of this kind with the program `mkfs.KIND` and these options. `None` if this machine has no such
-    /// file system, which is printed.
+    /// file system and dev/test.sh has said so.
     pub fn make(kind: &str, size: &str, options: &[&str]) -> Option<Self> {
         let unique = hex::encode(mydb::secrets::Random::system().bytes::<4>());
         let at = test_dir().join(format!("disk-{unique}"));
@@ -41,6 +41,9 @@ impl Disk {
             "{kind}: {}",
             String::from_utf8_lossy(&said.stderr)
         );
+        // A test that is left out says so where the run begins, not only in its own output.
+        let without = environment("DB4SCI_TEST_WITHOUT").unwrap_or_default();
+        assert!(without.split_whitespace().any(|name| name == kind), "the kernel of this machine has no {kind}");
         println!("skipped: the kernel of this machine has no {kind}");
         None
     }

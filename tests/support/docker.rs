@@ -37,7 +37,7 @@ pub fn docker_ok(args: &[&str]) -> String {
 /// Names of the containers of an instance, running or not.
 pub fn containers(instance: &str) -> Vec<String> {
     let filter = format!("label=db4sci.instance={instance}");
-    docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
+    docker_ok(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
 }
 
 /// Removes the containers and the network of an instance, identified by its label. One at a time, because an engine

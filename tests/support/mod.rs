@@ -3,8 +3,10 @@
 pub mod admin_db;
 mod client;
 pub mod compose;
+mod configuration;
 pub mod disk;
 pub mod docker;
+mod outcome;
 pub mod portal;
 pub mod program;
 pub mod seeds;

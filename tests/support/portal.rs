@@ -1,13 +1,12 @@
 //! The portal of a test, with its own instance id, tables, directories and ports, all removed when it is dropped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use mydb::catalog::Catalog;
 use mydb::clock::Clock;
-use mydb::config::{Config, Mode, Tier};
+use mydb::config::Config;
 use mydb::runtime::Runtime;
 use mydb::runtime::docker::DockerRuntime;
 use mydb::runtime::fault::Faulty;
@@ -16,13 +15,11 @@ use mydb::serve::{Running, start};
 use mydb::web::portal::Shared;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Client, PATIENCE, admin_db, docker, seeds};
+pub use super::configuration::{PORTS, configuration, environment, ports, prefix, store, test_dir};
+use super::{Client, PATIENCE, admin_db, docker};
 
 /// Password of the first administrator.
 pub const ADMIN_PASSWORD: &str = "administrator";
-/// Number of database ports per portal.
-pub const PORTS: u16 = 60;
-
 /// How a test's portal differs from the default.
 pub struct Options {
     /// Changes the configuration before the start.
@@ -74,107 +71,8 @@ pub struct TestPortal {
     /// Its clock.
     pub clock: Clock,
     running: Option<Running>,
-}
-
-/// A variable of this run, set by dev/test.sh.
-#[expect(clippy::disallowed_methods, reason = "the environment says where tests work")]
-pub fn environment(name: &str) -> Result<String, std::env::VarError> {
-    std::env::var(name)
-}
-
-/// Prefix of the instance ids of this checkout's tests.
-pub fn prefix() -> String {
-    environment("DB4SCI_TEST_PREFIX").unwrap_or_else(|_| "test-byhand".to_owned())
-}
-
-/// Directory that contains the directories of test portals.
-pub fn test_dir() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    environment("DB4SCI_TEST_DIR").map_or_else(|_| root.join("var/test"), PathBuf::from)
-}
-
-/// A block of ports below the ephemeral range, different for each portal of this run. Runs start at different blocks,
-/// so that simultaneous runs rarely collide.
-pub fn ports() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let blocks = u32::from(12_000 / PORTS);
-    let block = (std::process::id() + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % blocks;
-    20_000 + u16::try_from(block).unwrap_or(0) * PORTS
-}
-
-/// The configuration of a test portal, and the URL of its tables.
-pub fn configuration(where_to: Tables) -> (Config, String) {
-    let random = hex::encode(Random::system().bytes::<3>());
-    let instance = format!("{}-{random}", prefix());
-    let dir = test_dir().join(&instance);
-    let tables = match where_to {
-        Tables::Shared => admin_db::from_template(&instance),
-        Tables::Empty => admin_db::empty(&instance),
-        Tables::Own => String::new(),
-    };
-    let first = ports();
-    let set = |key: &str, value: String| (format!("DB4SCI__{key}"), value);
-    let env = [
-        set("INSTANCE", instance.clone()),
-        set("DATA_DIR", dir.display().to_string()),
-        set("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-        set("SERVER__REDIRECT_LISTEN", String::new()),
-        set("SERVER__CERT", dir.join("ssl/fullchain.pem").display().to_string()),
-        set("SERVER__KEY", dir.join("ssl/privkey.pem").display().to_string()),
-        set("SECRETS__KEY_FILE", dir.join("seal.key").display().to_string()),
-        set("ADMIN_DB__URL", tables.clone()),
-        set("DATABASES__PORT_MIN", first.to_string()),
-        set("DATABASES__PORT_MAX", (first + PORTS - 1).to_string()),
-        // Firewall rules outlive a test that is killed; tests about them enable them.
-        set("DATABASES__FIREWALL", "false".to_owned()),
-        set("LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
-        set("JOBS__RECONCILE_SECONDS", "1".to_owned()),
-        set("JOBS__USAGE_SECONDS", "2".to_owned()),
-        // Scans use processor time that other tests need; tests about them shorten the interval.
-        set("JOBS__SURVEY_SECONDS", "600".to_owned()),
-        // The lent seeds are sufficient; tests about seeds shorten the interval.
-        set("JOBS__PREPARE_SECONDS", admin_db::NEVER.to_string()),
-        // Servers started in advance would be among the containers that tests count; tests about them ask for them.
-        set("DATABASES__SPARES", String::new()),
-        set("MYAAS__LISTEN", String::new()),
-        set("JOBS__SPARES_SECONDS", "1".to_owned()),
-        set("DATABASES__PREPARE", (where_to != Tables::Own).to_string()),
-        set("JOBS__LEASE_SECONDS", "3".to_owned()),
-        set("JOBS__RETRY_SECONDS", "1".to_owned()),
-        // It would interfere with counts in tests; tests about it enable it.
-        set("BACKUPS__ADMIN_DB_SECONDS", "0".to_owned()),
-        set("LOG__LEVEL", "warn".to_owned()),
-    ];
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut config = Config::load_mode(Mode::Dev, home, &env)
-        .unwrap_or_else(|problems| panic!("the test configuration is sound: {problems:?}"));
-    let tier = |name: &str, path: PathBuf| Tier {
-        name: name.to_owned(),
-        path,
-        label: name.to_owned(),
-        users: Vec::new(),
-        engines: Vec::new(),
-        limit: None,
-        seen: Some(dir.join("tiers-used").join(name)),
-    };
-    // Without a target no scheduled backups are made, so the time of day does not matter. `with_store` adds a target.
-    config.targets.clear();
-    config.storage = vec![tier("standard", dir.join("tiers/standard"))];
-    if let Ok(cow) = environment("DB4SCI_TEST_COW") {
-        config.storage.push(tier("cow", PathBuf::from(cow)));
-    }
-    if where_to == Tables::Shared {
-        seeds::lend(&config);
-    }
-    (config, tables)
-}
-
-/// Adds an embedded store to the configuration of a portal.
-pub fn store(config: &mut Config) {
-    let mut target =
-        mydb::config::Config::load_mode(Mode::Dev, &config.home, &[]).expect("dev mode is sound").targets.remove(0);
-    target.embedded = Some(config.data_dir.join("objects"));
-    config.targets = vec![target];
+    /// Names of the portals that were killed since the last start.
+    killed: Vec<String>,
 }
 
 impl TestPortal {
@@ -205,6 +103,7 @@ impl TestPortal {
             faults: Faulty::new(docker),
             clock: Clock::system(),
             running: None,
+            killed: Vec::new(),
         };
         Box::pin(portal.run()).await;
         portal
@@ -212,6 +111,15 @@ impl TestPortal {
 
     /// Starts the portal, also after it was stopped.
     pub async fn run(&mut self) {
+        for worker in std::mem::take(&mut self.killed) {
+            // Its jobs are taken over at once instead of when their leases expire: after a second, because its threads end
+            // later than its tasks. If mydb_admin is away, they are taken over later.
+            let expired = format!(
+                "update job set lease_until = least(lease_until, now() + interval '1 second')
+                  where status = 'running' and worker like '{worker}/%'"
+            );
+            let _ = admin_db::psql(&self.tables_url(), &expired);
+        }
         let catalog = Catalog::load(&self.config.catalog).expect("the catalog is sound");
         let password = Some(SecretString::from(ADMIN_PASSWORD));
         let runtime: Arc<dyn Runtime> = Arc::new(self.faults.clone());
@@ -232,7 +140,9 @@ impl TestPortal {
 
     /// Kills the portal in the middle of its work: its tasks are dropped at their next await.
     pub fn kill(&mut self) {
-        drop(self.running.take());
+        if let Some(running) = self.running.take() {
+            self.killed.push(running.portal.app.worker.clone());
+        }
     }
 
     /// The portal's parts.
@@ -318,6 +228,11 @@ impl TestPortal {
         }
     }
 
+    /// The id of the newest job of this kind, or nothing.
+    pub fn newest(&self, kind: &str) -> String {
+        self.sql(&format!("select id from job where kind = '{kind}' order by created_at desc limit 1"))
+    }
+
     /// Waits until the newest job of this kind has ended, and returns its status and error.
     pub async fn ended(&self, kind: &str) -> (String, String) {
         let newest = format!(
@@ -378,7 +293,7 @@ pub async fn connect(config: &tokio_postgres::Config) -> Result<tokio_postgres::
 
 impl Drop for TestPortal {
     fn drop(&mut self) {
-        self.kill();
+        drop(self.running.take());
         docker::sweep(&self.instance);
         let _ = std::fs::remove_dir_all(&self.dir);
         for tier in &self.config.storage {

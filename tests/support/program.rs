@@ -128,7 +128,8 @@ impl Program {
             ("DB4SCI__DATABASES__SPARES", String::new()),
             ("DB4SCI__MYAAS__LISTEN", String::new()),
             ("DB4SCI__LIMITS__MEMORY_DEFAULT", "256m".to_owned()),
-            ("DB4SCI__JOBS__LEASE_SECONDS", "3".to_owned()),
+            ("DB4SCI__JOBS__LEASE_SECONDS", "30".to_owned()),
+            ("DB4SCI__ADMIN_DB__PATIENCE_SECONDS", "30".to_owned()),
             ("DB4SCI__JOBS__RETRY_SECONDS", "1".to_owned()),
             ("DB4SCI__JOBS__RECONCILE_SECONDS", "1".to_owned()),
             // It would interfere with counts in tests.
@@ -172,8 +173,17 @@ impl Program {
         self.child = Some(command.spawn().expect("the program starts"));
     }
 
-    /// Sends SIGKILL.
+    /// Sends SIGKILL, and expires the leases of its jobs.
     pub fn kill(&mut self) {
+        self.end();
+        if let Some(url) = self.made_tables().filter(|_| !self.composed) {
+            // Nothing else uses its mydb_admin, which may not be ready or not have its tables yet.
+            let expired = "update job set lease_until = now() - interval '1 second' where status = 'running'";
+            let _ = super::admin_db::psql(&url, expired);
+        }
+    }
+
+    fn end(&mut self) {
         if self.composed {
             self.compose(&["down", "-t", "5"]);
             return;
@@ -221,10 +231,14 @@ impl Program {
 
     /// The URL of its tables.
     pub fn tables(&self) -> String {
+        self.made_tables().expect("it was made")
+    }
+
+    fn made_tables(&self) -> Option<String> {
         let home = self.dir.join("home");
         let config = mydb::config::Config::load_mode(mydb::config::Mode::Dev, &home, &self.env).expect("its settings");
         let url = mydb::bootstrap::existing_url(&config, &mydb::secrets::Random::system());
-        url.expect("its connection").expect("it was made").expose_secret().to_owned()
+        url.ok().flatten().map(|url| url.expose_secret().to_owned())
     }
 
     /// Mounts an empty disk as its tier.
@@ -255,7 +269,7 @@ impl Drop for Program {
                 docker::docker(&["rm", "-fv", id]);
             }
         } else {
-            self.kill();
+            self.end();
         }
         docker::sweep(&self.instance);
         let _ = std::fs::remove_dir_all(&self.dir);

@@ -140,6 +140,8 @@ struct Line {
     turn: tokio::sync::Mutex<()>,
     /// Whether the store is available.
     up: tokio::sync::watch::Sender<bool>,
+    /// Connections that were refused because it was not.
+    refused: AtomicU64,
     /// Directory of the store's objects, by bucket and key.
     dir: PathBuf,
     /// The headers of the requests that begin an object.
@@ -178,6 +180,7 @@ impl StoreProxy {
             rate: AtomicU64::new(0),
             turn: tokio::sync::Mutex::new(()),
             up,
+            refused: AtomicU64::new(0),
             dir: dir.to_owned(),
             begun: Mutex::default(),
         });
@@ -193,6 +196,11 @@ impl StoreProxy {
     /// Stops the store, which closes its connections, or brings it back.
     pub fn up(&self, up: bool) {
         self.line.up.send_replace(up);
+    }
+
+    /// How many connections found the store stopped.
+    pub fn refused(&self) -> u64 {
+        self.line.refused.load(Ordering::Relaxed)
     }
 
     /// Makes the next `times` of these requests fail.
@@ -241,6 +249,7 @@ async fn accept(listener: std::net::TcpListener, inner: String, rules: Arc<Mutex
         };
         let Ok((socket, _)) = accepted else { continue };
         if !*line.up.borrow() {
+            line.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         }
         let (inner, rules, http, line) = (inner.clone(), rules.clone(), http.clone(), line.clone());

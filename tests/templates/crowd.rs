@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mydb::domain::engine::EngineKind;
 use mydb::domain::quantity::{ByteSize, GIB, MIB, MilliCpus};
+use mydb::templates::import::IMPORT;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use super::myaas::place;
 use super::{Scripts, portal, portal_with, settled, sql, update, write};
 use crate::backups::{cli, nothing_left};
 use crate::engines::sign_in;
+use crate::faults::{Place, held};
 
 const SHOP: &str = "create table kept (key varchar(80) primary key, value text);\n\
                     insert into kept values ('word', 'from the dump');\n\
@@ -60,8 +62,11 @@ async fn twenty_databases_are_complete_while_their_template_changes() {
 async fn simultaneous_import_requests_start_one_import() {
     let portal = portal().await;
     let api = portal.token(&portal.admin().await).await;
-    write(&portal, "shop.sql", sql(&format!("{SHOP}select pg_sleep(5);\n")));
+    write(&portal, "shop.sql", sql(SHOP));
     update(&portal, &api).await;
+    let place_of = Place::of(&portal);
+    held::prepare(&place_of);
+    held::hold(&place_of, IMPORT.kind.as_str(), "shop", 1, "running");
     // Two processes on the same tables, besides the portal itself.
     let handle = tokio::runtime::Handle::current();
     let (shell, page) = tokio::task::block_in_place(|| {
@@ -76,6 +81,7 @@ async fn simultaneous_import_requests_start_one_import() {
         begun += usize::from(code == 0);
         assert!(code == 0 || said.contains("Another operation"), "{code} {said}");
     }
+    held::release(&place_of);
     assert_eq!(begun, 1, "the other requests report that it is already running");
     settled(&portal).await;
     let shop = api.get("/api/v1/templates/shop").await.expect(200).json();

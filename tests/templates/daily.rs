@@ -43,7 +43,7 @@ async fn changed_dumps_are_imported_at_the_configured_hour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_that_is_still_being_written_is_not_imported() {
-    let portal = portal_with(|config| config.templates.settle = Duration::from_millis(400)).await;
+    let portal = portal_with(|config| config.templates.settle = Duration::from_secs(2)).await;
     let api = portal.token(&portal.admin().await).await;
     write(&portal, "shop.sql", sql("create table mice (id int primary key);\n"));
     let over = Arc::new(AtomicBool::new(false));
@@ -58,14 +58,15 @@ async fn a_dump_that_is_still_being_written_is_not_imported() {
         }
         written
     });
-    let asked = tokio::spawn(async move {
-        update(&portal, &api).await;
-        (portal, api)
-    });
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    api.json(Method::POST, "/api/v1/templates/update", &json!({})).await.expect(200);
+    let waits = "select count(*) from job_step where detail like 'Waiting until the file no longer changes%'";
+    portal.until(waits, |said| said == "1").await;
+    // Longer than an unchanged file has to be unchanged.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(portal.sql(waits), "1", "it still waits");
     over.store(true, Ordering::Relaxed);
     let written = writer.join().expect("it wrote to the end");
-    let (_portal, api) = asked.await.expect("the import ends");
+    settled(&portal).await;
     let shop = api.get("/api/v1/templates/shop").await.expect(200).json();
     assert_eq!((&shop["version"], &shop["versions"][0]["report"]["rows"]), (&json!(1), &json!(written)), "{shop}");
 }

@@ -1,4 +1,4 @@
-//! Imports that are interrupted, and templates that change meanwhile.
+//! Templates that change while they are imported.
 
 use std::time::Duration;
 
@@ -23,39 +23,6 @@ async fn reaches(portal: &TestPortal, step: &str) {
                            and s.status <> 'pending' and j.created_at = (select max(created_at) from job where kind = 'import-template'))"
     );
     portal.until(&there, |said| said == "t").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_during_an_import_finishes_it_and_leaves_nothing() {
-    let mut portal = portal_with(|_| {}).await;
-    let api = portal.token(&portal.admin().await).await;
-    write(&portal, "shop.sql", sql(MICE));
-    update(&portal, &api).await;
-    for (n, (step, delay)) in [
-        ("Read the source", 0),
-        ("Get the image", 0),
-        ("Import the data", 0),
-        ("Import the data", 1500),
-        ("Import the data", 3500),
-        ("Make it the current version", 0),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        begin(&portal).await;
-        reaches(&portal, step).await;
-        tokio::time::sleep(Duration::from_millis(delay)).await;
-        portal.kill();
-        let before = portal.sql("select number from template t join template_version v on v.id = t.current_version");
-        assert!(before == (n + 1).to_string() || before == (n + 2).to_string(), "{step}: {before}");
-        Box::pin(portal.run()).await;
-        settled(&portal).await;
-        let after = portal.sql("select number from template t join template_version v on v.id = t.current_version");
-        assert_eq!(after, (n + 2).to_string(), "killed {delay} ms after “{step}”");
-    }
-    portal.sql("update schedule set next_run = now() where name = 'template versions'");
-    portal.until("select count(*) from template_version where removed_at is null", |said| said == "2").await;
-    nothing_left(&portal, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

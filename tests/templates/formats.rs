@@ -41,8 +41,8 @@ async fn error(api: &Client, name: &str) -> String {
 /// A word in a database made from a template.
 async fn word(portal: &TestPortal, api: &Client, engine: EngineKind, template: &str) -> Option<String> {
     let name = format!("{template}-copy");
-    let path = format!("/api/v1/templates/{template}/clone?wait=120");
-    let made = api.json(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
+    let path = format!("/api/v1/templates/{template}/clone");
+    let made = api.outcome(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
     let password = made["password"].as_str().expect("a password");
     let names = (template.to_owned(), template.to_owned());
     let at = Place { dbname: names.0, dbuser: names.1, ..place(portal, engine, &name) };

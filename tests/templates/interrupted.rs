@@ -112,7 +112,7 @@ async fn make_templates(portal: &TestPortal, api: &Client, kinds: &[&str]) {
     }
     for (name, source) in sources.into_iter().filter(|(name, _)| kinds.contains(name)) {
         let body = json!({ "name": name, "source": source });
-        api.json(Method::POST, "/api/v1/templates?wait=240", &body).await.expect(201);
+        api.outcome(Method::POST, "/api/v1/templates", &body).await.expect(201);
     }
 }
 
@@ -125,7 +125,7 @@ async fn database(portal: &TestPortal, api: &Client) -> (String, Value) {
     lab.put("word", "first").await.expect("writes");
     lab.put("secret", "a name").await.expect("writes");
     let backup = back_up(portal, &ada, "lab").await;
-    api.json(Method::POST, "/api/v1/containers/lab/snapshots?wait=120", &json!({})).await.expect(200);
+    api.outcome(Method::POST, "/api/v1/containers/lab/snapshots", &json!({})).await.expect(200);
     let list = api.get("/api/v1/containers/lab/snapshots").await.expect(200).json();
     (backup, list["items"][0]["id"].clone())
 }
@@ -189,8 +189,8 @@ async fn killed_everywhere(kinds: &[&'static str], wanted: fn(&Cut) -> bool) {
     let api = portal.nobody().with_token(&secret);
     for kind in kinds {
         let name = format!("of-{kind}");
-        let path = format!("/api/v1/templates/{kind}/clone?wait=120");
-        let made = api.json(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
+        let path = format!("/api/v1/templates/{kind}/clone");
+        let made = api.outcome(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
         let password = made["password"].as_str().expect("a password");
         let (dbname, dbuser) = (text(&made, "dbname"), text(&made, "dbuser"));
         let at = crate::engines::Place { dbname, dbuser, ..place(&portal, EngineKind::Postgres, &name) };
@@ -211,8 +211,8 @@ async fn a_portal_killed_anywhere_in_an_import_from_any_source_finishes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_killed_within_the_steps_of_an_import_from_an_object_finishes_it_and_leaves_nothing() {
-    killed_everywhere(&["object"], Cut::is_within).await;
+async fn a_portal_killed_within_the_steps_of_an_import_from_a_file_or_an_object_finishes_it_and_leaves_nothing() {
+    killed_everywhere(&["file", "object"], Cut::is_within).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +235,7 @@ async fn a_directory_lost_during_an_import_keeps_the_previous_version() {
 
     // The dump is back with the directory.
     std::fs::rename(dumps(&portal).with_extension("away"), dumps(&portal)).expect("renamed");
-    let shop = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(200).json();
+    let shop = api.outcome(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(200).json();
     assert_eq!(shop["version"], json!(3), "{shop}");
     nothing_left(&portal, 2);
 }

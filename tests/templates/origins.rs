@@ -18,13 +18,13 @@ async fn sign(portal: &TestPortal, engine: EngineKind, name: &str, password: &st
 
 async fn template(api: &Client, name: &str, source: Value, code: u16) -> Value {
     let body = json!({ "name": name, "source": source });
-    api.json(Method::POST, "/api/v1/templates?wait=240", &body).await.expect(code).json()
+    api.outcome(Method::POST, "/api/v1/templates", &body).await.expect(code).json()
 }
 
 /// Makes a database from a template, and returns its password.
 async fn copy(api: &Client, template: &str, name: &str) -> String {
-    let path = format!("/api/v1/templates/{template}/clone?wait=120");
-    let made = api.json(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
+    let path = format!("/api/v1/templates/{template}/clone");
+    let made = api.outcome(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
     made["password"].as_str().expect("a password").to_owned()
 }
 
@@ -45,7 +45,7 @@ pub async fn the_script_of_an_administrator_stays_secret(portal: &TestPortal, ap
     assert!(!made.to_string().contains("what only administrators know"), "{made}");
     // Under another name the template is created.
     api.json(Method::PATCH, "/api/v1/templates/patients", &json!({ "name": "people" })).await.expect(200);
-    let made = api.json(Method::POST, "/api/v1/templates/people/refresh?wait=240", &json!({})).await.expect(200).json();
+    let made = api.outcome(Method::POST, "/api/v1/templates/people/refresh", &json!({})).await.expect(200).json();
     assert_eq!(made["version"], json!(2), "{made}");
     api.json(Method::DELETE, "/api/v1/templates/people?confirm=people", &json!({})).await.expect(200);
 }
@@ -115,7 +115,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     ada.wait_for("lab", "in the trash").await;
     ada.post("/containers/lab/purge", &[("confirm", "lab")]).await.expect(303);
     ada.wait_until_gone("lab").await;
-    let two = api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(200).json();
+    let two = api.outcome(Method::POST, "/api/v1/templates/course/refresh", &json!({})).await.expect(200).json();
     assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(2)), "{two}");
 
     // On the command line, administrators can choose any backup. The script of their template runs before the version is complete.
@@ -132,8 +132,7 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     // The import of a backup with a damaged object fails and reports why.
     let object = crate::backups::object(&portal, &backup, "database-1.pgdump.zst");
     std::fs::write(object, b"damaged").expect("written");
-    let failed =
-        api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(422).json();
+    let failed = api.outcome(Method::POST, "/api/v1/templates/course/refresh", &json!({})).await.expect(422).json();
     assert_eq!((&failed["version"], &failed["versions"][0]["status"]), (&json!(2), &json!("failed")), "{failed}");
     portal.sql("update schedule set next_run = now() where name = 'template versions'");
     portal.until("select count(*) from template_version where removed_at is null", |said| said == "3").await;
@@ -194,10 +193,10 @@ async fn an_object_in_a_target_becomes_a_template_for_administrators() {
         zstd::encode_all(format!("{dump}insert into mice values (3);\n").as_bytes(), 1).expect("packed"),
     )
     .await;
-    let two = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(200).json();
+    let two = api.outcome(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(200).json();
     assert_eq!((&two["version"], &two["versions"][0]["report"]["rows"]), (&json!(2), &json!(3)), "{two}");
     put("dumps/shop.sql.zst", format!("{dump}insert into rats values (3);\n").into_bytes()).await;
-    let three = api.json(Method::POST, "/api/v1/templates/shop/refresh?wait=240", &json!({})).await.expect(422).json();
+    let three = api.outcome(Method::POST, "/api/v1/templates/shop/refresh", &json!({})).await.expect(422).json();
     let error = three["versions"][0]["error"].as_str().expect("an error");
     assert!(three["version"] == json!(2) && error.starts_with("shop.sql.zst, line 4: "), "{three}");
 

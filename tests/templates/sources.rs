@@ -18,14 +18,14 @@ async fn sign(portal: &TestPortal, name: &str, password: &str) -> Box<dyn Sessio
 
 /// Makes a database from a template, and returns its password.
 async fn copy(api: &Client, template: &str, name: &str) -> String {
-    let path = format!("/api/v1/templates/{template}/clone?wait=120");
-    let made = api.json(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
+    let path = format!("/api/v1/templates/{template}/clone");
+    let made = api.outcome(Method::POST, &path, &json!({ "name": name })).await.expect(201).json();
     made["password"].as_str().expect("a password").to_owned()
 }
 
 async fn template(api: &Client, name: &str, source: Value) -> Value {
     let body = json!({ "name": name, "source": source });
-    api.json(Method::POST, "/api/v1/templates?wait=240", &body).await.expect(201).json()
+    api.outcome(Method::POST, "/api/v1/templates", &body).await.expect(201).json()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,12 +69,12 @@ async fn a_database_and_its_snapshot_become_templates() {
     copy(&bob_api, "course", "of-bob").await;
 
     // Each import copies the current data of the database; a snapshot does not change.
-    let taken = api.json(Method::POST, "/api/v1/containers/lab/snapshots?wait=120", &json!({})).await;
+    let taken = api.outcome(Method::POST, "/api/v1/containers/lab/snapshots", &json!({})).await;
     taken.expect(200);
     let list = api.get("/api/v1/containers/lab/snapshots").await.expect(200).json();
     let snapshot = list["items"][0]["id"].clone();
     lab.put("later", "second").await.expect("writes");
-    let two = api.json(Method::POST, "/api/v1/templates/course/refresh?wait=240", &json!({})).await.expect(200).json();
+    let two = api.outcome(Method::POST, "/api/v1/templates/course/refresh", &json!({})).await.expect(200).json();
     assert_eq!(two["version"], json!(2), "{two}");
     let password = copy(&api, "course", "newer").await;
     assert_eq!(sign(&portal, "newer", &password).await.get("later").await, Ok(Some("second".to_owned())));

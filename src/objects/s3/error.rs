@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::objects::ObjectError;
@@ -61,19 +62,32 @@ const UNKNOWN_REQUEST: &str = "It does not support this request: unset checksums
                                storage_class of the target unless they are required";
 const CERTIFICATE: &str = "Its certificate is not trusted: set ca of the target to its CA file, or have the \
                            certificate renewed or reissued for the host name in endpoint";
+const NO_CREDENTIALS: &str = "No usable credentials were found: set access_key_id and secret_access_key of the target, or \
+                              correct the environment variables, the profile or the role that provide them";
 const NO_TLS: &str = "It does not use TLS on this port: start endpoint of the target with http:// if that is \
                       intended, or correct the port";
 
-/// How to resolve connection failures that persist until somebody intervenes.
+/// How to resolve failures to connect or to sign a request that persist until somebody intervenes.
 fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
     let tls = |e: &rustls::Error| match e {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(CERTIFICATE),
         rustls::Error::InvalidMessage(_) => Some(NO_TLS),
         _ => None,
     };
+    // Credentials that a service does not provide at the moment may come later; those that are not there do not. From the
+    // second request on, a profile that does not exist is an unhandled error.
+    let credentials = |e: &CredentialsError| match e {
+        CredentialsError::CredentialsNotLoaded(_)
+        | CredentialsError::InvalidConfiguration(_)
+        | CredentialsError::Unhandled(_) => Some(NO_CREDENTIALS),
+        _ => None,
+    };
     let mut next = Some(e);
     while let Some(e) = next {
         if let Some(found) = e.downcast_ref::<rustls::Error>().and_then(tls) {
+            return Some(found);
+        }
+        if let Some(found) = e.downcast_ref::<CredentialsError>().and_then(credentials) {
             return Some(found);
         }
         // `source` of such an error skips its content and returns the content's source.
@@ -156,6 +170,10 @@ mod tests {
         );
         assert_eq!(of_connection(&plain), Some(NO_TLS));
         assert_eq!(of_connection(&std::io::Error::from(std::io::ErrorKind::ConnectionRefused)), None);
+        let none = CredentialsError::not_loaded("no providers in chain provided credentials");
+        assert_eq!(of_connection(&std::io::Error::other(none)), Some(NO_CREDENTIALS));
+        let away = CredentialsError::provider_error("the service of the role does not respond");
+        assert_eq!(of_connection(&std::io::Error::other(away)), None);
         assert_eq!(remedy("NotImplemented", Some(501)), Some(UNKNOWN_REQUEST));
         assert_eq!(remedy("", Some(501)), Some(UNKNOWN_REQUEST));
         assert_eq!(remedy("SlowDown", Some(503)), None);

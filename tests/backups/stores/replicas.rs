@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use mydb::domain::retention::KeepCounts;
 
 use crate::backups::{back_up, cli, object};
-use crate::support::{Client, Options, TestPortal, store};
+use crate::support::{Client, Options, PATIENCE, TestPortal, store};
 
 /// Appends each notice to a file, but fails on the first call.
 const PROGRAM: &str = "#!/bin/sh
@@ -27,7 +28,7 @@ pub async fn portal(copies: bool) -> TestPortal {
             second.embedded = Some(config.data_dir.join("elsewhere"));
             config.targets.push(second);
             config.backups.copies = vec!["second".to_owned()];
-            config.backups.admin_every = std::time::Duration::from_secs(3600);
+            config.backups.admin_every = Duration::from_secs(3600);
         }
         std::fs::create_dir_all(&config.data_dir).expect("a directory");
         let program = config.data_dir.join("tell");
@@ -41,13 +42,14 @@ pub async fn portal(copies: bool) -> TestPortal {
 
 /// Waits until the program has received this many notices and returns them.
 pub async fn told(portal: &TestPortal, count: usize) -> Vec<serde_json::Value> {
-    for _ in 0..300 {
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
         let text = std::fs::read_to_string(portal.dir.join("told")).unwrap_or_default();
         let read: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         if read.len() >= count {
             return read;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let notices = "select id, kind, at, tell_after, tell_tries, told_at, ended_at, now() from notice";
     panic!("the program was not told of {count}: {}", portal.sql(notices));
@@ -55,17 +57,9 @@ pub async fn told(portal: &TestPortal, count: usize) -> Vec<serde_json::Value> {
 
 /// Makes the portal's check for due backups run at once and waits until it has finished.
 pub async fn look(portal: &TestPortal) {
-    let last = portal.sql("update schedule set next_run = now() where name = 'backups' returning last_run");
-    for _ in 0..300 {
-        let now = portal.sql("select last_run || coalesce('|' || (result is not null)::text, '') from schedule where name = 'backups' and next_run > now()");
-        if !now.is_empty() && !now.starts_with(last.lines().next().unwrap_or("-")) {
-            // The result is written a moment later.
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the check for due backups did not run in time");
+    portal.sql("update schedule set result = null, next_run = now() - interval '1 day' where name = 'backups'");
+    let done = "select result is not null and next_run > now() from schedule where name = 'backups'";
+    portal.until(done, |said| said == "t").await;
 }
 
 /// The objects of a backup in a store, by name.
@@ -98,16 +92,8 @@ fn flip(file: &Path) {
 
 /// Waits until the copy of a backup has this status and returns its status and error.
 async fn copied(portal: &TestPortal, id: &str, status: &str) -> String {
-    let mut said = String::new();
-    for _ in 0..600 {
-        said = portal
-            .sql(&format!("select status || '|' || coalesce(error, '') from backup_copy where backup_id = '{id}'"));
-        if said.starts_with(&format!("{status}|")) {
-            return said;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the copy of {id} is not {status}: {said}");
+    let said = format!("select status || '|' || coalesce(error, '') from backup_copy where backup_id = '{id}'");
+    portal.until(&said, |said| said.starts_with(&format!("{status}|"))).await
 }
 
 /// The details of all steps of the newest job of this kind.
@@ -160,11 +146,9 @@ async fn a_copy_in_a_second_target_is_made_shown_used_and_removed() {
     assert!(code == 0 && said.matches("works").count() == 14 && said.contains("second"), "{code} {said}");
 
     // The backup of mydb_admin is in both targets.
-    for _ in 0..300 {
-        if admin_backups(&portal, 1).contains_key("manifest.json") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let begin = Instant::now();
+    while !admin_backups(&portal, 1).contains_key("manifest.json") && begin.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (here, there) = (admin_backups(&portal, 0), admin_backups(&portal, 1));
     assert!(here == there && here.len() >= 2, "{:?} {:?}", here.keys(), there.keys());
