@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_content_that_was_compared_is_passed_on() {
         for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 17] {
-            let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+            let content: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
             let sums = ChunkSums::read(input(&content, 4096)).await.unwrap();
             assert_eq!(passed(&sums, &content).await, (length, true), "{length}");
             let longer = [&content[..], b"x"].concat();

@@ -72,11 +72,11 @@ async fn a_disturbed_mariadb_dump_fails_or_is_marked() {
     assert_eq!(portal.ended("backup").await, ("succeeded".to_owned(), String::new()));
     let attempt = "select attempt from job where kind = 'backup' order by created_at desc limit 1";
     assert_eq!(portal.sql(attempt), "2");
-    let counted = portal.sql(
+    let rows = portal.sql(
         "select string_agg(c->>'rows', ' ' order by c->>'name') from backup_log, jsonb_array_elements(manifest->'counts') c
           where backup_log.kind = 'backup' and status = 'succeeded' and c->>'name' in ('v', 'w')",
     );
-    assert_eq!(counted, "0 3");
+    assert_eq!(rows, "0 3");
     assert_eq!(portal.ended("drill").await, ("succeeded".to_owned(), String::new()));
     // Another session holds a lock, so that the counts are not exact: the backup succeeds and says so.
     let mut long = connect(&portal, "lab", "ada", "correct-horse").await.expect("signs in");
