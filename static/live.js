@@ -33,8 +33,12 @@
       delayed = false;
     }, event.type === "pointerup" ? 100 : 0);
   }
-  document.addEventListener("pointerdown", (event) => { held = event.target; }, true);
-  for (const type of ["pointerup", "pointercancel", "click"]) document.addEventListener(type, release, true);
+  // A context menu takes the release for itself, and so does another window.
+  document.addEventListener("pointerdown", (event) => { if (event.button === 0) held = event.target; }, true);
+  for (const type of ["pointerup", "pointercancel", "click", "contextmenu", "visibilitychange"]) {
+    document.addEventListener(type, release, true);
+  }
+  window.addEventListener("blur", release);
 
   function clicking(part) {
     const here = held !== null && part.contains(held);

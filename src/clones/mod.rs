@@ -5,11 +5,11 @@
 //! reset to it ([`restore_snapshot`]). Before anybody can connect to a clone, a server without network access recovers the
 //! copy and gives it its own passwords (`take_over.rs`).
 
-pub mod again;
 pub mod clone;
 pub(crate) mod fetch;
 pub mod remove;
 pub mod request;
 pub mod restore_snapshot;
+pub mod retry_clone;
 pub mod snapshot;
 pub(crate) mod take_over;

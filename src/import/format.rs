@@ -79,7 +79,8 @@ pub fn of_head(head: &[u8], packing: Packing, wanted: Option<EngineKind>) -> Res
             ["-- MariaDB dump", "-- MySQL dump"].iter().any(|w| header.contains(w)) && header.contains("-- Host:");
         return Ok(Dump { says_its_end, ..dump(Format::MariaSql, version) });
     }
-    let version = whose("-- Dumped from database version").and_then(|v| numbers(&v));
+    // In a dump of a whole server, this follows the first statements.
+    let version = text.lines().find_map(|l| l.strip_prefix("-- Dumped from database version")).and_then(numbers);
     let says_its_end =
         ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|w| header.contains(w));
     Ok(Dump { says_its_end, ..dump(Format::PgPlain, version) })

@@ -191,8 +191,8 @@ fn of_psql(line: &str) -> Option<(u64, bool, &str)> {
 /// Whether an error of MariaDB's client concerns its connection or the resources of the server, and not the statement:
 /// with it, what follows is lost too.
 fn ends_loads(text: &str) -> bool {
-    // Disk or memory is full, too many connections, the server stops, a lock, a limit or an administrator ended it.
-    const CODES: [u32; 14] = [1021, 1037, 1038, 1040, 1041, 1053, 1114, 1135, 1203, 1205, 1226, 1317, 1927, 1969];
+    // Disk or memory is full, there are too many connections, or the server stops or ended the session.
+    const CODES: [u32; 9] = [1021, 1037, 1038, 1040, 1041, 1053, 1135, 1203, 1927];
     let code = text.strip_prefix("ERROR ").and_then(|rest| rest.split(' ').next()).and_then(|code| code.parse().ok());
     code.is_some_and(|code: u32| (2000..3000).contains(&code) || CODES.contains(&code))
 }

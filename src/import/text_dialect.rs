@@ -78,11 +78,21 @@ impl<'a> SqlText<'a> {
 
     /// The dialect, if something shows it.
     pub fn dialect(&self) -> Option<Dialect> {
-        let names = |words: &[&str]| words.iter().any(|w| self.header.contains(w));
-        match (names(&["PostgreSQL", "\n\\"]) || self.header.starts_with('\\'), names(&["MySQL", "MariaDB", "/*M!"])) {
+        let is_command = |l: &str| l.starts_with('\\');
+        let maker = self.header_names(|l| l.starts_with("-- ") && l.contains(" dump") || l.contains("Server Type"));
+        let maker = maker.or_else(|| self.header.lines().any(is_command).then_some(Dialect::Postgres));
+        let judged = || of_statements(&outside_values(self.statements).to_ascii_uppercase());
+        // Any other comment may say where the statements come from, or what they were before.
+        maker.or_else(judged).or_else(|| self.header_names(|_| true))
+    }
+
+    /// The dialect of the only server that such lines of the header name.
+    fn header_names(&self, is_about: impl Fn(&str) -> bool) -> Option<Dialect> {
+        let names = |words: &[&str]| self.header.lines().any(|l| is_about(l) && words.iter().any(|w| l.contains(w)));
+        match (names(&["PostgreSQL"]), names(&["MySQL", "MariaDB"]) || self.header.contains("/*M!")) {
             (true, false) => Some(Dialect::Postgres),
             (false, true) => Some(Dialect::Mysql),
-            _ => of_statements(&outside_values(self.statements).to_ascii_uppercase()),
+            _ => None,
         }
     }
 }
@@ -189,6 +199,9 @@ mod tests {
             assert_eq!(of(&format!("INSERT INTO t VALUES ('{value}');")), None, "{value}");
         }
         assert_eq!(of("-- from MySQL to PostgreSQL\nSELECT $$a$$;"), Some(Dialect::Postgres));
+        assert_eq!(of("-- Ported from MySQL\nCREATE TABLE t (a text);\nCOPY t FROM stdin;\n"), Some(Dialect::Postgres));
+        assert_eq!(of("-- was PostgreSQL\nCREATE TABLE t (i int) ENGINE=InnoDB;"), Some(Dialect::Mysql));
+        assert_eq!(of("-- for MariaDB\ncreate table t (i int);"), Some(Dialect::Mysql));
     }
 
     #[test]

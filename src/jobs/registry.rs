@@ -11,7 +11,7 @@ use crate::backup::restore::undo;
 use crate::backup::restore::{in_place, offline, partial, recover, upgrade};
 use crate::backup::retention::{owner_removal, prune};
 use crate::backup::{dump, replicate, request, restore};
-use crate::clones::again::again;
+use crate::clones::retry_clone::retry_clone;
 use crate::clones::{clone, restore_snapshot, snapshot};
 use crate::domain::job_kind::JobKind;
 use crate::import::load;
@@ -91,7 +91,7 @@ pub fn start_flow(c: &Container) -> &'static Flow {
 /// [`RequestError`]; nothing is written then.
 pub async fn start(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
     match start_flow(c) {
-        flow if flow.kind == JobKind::Clone => again(app, c, actor).await,
+        flow if flow.kind == JobKind::Clone => retry_clone(app, c, actor).await,
         flow if flow.kind == JobKind::FromTemplate => instance::again(app, c, None, actor).await,
         flow => act(app, c, flow, actor).await,
     }

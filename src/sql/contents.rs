@@ -1,11 +1,13 @@
 //! Lists the databases in an SQL dump.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::io::Read;
 
 use crate::sql::classify::{Meaning, means};
 use crate::sql::connect::{Command, command};
 use crate::sql::splitter::Splitter;
+use crate::sql::tokens::{Token, tokens};
 use crate::sql::{Dialect, DumpPiece, PieceKind};
 
 /// Maximum number of databases to list.
@@ -28,12 +30,15 @@ pub struct DatabaseFollower {
     pub now: String,
     /// The meaning of the last statement.
     pub means: Meaning,
+    /// Whether the dump has named the current database in a statement of its own, such as `USE`. Until then, the names of
+    /// objects tell it: some programs write ``INSERT INTO `mice`.`t` `` only.
+    pub named: bool,
 }
 
 impl DatabaseFollower {
     /// Starts at the beginning of a dump.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, now: String::new(), means: Meaning::Setting }
+        Self { dialect, now: String::new(), means: Meaning::Setting, named: false }
     }
 
     /// Examines a piece; `true` if it switches to another database.
@@ -43,7 +48,12 @@ impl DatabaseFollower {
                 self.means = means(piece.text, self.dialect);
                 match &self.means {
                     Meaning::Goes(name) => name.clone(),
-                    _ => return false,
+                    _ => {
+                        if !self.named && self.dialect == Dialect::Mysql {
+                            self.now = qualifier(piece.text).unwrap_or_default();
+                        }
+                        return false;
+                    }
                 }
             }
             PieceKind::Command => match command(piece.text) {
@@ -52,9 +62,21 @@ impl DatabaseFollower {
             },
             _ => return false,
         };
-        self.now = to;
+        (self.now, self.named) = (to, true);
         true
     }
+}
+
+/// The database in the name of the object that a statement of MySQL creates, changes or fills, unless it is the server's
+/// own.
+fn qualifier(statement: &[u8]) -> Option<String> {
+    const BEFORE: [&str; 10] =
+        ["TABLE", "VIEW", "INTO", "FUNCTION", "PROCEDURE", "TRIGGER", "EVENT", "SEQUENCE", "FROM", "UPDATE"];
+    let found = tokens(statement, Dialect::Mysql);
+    let kind = found.iter().position(|t| BEFORE.iter().any(|word| t.is(word)))?;
+    let mut after = found.iter().skip(kind + 1).skip_while(|t| ["IF", "NOT", "EXISTS"].iter().any(|word| t.is(word)));
+    let name = after.next()?.name(Dialect::Mysql)?;
+    (after.next() == Some(&Token::Mark(b'.')) && !is_servers(&name, Dialect::Mysql)).then_some(name)
 }
 
 /// Whether a database is the server's own.
@@ -67,10 +89,12 @@ pub fn is_servers(name: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// The databases of a dump that are not empty, in the dump's order.
+/// The databases of a dump that are not empty, in the dump's order. If some of its statements name none, names of
+/// databases in others do not count.
 pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection>> {
     let (mut pieces, mut follower) = (Splitter::new(from, dialect), DatabaseFollower::new(dialect));
     let mut found: Vec<DumpSection> = Vec::new();
+    let mut named = BTreeSet::new();
     while let Some(piece) = pieces.next_piece()? {
         if follower.look(&piece) || piece.kind != PieceKind::Statement || !piece.first {
             continue;
@@ -86,11 +110,21 @@ pub fn contents(from: impl Read, dialect: Dialect) -> io::Result<Vec<DumpSection
         if !counts {
             continue;
         }
+        if follower.named {
+            named.insert(follower.now.clone());
+        }
         if let Some(section) = found.iter_mut().find(|section| section.name == follower.now) {
             section.statements += 1;
         } else if found.len() < MOST {
             found.push(DumpSection { name: follower.now.clone(), statements: 1 });
         }
+    }
+    if found.iter().any(|section| section.name.is_empty()) {
+        let (mut kept, by_objects): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|section| section.name.is_empty() || named.contains(&section.name));
+        let more: u64 = by_objects.iter().map(|section| section.statements).sum();
+        kept.iter_mut().filter(|section| section.name.is_empty()).for_each(|section| section.statements += more);
+        return Ok(kept);
     }
     Ok(found)
 }
@@ -110,6 +144,34 @@ mod tests {
         assert_eq!(names(&case("two-databases/dump.sql"), Dialect::Mysql), ["mice", "rats"]);
         assert_eq!(names(&case("pg-dumpall/cluster.sql"), Dialect::Postgres), ["mice", "rats"]);
         assert_eq!(names(&case("mysql8-dump/dump.sql"), Dialect::Mysql), [""]);
+    }
+
+    #[test]
+    fn databases_are_found_by_the_names_of_objects() {
+        for (text, wanted) in [
+            (
+                "CREATE DATABASE mice; CREATE TABLE `mice`.`t` (i int); INSERT IGNORE INTO `mice`.`t` VALUES (1.5),(2.5);",
+                vec!["mice"],
+            ),
+            (
+                "CREATE TABLE IF NOT EXISTS mice.t (i int); insert into rats.t values (1); INSERT INTO mice.t VALUES (1)",
+                vec!["mice", "rats"],
+            ),
+            (
+                "CREATE TABLE `mice`.`t` (i int); USE `mice`; CREATE PROCEDURE p() SELECT 1; INSERT INTO rats.t VALUES (1)",
+                vec!["mice"],
+            ),
+            ("CREATE DEFINER=`root`@`10.0.0.1` VIEW `mice`.`v` AS SELECT 1.5", vec!["mice"]),
+            ("CREATE TABLE t (i int); INSERT INTO mice.t VALUES (1)", vec![""]),
+            (
+                "INSERT INTO mice.t VALUES (1); INSERT INTO t VALUES (1); USE rats; INSERT INTO t VALUES (1)",
+                vec!["", "rats"],
+            ),
+            ("CREATE TABLE t (a decimal(3,1) DEFAULT 1.5); INSERT INTO mysql.user VALUES (1)", vec![""]),
+        ] {
+            assert_eq!(names(text, Dialect::Mysql), wanted, "{text}");
+        }
+        assert_eq!(names("INSERT INTO lab.t VALUES (1)", Dialect::Postgres), [""], "a schema");
     }
 
     #[test]

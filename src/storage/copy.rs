@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::no_follow::{DEEPEST, shown};
 use super::passes::{Pass, Present};
 use super::walk::is_dots;
-use super::{no_follow, odd, walk, xattrs};
+use super::{no_follow, rejected_files, walk, xattrs};
 use crate::storage::error::StorageError;
 
 /// Bytes to copy in one call, before checking again whether the copy is still needed and whether there is space.
@@ -106,7 +106,7 @@ impl DirectoryCopy<'_> {
             };
             if let Some(below) = below {
                 if levels.len() >= DEEPEST {
-                    return Err(odd::deep(&below.name));
+                    return Err(rejected_files::deep(&below.name));
                 }
                 levels.push(below);
             }
@@ -138,10 +138,10 @@ impl DirectoryCopy<'_> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
                 if stat.st_dev != level.stat.st_dev {
-                    return Err(odd::other_volume(&path).into());
+                    return Err(rejected_files::other_volume(&path).into());
                 }
                 let source = match no_follow::directory(from, name) {
-                    Err(Errno::XDEV) => return Err(odd::other_volume(&path).into()),
+                    Err(Errno::XDEV) => return Err(rejected_files::other_volume(&path).into()),
                     opened => opened.map_err(read)?,
                 };
                 level.present.add(name.to_bytes());
@@ -165,7 +165,7 @@ impl DirectoryCopy<'_> {
             FileType::Symlink => {
                 level.present.add(name.to_bytes());
                 let leads = readlinkat(from, name, Vec::new()).map_err(read)?;
-                odd::refuse_link_out(&path, leads.to_bytes(), self.volume)?;
+                rejected_files::refuse_link_out(&path, leads.to_bytes(), self.volume)?;
                 self.make_room(&level.to, name).map_err(fault)?;
                 symlinkat(&leads, &level.to, name).map_err(fault)?;
                 let (uid, gid) = owner(&stat);
@@ -173,7 +173,7 @@ impl DirectoryCopy<'_> {
             }
             // Servers create these again.
             FileType::Fifo | FileType::Socket => {}
-            _ => return Err(odd::device(&path).into()),
+            _ => return Err(rejected_files::device(&path).into()),
         }
         Ok(None)
     }
@@ -201,8 +201,8 @@ impl DirectoryCopy<'_> {
     fn file(&self, from: &OwnedFd, to: &OwnedFd, stat: &Stat, path: &str) -> Result<(), StorageError> {
         let fault = |e: Errno| io(path, e);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        odd::refuse_larger_than(odd::disk(to).map_err(fault)?, path, stat.st_size)?;
-        odd::refuse_table_elsewhere(path)?;
+        rejected_files::refuse_larger_than(rejected_files::disk(to).map_err(fault)?, path, stat.st_size)?;
+        rejected_files::refuse_table_elsewhere(path)?;
         if ioctl_ficlone(to, from).is_ok() {
             return Ok(());
         }

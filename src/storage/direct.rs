@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::copy::DirectoryCopy;
 use super::passes::{CopyAhead, FirstPass, Pass};
 use super::snapshot_check::SnapshotCheck;
-use super::{DataDir, mounts, no_follow, odd, subvolume, walk};
+use super::{DataDir, mounts, no_follow, rejected_files, subvolume, walk};
 use crate::storage::error::{StorageError, io};
 
 /// Creates the container's directory unless it exists. It always belongs to the portal: created by a helper, it would
@@ -194,7 +194,10 @@ impl CopyPlace {
             found => {
                 let _ = walk::remove(&self.root, &self.name);
                 let path = found?.unwrap_or_default();
-                Err(odd::other_volume(&format!("data/{}", no_follow::shown(path.as_os_str().as_encoded_bytes()))))
+                Err(rejected_files::other_volume(&format!(
+                    "data/{}",
+                    no_follow::shown(path.as_os_str().as_encoded_bytes())
+                )))
             }
         }
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::copy::io;
 use super::no_follow::{DEEPEST, shown};
 use super::walk::is_dots;
-use super::{no_follow, odd, subvolume};
+use super::{no_follow, rejected_files, subvolume};
 use crate::storage::error::StorageError;
 
 /// The check of one directory.
@@ -28,7 +28,7 @@ impl SnapshotCheck<'_> {
     /// Refuses everything below `top` that no server creates. Removes what servers create again, and the bits that let a
     /// program run as another user.
     pub fn tree(&self, top: &OwnedFd) -> Result<(), StorageError> {
-        let disk = odd::disk(top).map_err(|e| io("data", e))?;
+        let disk = rejected_files::disk(top).map_err(|e| io("data", e))?;
         let mut levels = vec![(Dir::read_from(top).map_err(|e| io("data", e))?, "data".to_owned())];
         while let Some((dir, path)) = levels.last_mut() {
             let Some(entry) = dir.read() else {
@@ -52,7 +52,7 @@ impl SnapshotCheck<'_> {
             };
             if let Some(found) = found {
                 if levels.len() >= DEEPEST {
-                    return Err(odd::deep(&below));
+                    return Err(rejected_files::deep(&below));
                 }
                 levels.push((found, below));
             }
@@ -64,7 +64,9 @@ impl SnapshotCheck<'_> {
     fn entry(&self, at: impl AsFd, name: &CStr, path: &str, disk: u64) -> Result<Option<Dir>, EntryFault> {
         let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory if subvolume::is_placeholder(&stat) => return Err(odd::other_volume(path).into()),
+            FileType::Directory if subvolume::is_placeholder(&stat) => {
+                return Err(rejected_files::other_volume(path).into());
+            }
             FileType::Directory => {
                 let dir = no_follow::directory(&at, name)?;
                 if !self.in_use {
@@ -73,8 +75,8 @@ impl SnapshotCheck<'_> {
                 return Ok(Some(Dir::new(dir)?));
             }
             FileType::RegularFile => {
-                odd::refuse_larger_than(disk, path, stat.st_size)?;
-                odd::refuse_table_elsewhere(path)?;
+                rejected_files::refuse_larger_than(disk, path, stat.st_size)?;
+                rejected_files::refuse_table_elsewhere(path)?;
                 if has_rights(&stat) && !self.in_use {
                     let (file, stat) = no_follow::file(&at, name)?;
                     without_rights(&file, &stat)?;
@@ -82,11 +84,11 @@ impl SnapshotCheck<'_> {
             }
             FileType::Symlink => {
                 let leads = readlinkat(&at, name, Vec::new())?;
-                odd::refuse_link_out(path, leads.to_bytes(), self.volume)?;
+                rejected_files::refuse_link_out(path, leads.to_bytes(), self.volume)?;
             }
             FileType::Fifo | FileType::Socket if self.in_use => {}
             FileType::Fifo | FileType::Socket => unlinkat(&at, name, AtFlags::empty())?,
-            _ => return Err(odd::device(path).into()),
+            _ => return Err(rejected_files::device(path).into()),
         }
         Ok(None)
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::no_follow::{SmallFile, shown};
-use super::{DataDir, odd};
+use super::{DataDir, rejected_files};
 use crate::domain::names::InstanceId;
 use crate::runtime::{ContainerSpec, Mount, Runtime, helper};
 use crate::storage::error::StorageError;
@@ -209,9 +209,9 @@ fn refusal(said: &str) -> StorageError {
         format!("data/{}", shown(path.strip_prefix("./").unwrap_or(path).trim_end_matches('\n').as_bytes()))
     };
     match (kind, path.rsplit_once(" -> ")) {
-        ("L", Some((link, to))) => odd::link_out(&in_data(link), to.trim_end_matches('\n').as_bytes()),
-        ("I", _) => odd::table_elsewhere(&in_data(path)),
-        ("S", _) => odd::larger_than_disk(&in_data(path)),
-        _ => odd::device(&in_data(path)),
+        ("L", Some((link, to))) => rejected_files::link_out(&in_data(link), to.trim_end_matches('\n').as_bytes()),
+        ("I", _) => rejected_files::table_elsewhere(&in_data(path)),
+        ("S", _) => rejected_files::larger_than_disk(&in_data(path)),
+        _ => rejected_files::device(&in_data(path)),
     }
 }

@@ -5,7 +5,7 @@ mod bad_input;
 mod contract;
 mod drivers;
 mod every_engine;
-mod looks;
+mod scans;
 mod seeds;
 mod shm;
 pub mod snippets;

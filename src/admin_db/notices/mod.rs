@@ -191,8 +191,23 @@ pub async fn restored(db: &mut PgConnection, container: Uuid, now: DateTime<Utc>
     .map(|_| ())
 }
 
-/// Reopens notices about the data from before `since`, because the database has been switched back to it.
-pub async fn gone_back(db: &mut PgConnection, container: Uuid, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
+/// Reopens notices about the data from before `since`, because the database has been switched back to it, and ends those
+/// about later data.
+pub async fn gone_back(
+    db: &mut PgConnection,
+    container: Uuid,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE notice SET ended_at = $3
+          WHERE container_id = $1 AND kind = 'restore_differs' AND ended_at IS NULL AND at >= $2",
+        container,
+        since,
+        now
+    )
+    .execute(&mut *db)
+    .await?;
     sqlx::query!(
         "UPDATE notice SET ended_at = NULL
           WHERE id = (SELECT id FROM notice

@@ -1,12 +1,16 @@
 //! Keeps restored data that differs from the backup: almost everything is better than nothing. A notice lists the
 //! differences, so that nobody considers it complete.
 
+use sqlx::PgConnection;
+use uuid::Uuid;
+
 use crate::admin_db::jobs::payload::JobNotes;
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::notices::NoticeKind;
-use crate::admin_db::{jobs, log, notices};
+use crate::admin_db::{backups, jobs, log, notices};
 use crate::backup::compare::{Comparison, limited};
 use crate::backup::restore::source::BackupSource;
+use crate::manifest::Manifest;
 use crate::notify;
 use crate::queue::context::StepContext;
 use crate::queue::step_error::StepError;
@@ -71,16 +75,38 @@ pub(crate) async fn keep(w: &StepContext, source: &BackupSource<'_>, found: &Com
         return Ok(found.sentence());
     }
     let told = sentences(&differences);
-    let of = &source.manifest;
-    let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
-    let text =
-        format!("It was restored from the backup of {} from {at}, but differs from it: {told}", of.container.name);
-    notices::raise(&mut tx, id, NoticeKind::RestoreDiffers, (Some(source.row.id), &text), now).await?;
-    let name = w.container().await?.name.clone();
-    let entry =
-        LogEntry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
-    log::append(&mut tx, &Actor::portal("backups"), &entry, now).await?;
+    raise(w, &mut tx, &source.manifest, &told).await?;
     tx.commit().await?;
     notify::tell(&w.app);
     Ok(format!("The restored database is kept, but differs from the backup: {told}"))
+}
+
+/// Once the data of a backup has replaced that of a database: ends the notice about the previous data, and raises one
+/// about what the restore left out. A backup without definitions was compared less thoroughly, so it ends nothing.
+pub(crate) async fn replaced(w: &StepContext, backup: Uuid) -> Result<(), StepError> {
+    let mut tx = w.app.db.begin().await?;
+    let Some(manifest) = backups::manifest(&mut tx, backup).await? else { return Ok(()) };
+    let job = jobs::by_id(&mut tx, w.job.id).await?;
+    let left_out = job.and_then(|job| job.payload.notes.left_out).unwrap_or_default();
+    if !left_out.is_empty() || !manifest.definitions.is_empty() {
+        notices::restored(&mut tx, w.container_id()?, w.app.clock.now()).await?;
+    }
+    if !left_out.is_empty() {
+        raise(w, &mut tx, &manifest, &sentences(&limited(left_out))).await?;
+        notify::tell(&w.app);
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Raises a notice about the differences between a database and the backup in its data, and logs them.
+async fn raise(w: &StepContext, db: &mut PgConnection, of: &Manifest, told: &str) -> Result<(), StepError> {
+    let (id, now) = (w.container_id()?, w.app.clock.now());
+    let at = of.started_at.format("%Y-%m-%d %H:%M UTC");
+    let text =
+        format!("It was restored from the backup of {} from {at}, but differs from it: {told}", of.container.name);
+    notices::raise(db, id, NoticeKind::RestoreDiffers, (Some(of.backup), &text), now).await?;
+    let name = w.container().await?.name.clone();
+    let entry =
+        LogEntry { action: "restore.differs", container: Some((id, &name)), outcome: Outcome::Failed, detail: &text };
+    Ok(log::append(db, &Actor::portal("backups"), &entry, now).await?)
 }

@@ -3,11 +3,10 @@
 
 use crate::admin_db::containers::Container;
 use crate::admin_db::containers::snapshots::Snapshot;
-use crate::admin_db::{backups, notices};
 use crate::app::App;
 use crate::backup::restore::source::{BackupSource, present};
 use crate::backup::restore::swap;
-use crate::backup::restore::{admin_of, seal_in};
+use crate::backup::restore::{admin_of, differences, seal_in};
 use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::quantity::ByteSize;
@@ -89,16 +88,13 @@ pub(crate) async fn fill(w: &StepContext) -> Result<(), StepError> {
     seal_in(w, &source, &mut sealed, &own, true).await
 }
 
-/// Keeps the previous data, and clears the notice about it: the data that replaced it is what was backed up. A backup
-/// without definitions was compared less thoroughly, so it clears nothing.
-async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
+/// Keeps the previous data. Notices are about the new data from now on.
+pub(crate) async fn keep_previous(w: &StepContext) -> Result<(), StepError> {
     swap::done(w).await?;
-    let Some(backup) = swap::row(w).await?.backup_id else { return Ok(()) };
-    let mut db = w.app.db.acquire().await?;
-    if backups::manifest(&mut db, backup).await?.is_some_and(|manifest| !manifest.definitions.is_empty()) {
-        notices::restored(&mut db, w.container_id()?, w.app.clock.now()).await?;
+    match swap::row(w).await?.backup_id {
+        Some(backup) => differences::replaced(w, backup).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Removes the sealed container, and the directory unless it contains the previous data.

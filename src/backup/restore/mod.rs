@@ -126,11 +126,14 @@ pub(super) async fn seal_in(
     let server = ServerHandle { id: &id, spec: sealed.blueprint.plan(), engine };
     w.progress("Comparing with the backup").await;
     let found = compare::compare(app, &source.manifest, &server, true).await?;
-    if strict {
+    let told = if strict {
         found.equal().map_err(|e| differences::with_reasons(source, e))?;
-    }
-    // Also if all definitions are equal, there may be something that the server could not compute.
-    let told = differences::keep(w, source, &found).await?;
+        // Even if all definitions are equal, there may be something that the server could not compute.
+        differences::remember(w, source).await?;
+        found.sentence()
+    } else {
+        differences::keep(w, source, &found).await?
+    };
     run_all(app, &id, engine.adopt(&server.spec, own).as_slice()).await?;
     sealed.stop(app).await?;
     w.progress(&source.describe(&told)).await;

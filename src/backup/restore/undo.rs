@@ -48,7 +48,7 @@ async fn done(w: &StepContext) -> Result<(), StepError> {
     let now = w.app.clock.now();
     let mut tx = w.app.db.begin().await?;
     if let Some(since) = snapshot.made_at {
-        notices::gone_back(&mut tx, c.id, since).await?;
+        notices::gone_back(&mut tx, c.id, since, now).await?;
     }
     snapshots::set_undone(&mut tx, snapshot.id, &c.image, now, now + Duration::days(KEPT_DAYS)).await?;
     Ok(tx.commit().await?)

@@ -30,7 +30,7 @@ pub static UPGRADE: Flow = Flow {
             .undo(|w| Box::pin(swap::change_image_back(w))),
         power::START_SERVER,
         power::WAIT_FOR_SERVER,
-        swap::KEEP_PREVIOUS,
+        Step { run: |w| Box::pin(in_place::keep_previous(w)), ..swap::KEEP_PREVIOUS },
     ],
 };
 

@@ -109,7 +109,7 @@ pub async fn unfinished(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec
 
 /// Why a backup is removed.
 #[derive(Debug, Clone, Copy)]
-enum Grounds {
+enum RemovalReason {
     /// The policy does not keep it.
     Policy,
     /// The owner of a permanently deleted database deletes it.
@@ -155,7 +155,7 @@ impl<'a> Remover<'a> {
     /// # Errors
     /// [`KeptBecause`]; the backup is not recorded as removed then.
     pub async fn remove(&self, db: &mut PgConnection, id: Uuid) -> Result<Backup, KeptBecause> {
-        self.remove_because(db, id, Grounds::Policy).await
+        self.remove_because(db, id, RemovalReason::Policy).await
     }
 
     /// Removes a backup of a permanently deleted database for its owner, unless it is locked or being read. One whose
@@ -166,11 +166,16 @@ impl<'a> Remover<'a> {
     pub async fn remove_for_owner(&self, db: &mut PgConnection, id: Uuid) -> Result<(), KeptBecause> {
         match backups::by_id(db, id).await? {
             Some(b) if b.removing_at.is_some() => Ok(()),
-            _ => self.remove_because(db, id, Grounds::Owner).await.map(|_| ()),
+            _ => self.remove_because(db, id, RemovalReason::Owner).await.map(|_| ()),
         }
     }
 
-    async fn remove_because(&self, db: &mut PgConnection, id: Uuid, grounds: Grounds) -> Result<Backup, KeptBecause> {
+    async fn remove_because(
+        &self,
+        db: &mut PgConnection,
+        id: Uuid,
+        reason: RemovalReason,
+    ) -> Result<Backup, KeptBecause> {
         let b = backups::by_id(db, id).await?.filter(Backup::is_good).ok_or(KeptBecause::Judged)?;
         let (store, location) = self.place(&b)?;
         // Checked first, so that nothing is begun if a target is unavailable or the disk below it is not mounted.
@@ -178,7 +183,7 @@ impl<'a> Remover<'a> {
         for (_, store) in self.copies(db, &b).await? {
             store.head(&object_keys::file(&location, FILE)).await?;
         }
-        self.begin(db, &b, grounds).await?;
+        self.begin(db, &b, reason).await?;
         match store.delete(&object_keys::file(&location, FILE)).await {
             Ok(()) => self.finish(db, &b, store, &location).await?,
             Err(e) => {
@@ -192,15 +197,15 @@ impl<'a> Remover<'a> {
     }
 
     /// Decides again while holding the lock on the backup, and begins the removal.
-    async fn begin(&self, db: &mut PgConnection, b: &Backup, grounds: Grounds) -> Result<(), KeptBecause> {
+    async fn begin(&self, db: &mut PgConnection, b: &Backup, reason: RemovalReason) -> Result<(), KeptBecause> {
         let mut tx = db.begin().await?;
         retention::lock_for_removal(&mut tx, b.container_id, b.id).await?;
-        let goes = match grounds {
-            Grounds::Policy => {
+        let goes = match reason {
+            RemovalReason::Policy => {
                 let verdicts = judged_of(&mut tx, self.config, b.container_id, self.now).await?;
                 verdicts.iter().any(|v| v.id == b.id && v.goes())
             }
-            Grounds::Owner => {
+            RemovalReason::Owner => {
                 b.container_gone && deletable(&mut tx, self.config, b.container_id, self.now).await?.contains(&b.id)
             }
         };

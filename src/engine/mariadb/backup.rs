@@ -37,6 +37,7 @@ const DEFINE_SERVER: &str = include_str!("observe/server_definitions.sql");
 /// Statements for the session that ends a wait for a lock.
 const WATCH: &str = include_str!("observe/lock_timeout.sql");
 /// Statements for the session that keeps tables without transactions unchanged.
+const EXCHANGED: &str = include_str!("observe/exchanged_names.sql");
 const KEEP: &str = include_str!("observe/lock_plain_tables.sql");
 
 /// Users and roles, with their privileges on whole databases.
@@ -46,12 +47,12 @@ const USERS_END: &str = "-- end of users and roles";
 /// Contained in the last line of a dump.
 const DUMP_END: &str = "-- Dump completed";
 
-/// Statements that set the variables of the others. Values are in hexadecimal, so that no name needs quoting.
-/// Dumps of MySQL before version 8 and of older versions of MariaDB omit the collation that was their default. Since version
-/// 11.2 another one is the default.
+/// Dumps of MySQL before version 8 and of older versions of MariaDB omit the collation that was their default. Later
+/// versions have another default.
 const COLLATIONS: &str =
-    " /*M!110201 , character_set_collations = 'utf8mb3=utf8mb3_general_ci,utf8mb4=utf8mb4_general_ci' */";
+    " /*M!110600 , character_set_collations = 'utf8mb3=utf8mb3_general_ci,utf8mb4=utf8mb4_general_ci' */";
 
+/// Statements that set the variables of the others. Values are in hexadecimal, so that no name needs quoting.
 fn set(plan: &ServerSpec<'_>, database: &str, fingerprints: bool) -> String {
     format!(
         "SET @database = CONVERT(X'{}' USING utf8mb4), @admin = CONVERT(X'{}' USING utf8mb4), @observer = 'db4sci_observer', @fingerprints = {};\n",
@@ -90,7 +91,8 @@ impl EngineBackup for Mariadb {
 
     fn create_extra_database(&self, plan: &ServerSpec<'_>, load: &LoadPlan<'_>) -> Option<ExecSpec> {
         let mut exec = self.load(plan, &LoadPlan { database: plan.dbname.as_str(), ..*load });
-        exec.argv.retain(|a| a != "--force");
+        // The new database gets the same default as the main one.
+        exec.argv.retain(|a| a != "--force" && !a.starts_with("--init-command="));
         // In hexadecimal, so that no name needs quoting.
         exec.stdin = Stdin::Text(SecretString::from(format!(
             "SET @name = CONVERT(X'{}' USING utf8mb4);\nEXECUTE IMMEDIATE CONCAT('CREATE DATABASE `', REPLACE(@name, '`', '``'), '` CHARACTER SET utf8mb4');\n",
@@ -149,6 +151,7 @@ impl EngineBackup for Mariadb {
                     ("DB4SCI_LOOK", LOOK),
                     ("DB4SCI_LOCK", LOCK),
                     ("DB4SCI_BEGUN", BEGUN),
+                    ("DB4SCI_EXCHANGED", EXCHANGED),
                     ("DB4SCI_COUNTS", COUNTS),
                     ("DB4SCI_KEEP", KEEP),
                     ("DB4SCI_WATCH", WATCH),

@@ -147,7 +147,8 @@ impl Sending<'_> {
     }
 
     fn is_wanted(&self) -> bool {
-        self.follower.now == self.what.source
+        // Names in statements count only if all statements before the first USE have one.
+        self.follower.now == self.what.source || self.what.source.is_empty() && !self.follower.named
     }
 
     /// Whether a new statement is sent.

@@ -67,6 +67,15 @@ const NO_CREDENTIALS: &str = "No usable credentials were found: set access_key_i
 const NO_TLS: &str = "It does not use TLS on this port: start endpoint of the target with http:// if that is \
                       intended, or correct the port";
 
+/// Whether the cause of an error is a connection that failed or took too long.
+fn is_of_the_network(e: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(e), |&e| e.source()).any(|e| {
+        let said = e.to_string();
+        e.is::<std::io::Error>()
+            || ["timeout", "timed out", "dispatch failure"].iter().any(|words| said.contains(words))
+    })
+}
+
 /// How to resolve failures to connect or to sign a request that persist until somebody intervenes.
 fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
     let tls = |e: &rustls::Error| match e {
@@ -77,9 +86,9 @@ fn of_connection(e: &(dyn Error + 'static)) -> Option<&'static str> {
     // Credentials that a service does not provide at the moment may come later; those that are not there do not. From the
     // second request on, a profile that does not exist is an unhandled error.
     let credentials = |e: &CredentialsError| match e {
-        CredentialsError::CredentialsNotLoaded(_)
-        | CredentialsError::InvalidConfiguration(_)
-        | CredentialsError::Unhandled(_) => Some(NO_CREDENTIALS),
+        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => Some(NO_CREDENTIALS),
+        // A service that provides credentials may not respond at the moment.
+        e @ CredentialsError::Unhandled(_) => (!is_of_the_network(e)).then_some(NO_CREDENTIALS),
         _ => None,
     };
     let mut next = Some(e);

@@ -68,6 +68,8 @@ pub(super) fn attributes<'a>(statement: &'a [u8], told: &mut ChangeCounts) -> Co
                 changed.extend_from_slice(counterpart.as_bytes());
                 done = end;
             }
+            // What every value without a reference system has.
+            None if inside == ["SRID", "0"] => {}
             None => told.attribute(&inside.join(" ")),
         }
     }

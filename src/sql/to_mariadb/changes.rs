@@ -71,11 +71,12 @@ impl ChangeCounts {
         }
         if !self.attributes.is_empty() {
             let counted: Vec<_> = self.attributes.iter().map(|(text, n)| format!("{text} ({n} ×)")).collect();
-            said.push(format!(
-                "Attributes of MySQL that MariaDB does not have were left out: {}. For example, a check that was not \
-                 enforced is enforced here.",
-                list(counted.iter())
-            ));
+            let enforced = match self.attributes.contains_key("NOT ENFORCED") {
+                true => " Checks that were not enforced are enforced here.",
+                false => "",
+            };
+            let list = list(counted.iter());
+            said.push(format!("Attributes of MySQL that MariaDB does not have were left out: {list}.{enforced}"));
         }
         let (count, first) = &self.elsewhere;
         if *count > 0 {

@@ -191,15 +191,21 @@ pub async fn seen_template(
     Path((name, id)): Path<(String, String)>,
     fields: Fields,
 ) -> Result<Response, AppError> {
-    let t = visible(&ctx, &name).await?;
-    let mut known = dismiss_template(&ctx, &t, &id).await?;
-    for (name, id) in fields.all("also").filter_map(|also| also.split_once('/')) {
+    let (mut known, mut found) = (false, false);
+    let others = fields.all("also").filter_map(|also| also.split_once('/'));
+    for (name, id) in std::iter::once((name.as_str(), id.as_str())).chain(others) {
         match visible(&ctx, name).await {
-            Ok(other) => known |= dismiss_template(&ctx, &other, id).await?,
+            Ok(t) => {
+                known |= dismiss_template(&ctx, &t, id).await?;
+                found = true;
+            }
             // It was deleted in the meantime.
             Err(AppError::NotFound) => {}
             Err(e) => return Err(e),
         }
+    }
+    if !found {
+        return Err(AppError::NotFound);
     }
     Ok(to("/admin", Some(dismissed(known))))
 }

@@ -86,7 +86,7 @@ dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2
 cat "$work/dumper" >&2
 # A very small dump may have finished unnoticed.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
-printf '%s\nCOMMIT;\n' "$DB4SCI_COUNTS" >&3
+printf '%s\n' "SET @report = 'again';" "$DB4SCI_EXCHANGED" "$DB4SCI_COUNTS" "SET @report = 'inexact';" "$DB4SCI_EXCHANGED" 'COMMIT;' >&3
 exec 3>&-
 wait "$counter" || { cat "$work/watched" >&2; failed; }
 if [ "$keep" != 0 ]; then

@@ -13,10 +13,6 @@ PREPARE tables FROM 'INSERT INTO mysql.db4sci_counted (kind, name, versioned)
   SELECT ''table'', TABLE_NAME, TABLE_TYPE = ''SYSTEM VERSIONED'' FROM information_schema.TABLES LEFT JOIN information_schema.ENGINES USING (ENGINE)
    WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN (''BASE TABLE'', ''SYSTEM VERSIONED'')
      AND (TRANSACTIONS = ''YES'' OR ENGINE IN (''MyISAM'', ''Aria'', ''ARCHIVE'', ''CSV'', ''MRG_MyISAM''))';
--- Also run at that moment: which table each name of a table or partition stands for.
-CREATE TEMPORARY TABLE mysql.db4sci_named (name BINARY(16), id BIGINT UNSIGNED, PRIMARY KEY (name), KEY (id)) ENGINE = MEMORY;
-PREPARE names FROM 'INSERT INTO mysql.db4sci_named SELECT UNHEX(MD5(NAME)), TABLE_ID FROM information_schema.INNODB_SYS_TABLES
-  WHERE CAST(SUBSTRING_INDEX(NAME, ''/'', 1) AS BINARY) = CONVERT(CONVERT(@database USING filename) USING binary)';
 -- Run before and after the dump. The values of sequences belong to no snapshot, so they are not counted.
 PREPARE objects FROM 'INSERT INTO mysql.db4sci_counted (kind, name, moment, amount)
   SELECT ''object'', what, ?, n FROM (

@@ -14,9 +14,12 @@ BEGIN NOT ATOMIC
 END//
 DELIMITER ;
 SET SESSION lock_wait_timeout = @lock_seconds;
+-- Which table each name of a table or partition stands for.
+CREATE TEMPORARY TABLE mysql.db4sci_named (name BINARY(16), id BIGINT UNSIGNED, PRIMARY KEY (name), KEY (id)) ENGINE = MEMORY;
+INSERT INTO mysql.db4sci_named SELECT UNHEX(MD5(NAME)), TABLE_ID FROM information_schema.INNODB_SYS_TABLES
+ WHERE CAST(SUBSTRING_INDEX(NAME, '/', 1) AS BINARY) = CONVERT(CONVERT(@database USING filename) USING binary);
 START TRANSACTION WITH CONSISTENT SNAPSHOT;
 EXECUTE tables;
-EXECUTE names;
 SELECT CONCAT('db4sci: ', JSON_OBJECT('inexact', CONCAT('Others held locks in the server, so ', @database, ' was counted a moment before it was dumped.')))
   FROM DUAL WHERE NOT @held;
 SELECT 'ready';

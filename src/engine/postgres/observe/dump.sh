@@ -35,7 +35,7 @@ fi
 [ ! -s "$work/again" ] || { cat "$work/again" >&4; exit 1; }
 # If the session has ended with an error, it has reported that.
 if counted 0.05; then
-  replaced inexact 'While the rows were counted, other sessions emptied or rewrote %s of the tables: %s. All rows are in the dump, but these may be counted differently.' >&4 3>&- || failed
+  replaced inexact 'While the rows were counted, other sessions emptied, rewrote, renamed or removed %s of the tables: %s. All rows are in the dump, but these may be counted differently.' >&4 3>&- || failed
 fi
 trap '' PIPE
 printf 'COMMIT;\n' 2>/dev/null >&3 || :

@@ -29,5 +29,5 @@ SQL
 )
   [ "${closed#*|}" != SQL_ASCII ] || export PGCLIENTENCODING=SQL_ASCII
   closed=${closed%%|*}
-  [ -z "$closed" ] || { trap "close_databases; ${1:-:}" EXIT; open_database "$closed"; }
+  [ -z "$closed" ] || { trap "close_databases || :; ${1:-:}" EXIT; open_database "$closed"; }
 }

@@ -22,7 +22,7 @@ printf "SET lock_timeout = '%ss';\n" "$DB4SCI_LOCK_SECONDS" >&3
 replaced() { # REPORT SENTENCE: the report, if tables were replaced
   printf '%s\n' "$DB4SCI_REPLACED" | ask "$DB4SCI_DATABASE" -v snapshot="$snapshot" -v report="$1" -v sentence="$2" -f -
 }
-begun='While the backup began, other sessions emptied or rewrote %s of the tables: %s.'
+begun='While the backup began, other sessions emptied, rewrote, renamed or removed %s of the tables: %s.'
 attempt=0
 while :; do
   attempt=$((attempt + 1))

@@ -56,7 +56,7 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'db', o.rolname), format('REVOKE
 SQL
 }
 unlend() { # DATABASE…: removes the role. What code that reset the role created in its name becomes the owner's.
-  end_sessions
+  end_sessions || :
   for database; do
     administer "$database" -f - 2>/dev/null <<'SQL' || :
 \getenv lent DB4SCI_LENT

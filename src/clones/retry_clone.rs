@@ -17,7 +17,7 @@ use crate::queue::refusal::RequestError;
 ///
 /// # Errors
 /// [`RequestError`]; nothing is written then.
-pub async fn again(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
+pub async fn retry_clone(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut db = app.db.acquire().await?;
     let kept = match c.origin {
         Some(id) => snapshots::by_id(&mut db, id).await?.is_some_and(|s| s.made_at.is_some()),
