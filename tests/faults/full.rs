@@ -175,7 +175,7 @@ async fn an_unavailable_tier_is_shown_with_its_reason_and_not_used() {
     std::fs::rename(at.join("tier"), at.join("away")).expect("the tier is away");
     admin.post("/containers/lab/start", &[]).await.expect(303);
     admin.wait_for("lab", "failed").await;
-    assert!(portal.sql("select failed_reason from state").contains("The storage tier “small” is unavailable"));
+    assert!(portal.sql("select failed_reason from state").contains("The storage tier “Small disk” is unavailable"));
     assert!(!at.join("tier").exists(), "nothing is made in its place");
     std::fs::rename(at.join("away"), at.join("tier")).expect("the tier is back");
     admin.post("/containers/lab/start", &[]).await.expect(303);
