@@ -43,8 +43,6 @@ if [ -z "${BENCH:-}" ] && "$ROOT/dev/packages.sh" cow; then
 fi
 DB4SCI_COW_SIZE=${BENCH:+24G} "$ROOT/dev/cow.sh" up "$VAR/test"
 
-# What the tests read: their directory (each portal has its own below it), the prefix of their instance names, and the
-# tier that can share blocks (unset if there is none).
 # File systems that this kernel does not have: their tests are left out, and fail if this is not said here.
 without=()
 for kind in btrfs ext4 xfs; do
@@ -55,6 +53,9 @@ export DB4SCI_TEST_WITHOUT=${without[*]}
 
 # A message says where its test failed; traces would push the other messages out of a limited output.
 export RUST_BACKTRACE=${DB4SCI_TEST_BACKTRACE:-0}
+
+# What the tests read: their directory (each portal has its own below it), the prefix of their instance names, and the
+# tier that can share blocks (unset if there is none).
 export DB4SCI_TEST=1 DB4SCI_TEST_PREFIX=$TEST_PREFIX DB4SCI_TEST_DIR=$VAR/test
 [ -e "$VAR/test/tiers/cow.unavailable" ] || export DB4SCI_TEST_COW=$VAR/test/tiers/cow
 

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::admin_db::containers::Container;
 use crate::admin_db::notices;
 use crate::admin_db::notices::{Notice, NoticeKind};
-use crate::admin_db::templates::Template;
 use crate::domain::user::{Action, User};
 use crate::web::access::template_access::visible;
 use crate::web::context::{Context, to};
@@ -152,10 +151,10 @@ pub async fn seen(
     fields: Fields,
 ) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::View).await?;
-    let mut known = dismiss(&ctx, &c, &id).await?;
+    let mut known = dismiss_of(&ctx, &c, &id).await?;
     for (name, id) in fields.all("also").filter_map(|also| also.split_once('/')) {
         match ctx.container(name, Action::View).await {
-            Ok(other) => known |= dismiss(&ctx, &other, id).await?,
+            Ok(other) => known |= dismiss_of(&ctx, &other, id).await?,
             // It was deleted permanently in the meantime.
             Err(AppError::NotFound) => {}
             Err(e) => return Err(e),
@@ -169,13 +168,16 @@ pub async fn seen(
     Ok(to(&path, Some(dismissed(known))))
 }
 
-/// Dismisses a notice about a database; whether there is one with this id.
-async fn dismiss(ctx: &Context, c: &Container, id: &str) -> Result<bool, AppError> {
-    let user = ctx.user()?;
+/// Dismisses a notice about something for its owner, for administrators, or for both; whether there is one with this id.
+async fn dismiss(ctx: &Context, about: Uuid, for_whom: (bool, bool), id: &str) -> Result<bool, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
-    let for_whom = (c.account_id == user.id, user.is_admin());
-    Ok(notices::see(&mut db, (id, c.id), for_whom, ctx.now()).await?)
+    Ok(notices::see(&mut db, (id, about), for_whom, ctx.now()).await?)
+}
+
+async fn dismiss_of(ctx: &Context, c: &Container, id: &str) -> Result<bool, AppError> {
+    let user = ctx.user()?;
+    dismiss(ctx, c.id, (c.account_id == user.id, user.is_admin()), id).await
 }
 
 fn dismissed(known: bool) -> Flash {
@@ -196,7 +198,7 @@ pub async fn seen_template(
     for (name, id) in std::iter::once((name.as_str(), id.as_str())).chain(others) {
         match visible(&ctx, name).await {
             Ok(t) => {
-                known |= dismiss_template(&ctx, &t, id).await?;
+                known |= dismiss(&ctx, t.id, (false, true), id).await?;
                 found = true;
             }
             // It was deleted in the meantime.
@@ -210,17 +212,9 @@ pub async fn seen_template(
     Ok(to("/admin", Some(dismissed(known))))
 }
 
-async fn dismiss_template(ctx: &Context, t: &Template, id: &str) -> Result<bool, AppError> {
-    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut db = ctx.app().db.acquire().await?;
-    Ok(notices::see(&mut db, (id, t.id), (false, true), ctx.now()).await?)
-}
-
 /// `POST /admin/notices/{id}/seen`
 pub async fn seen_portal(ctx: Context, Path(id): Path<String>) -> Result<Response, AppError> {
-    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut db = ctx.app().db.acquire().await?;
-    let known = notices::see(&mut db, (id, notices::PORTAL), (false, true), ctx.now()).await?;
+    let known = dismiss(&ctx, notices::PORTAL, (false, true), &id).await?;
     Ok(to("/admin", Some(dismissed(known))))
 }
 
