@@ -12,7 +12,7 @@ use crate::admin_db::containers::snapshots::{CLONE as FOR_CLONE, NewSnapshot, Sn
 use crate::admin_db::containers::{Container, copies, cores, credentials, snapshots, states};
 use crate::admin_db::log::{Actor, LogEntry, Outcome};
 use crate::admin_db::people::accounts;
-use crate::admin_db::{jobs, log, new_id};
+use crate::admin_db::{containers, jobs, log, new_id};
 use crate::app::App;
 use crate::blueprint::password;
 use crate::clones::clone::CLONE;
@@ -27,7 +27,7 @@ use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::provision::request::{CreateRequest, Created, make_in};
 use crate::provision::tier_access;
 use crate::provision::tier_access::TierUse;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::enqueue::enqueue;
 use crate::queue::refusal::{RequestError, settled};
 
@@ -60,7 +60,15 @@ pub async fn take(
     until: Option<DateTime<Utc>>,
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || take_once(app, c, (note, until), actor)).await
+}
+
+async fn take_once(
+    app: &App,
+    c: &Container,
+    (note, until): (&str, Option<DateTime<Utc>>),
+    actor: &Actor,
+) -> Result<(Uuid, Uuid), RequestError> {
     let mut tx = app.db.begin().await?;
     tier_access::check_owner(app, &mut tx, c, TierUse::Copy, actor).await?;
     let taken = take_in(app, &mut tx, c, (USER, note, until), actor).await?;
@@ -123,7 +131,7 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, RequestError>>>(
 /// Whether the job of a database is a snapshot, or has ended meanwhile.
 async fn is_taking(app: &App, id: Uuid) -> Result<bool, RequestError> {
     let mut db = app.db.acquire().await?;
-    let c = crate::admin_db::containers::by_id(&mut db, id).await?.ok_or(RequestError::Gone)?;
+    let c = containers::by_id(&mut db, id).await?.ok_or(RequestError::Gone)?;
     Ok(c.active_job.is_none() || c.active_kind() == Some(JobKind::Snapshot))
 }
 
@@ -132,10 +140,7 @@ async fn is_taking(app: &App, id: Uuid) -> Result<bool, RequestError> {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn clone(app: &App, c: &Container, wanted: &CloneRequest, actor: &Actor) -> Result<Created, RequestError> {
-    if wanted.snapshot.is_none() {
-        cancel_backup::end_backup(app, c, actor).await?;
-    }
-    patiently(app, c.id, || clone_once(app, c, wanted, actor)).await
+    over_backup(app, c, actor, || patiently(app, c.id, || clone_once(app, c, wanted, actor))).await
 }
 
 async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Actor) -> Result<Created, RequestError> {
@@ -147,15 +152,18 @@ async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Act
         // Before the locks on rows of the source.
         cores::lock(&mut tx).await?;
     }
-    let (snapshot, job) = match wanted.snapshot {
-        None => origin(app, &mut tx, c, actor).await.map(|(id, job)| (id, Some(job)))?,
+    // The source is locked before the rows of its owner, as in all requests.
+    let of = match wanted.snapshot {
+        None => {
+            settled(states::lock(&mut tx, c.id).await?)?;
+            containers::by_id(&mut tx, c.id).await?.ok_or(RequestError::Gone)?.image
+        }
         Some(id) => match copies::hold(&mut tx, id).await? {
-            true => (id, None),
+            true => snapshots::by_id(&mut tx, id).await?.ok_or(RequestError::NoSuchSnapshot)?.image,
             false => return Err(RequestError::NoSuchSnapshot),
         },
     };
-    let of = snapshots::by_id(&mut tx, snapshot).await?.ok_or(RequestError::NoSuchSnapshot)?;
-    let image = app.catalog.find(&of.image).ok_or_else(|| RequestError::NoImage(of.image.clone()))?;
+    let image = app.catalog.find(&of).ok_or_else(|| RequestError::NoImage(of.clone()))?;
     let engine = c.engine.engine();
     let names = (DbName::parse(&c.dbname, &engine.database_rules()), DbUser::parse(&c.dbuser, &engine.user_rules()));
     let (Ok(dbname), Ok(dbuser)) = names else { return Err(RequestError::NoSuchSnapshot) };
@@ -179,6 +187,11 @@ async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Act
         expires_at: wanted.expires_at,
     };
     let mut made = make_in(app, &mut tx, &request, actor, &CLONE, None).await?;
+    // Last, because a backup yields only to a request that nothing else refuses.
+    let (snapshot, job) = match wanted.snapshot {
+        None => origin(app, &mut tx, c, actor).await.map(|(id, job)| (id, Some(job)))?,
+        Some(id) => (id, None),
+    };
     copies::set_origin(&mut tx, made.id, c.id, snapshot).await?;
     if let Some(job) = job {
         jobs::start_after(&mut tx, made.job, job).await?;
@@ -222,7 +235,10 @@ pub(crate) async fn keep_secret(
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn restore(app: &App, c: &Container, snapshot: Uuid, actor: &Actor) -> Result<Uuid, RequestError> {
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || restore_once(app, c, snapshot, actor)).await
+}
+
+async fn restore_once(app: &App, c: &Container, snapshot: Uuid, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     if !copies::hold(&mut tx, snapshot).await? {
         return Err(RequestError::NoSuchSnapshot);
@@ -280,24 +296,24 @@ pub async fn reset(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Requ
 pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
     let from = c.cloned_from.filter(|_| c.origin.is_some()).ok_or(RequestError::NoClone)?;
     let mut db = app.db.acquire().await?;
-    let source = crate::admin_db::containers::by_id(&mut db, from).await?.filter(|s| s.purged_at.is_none());
+    let source = containers::by_id(&mut db, from).await?.filter(|s| s.purged_at.is_none());
     drop(db);
     let source = source.ok_or(RequestError::NoSource)?;
     same_owner(c, &source)?;
-    cancel_backup::end_backup(app, &source, actor).await?;
-    cancel_backup::end_backup(app, c, actor).await?;
-    let source = &source;
-    patiently(app, source.id, || async move {
-        let mut tx = app.db.begin().await?;
-        let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
-        still_same_owner(&mut tx, c, source).await?;
-        let job = restore_in(app, &mut tx, c, snapshot, actor).await?;
-        jobs::start_after(&mut tx, job, taking).await?;
-        tx.commit().await?;
-        app.wake.notify_one();
-        Ok(job)
-    })
-    .await
+    let attempt = || patiently(app, source.id, || refresh_once(app, c, &source, actor));
+    over_backup(app, c, actor, || over_backup(app, &source, actor, attempt)).await
+}
+
+async fn refresh_once(app: &App, c: &Container, source: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
+    let mut tx = app.db.begin().await?;
+    still_same_owner(&mut tx, c, source).await?;
+    settled(states::lock(&mut tx, c.id).await?)?;
+    let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
+    let job = restore_in(app, &mut tx, c, snapshot, actor).await?;
+    jobs::start_after(&mut tx, job, taking).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
 }
 
 /// Whoever may use a clone gets the data of its source with a refresh, so both must belong to the same person at the time
@@ -306,14 +322,15 @@ pub(crate) fn same_owner(clone: &Container, source: &Container) -> Result<(), Re
     if clone.account_id == source.account_id { Ok(()) } else { Err(RequestError::SourceOfOther) }
 }
 
-/// The same, read again under the lock: either may have got another owner in the meantime.
+/// The same, read again under the lock on the source: either may have got another owner in the meantime.
 pub(crate) async fn still_same_owner(
     tx: &mut PgConnection,
     clone: &Container,
     source: &Container,
 ) -> Result<(), RequestError> {
+    states::lock(&mut *tx, source.id).await?.ok_or(RequestError::Gone)?;
     for id in [clone.id, source.id] {
-        let now = crate::admin_db::containers::by_id(&mut *tx, id).await?.ok_or(RequestError::Gone)?;
+        let now = containers::by_id(&mut *tx, id).await?.ok_or(RequestError::Gone)?;
         same_owner(clone, &now)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clones::clone::CLONE;
 use crate::clones::request::{origin, patiently, same_owner, still_same_owner};
 use crate::provision::request::{act, act_in};
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::refusal::RequestError;
 
 /// Enqueues the clone `c` again, which has never run. If its snapshot does not exist, because it could not be taken or
@@ -32,17 +32,17 @@ pub async fn retry_clone(app: &App, c: &Container, actor: &Actor) -> Result<Uuid
     drop(db);
     let source = &source.ok_or(RequestError::NoSource)?;
     same_owner(c, source)?;
-    cancel_backup::end_backup(app, source, actor).await?;
-    patiently(app, source.id, || async move {
-        let mut tx = app.db.begin().await?;
-        let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
-        still_same_owner(&mut tx, c, source).await?;
-        copies::set_origin(&mut tx, c.id, source.id, snapshot).await?;
-        let job = act_in(app, &mut tx, c, &CLONE, actor).await?;
-        jobs::start_after(&mut tx, job, taking).await?;
-        tx.commit().await?;
-        app.wake.notify_one();
-        Ok(job)
-    })
-    .await
+    over_backup(app, source, actor, || patiently(app, source.id, || retry_once(app, c, source, actor))).await
+}
+
+async fn retry_once(app: &App, c: &Container, source: &Container, actor: &Actor) -> Result<Uuid, RequestError> {
+    let mut tx = app.db.begin().await?;
+    still_same_owner(&mut tx, c, source).await?;
+    let job = act_in(app, &mut tx, c, &CLONE, actor).await?;
+    let (snapshot, taking) = origin(app, &mut tx, source, actor).await?;
+    copies::set_origin(&mut tx, c.id, source.id, snapshot).await?;
+    jobs::start_after(&mut tx, job, taking).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(job)
 }

@@ -19,7 +19,7 @@ use crate::domain::cpu_set::request::CpuRequest;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::refusal::RequestError;
 
 /// How long a request waits until a running server has its new cores.
@@ -107,9 +107,15 @@ pub async fn edit(
     changes: &EditRequest,
     actor: &Actor,
 ) -> Result<Option<Uuid>, RequestError> {
-    if changes.resizes(c) {
-        cancel_backup::end_backup(app, c, actor).await?;
-    }
+    over_backup(app, c, actor, || edit_once(app, c, changes, actor)).await
+}
+
+async fn edit_once(
+    app: &App,
+    c: &Container,
+    changes: &EditRequest,
+    actor: &Actor,
+) -> Result<Option<Uuid>, RequestError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if changes.cores.is_some() {
@@ -128,9 +134,6 @@ pub async fn edit(
         return Ok(None);
     }
     let resizes = changes.resizes(&c);
-    if resizes && c.active_job_id.is_some() {
-        return Err(RequestError::Busy);
-    }
     let edit = ContainerEdit {
         contact: changes.contact.as_ref().unwrap_or(&c.contact),
         department: changes.department.as_ref().unwrap_or(&c.department),
@@ -147,6 +150,9 @@ pub async fn edit(
         expiry::set(&mut tx, c.id, end, now).await?;
     }
     before.check(app, &mut tx).await?;
+    if resizes && c.active_job_id.is_some() {
+        return Err(RequestError::Busy);
+    }
     let repinned = changes.repins(&c);
     if let Some(request) = repinned {
         pinning::change(app, &mut tx, &c, request).await?;

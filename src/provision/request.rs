@@ -27,7 +27,7 @@ use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::User;
 use crate::engine::partial::Selection;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::Flow;
 use crate::queue::refusal::RequestError;
@@ -247,7 +247,10 @@ async fn become_container(
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || act_once(app, c, flow, actor)).await
+}
+
+async fn act_once(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     let job = act_in(app, &mut tx, c, flow, actor).await?;
     tx.commit().await?;

@@ -16,7 +16,7 @@ use crate::domain::job_rules::{Blame, JobRules, Pool};
 use crate::domain::password::Password;
 use crate::domain::state::ContainerState;
 use crate::provision::exec::{ask, run_at_once};
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Resume, Step};
@@ -53,14 +53,17 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     let password = Password::generate(&app.random);
     let sealed = app.sealer.seal(password.secret(), &CredentialKind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || rotate_once(app, c, &credential, actor)).await
+}
+
+async fn rotate_once(app: &App, c: &Container, credential: &Credential, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running => {}
         state => return Err(RequestError::State(state)),
     }
     credentials::take(&mut tx, c.id, CredentialKind::User).await?;
-    credentials::insert(&mut tx, c.id, CredentialKind::User, &credential, app.clock.now()).await?;
+    credentials::insert(&mut tx, c.id, CredentialKind::User, credential, app.clock.now()).await?;
     let job = enqueue(app, &mut tx, &ROTATE, (c.id, &c.name), actor, "requested").await?;
     tx.commit().await?;
     app.wake.notify_one();

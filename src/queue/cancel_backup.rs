@@ -1,13 +1,16 @@
 //! A running backup yields to any other action on its database: it is cancelled and cleaned up, and a scheduled one is
-//! repeated later.
+//! repeated later. It does not yield to a request that would be refused anyway.
 
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use crate::admin_db::containers::Container;
-use crate::admin_db::jobs;
 use crate::admin_db::jobs::cancel;
 use crate::admin_db::log::Actor;
+use crate::admin_db::{containers, jobs};
 use crate::app::App;
+use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::Cancel;
 use crate::queue::refusal::RequestError;
 
@@ -16,12 +19,34 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Time between two checks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Cancels a running backup of this database and waits until it has been cleaned up.
+/// Makes a request of `c`, which writes its rows in one transaction. If only a running backup refuses it, the backup is
+/// cancelled and the request made again: what else refuses a request leaves the backup running, provided that `request`
+/// checks it before it finds the database busy.
 ///
 /// # Errors
-/// [`RequestError::Busy`] if it does not end in time.
-pub(crate) async fn end_backup(app: &App, c: &Container, actor: &Actor) -> Result<(), RequestError> {
-    let Some(job) = c.active_job_id.filter(|_| c.active_job.is_some() && !c.is_busy()) else { return Ok(()) };
+/// Those of `request`; [`RequestError::Busy`] if the backup does not end in time.
+pub(crate) async fn over_backup<T, F: Future<Output = Result<T, RequestError>>>(
+    app: &App,
+    c: &Container,
+    actor: &Actor,
+    request: impl Fn() -> F,
+) -> Result<T, RequestError> {
+    let refused = match request().await {
+        Err(e @ RequestError::Busy) => e,
+        done => return done,
+    };
+    let mut db = app.db.acquire().await?;
+    // It may have begun after the caller read the row.
+    let now = containers::by_id(&mut db, c.id).await?;
+    drop(db);
+    let backup = now.filter(|now| now.active_kind() == Some(JobKind::Backup)).and_then(|now| now.active_job_id);
+    let Some(backup) = backup else { return Err(refused) };
+    end(app, backup, actor).await?;
+    request().await
+}
+
+/// Cancels a backup and waits until it has been cleaned up.
+async fn end(app: &App, job: Uuid, actor: &Actor) -> Result<(), RequestError> {
     let mut tx = app.db.begin().await?;
     // If it has ended in the meantime, only its last writes remain to be awaited.
     cancel::ask(&mut tx, job, &actor.name, Cancel::WhileBackingUp).await?;

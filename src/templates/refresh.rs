@@ -17,7 +17,7 @@ use crate::clones::request::{origin, patiently};
 use crate::domain::password::Password;
 use crate::provision::tier_access;
 use crate::provision::tier_access::TierUse;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::refusal::RequestError;
 use crate::templates::import::IMPORT;
 
@@ -36,10 +36,7 @@ pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uu
     if last.first().is_some_and(|v| v.status() == VersionStatus::Importing) {
         return Err(RequestError::Busy);
     }
-    if t.origin.snapshot().is_none() {
-        cancel_backup::end_backup(app, &c, actor).await?;
-    }
-    patiently(app, c.id, || import(app, t, Some(&c), actor)).await
+    over_backup(app, &c, actor, || patiently(app, c.id, || import(app, t, Some(&c), actor))).await
 }
 
 /// The database that a template is made from; `None` if it is made from a dump.

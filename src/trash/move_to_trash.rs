@@ -12,7 +12,7 @@ use crate::domain::job_rules::{Blame, Cancel, JobRules, Pool};
 use crate::domain::state::Event;
 use crate::provision::pinning::rebalance;
 use crate::provision::{container, power, request};
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Step};
@@ -54,7 +54,10 @@ pub static UNDELETE: Flow = Flow {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || delete_once(app, c, without_backup, actor)).await
+}
+
+async fn delete_once(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     // A deletion is visible immediately; all other jobs change the state when they finish.
     states::apply(&mut tx, c.id, Event::Delete, &actor.name, app.clock.now(), None).await?;

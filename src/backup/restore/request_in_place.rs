@@ -16,7 +16,7 @@ use crate::domain::version;
 use crate::encryption::Identities;
 use crate::engine::EngineBackup;
 use crate::engine::part::DumpMode;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::enqueue::enqueue;
 use crate::queue::refusal::{RequestError, settled};
 
@@ -29,7 +29,10 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         return Err(RequestError::NoSuchBackup);
     }
     openable(app, backup)?;
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || in_place_once(app, c, backup, actor)).await
+}
+
+async fn in_place_once(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     if !retention::hold(&mut tx, backup.id).await? {
         return Err(RequestError::NoSuchBackup);
@@ -73,12 +76,20 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     if !possible(from, to) {
         return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));
     }
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || upgrade_once(app, c, (to, store.name()), actor)).await
+}
+
+async fn upgrade_once(
+    app: &App,
+    c: &Container,
+    (to, target): (&CatalogImage, &str),
+    actor: &Actor,
+) -> Result<Uuid, RequestError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     settled(states::lock(&mut tx, c.id).await?)?;
     let backup = new_id();
-    let new = NewBackup { id: backup, container: c.id, reason: "upgrade", target: store.name(), drill_of: None };
+    let new = NewBackup { id: backup, container: c.id, reason: "upgrade", target, drill_of: None };
     backups::insert(&mut tx, &new, now).await.map_err(|e| match constraint(&e) {
         Some("backup_log_running_key") => RequestError::Busy,
         _ => e.into(),

@@ -18,7 +18,7 @@ use crate::domain::job_kind::JobKind;
 use crate::domain::job_rules::{Blame, JobRules, Pool};
 use crate::domain::state::ContainerState;
 use crate::provision::power;
-use crate::queue::cancel_backup;
+use crate::queue::cancel_backup::over_backup;
 use crate::queue::context::StepContext;
 use crate::queue::enqueue::enqueue;
 use crate::queue::flow::{Flow, Resume, Step};
@@ -59,7 +59,10 @@ async fn done(w: &StepContext) -> Result<(), StepError> {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
-    cancel_backup::end_backup(app, c, actor).await?;
+    over_backup(app, c, actor, || go_back_once(app, c, snapshot, actor)).await
+}
+
+async fn go_back_once(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
     let mut tx = app.db.begin().await?;
     match states::lock(&mut tx, c.id).await?.ok_or(RequestError::Gone)? {
         ContainerState::Running | ContainerState::Stopped | ContainerState::Failed => {}

@@ -14,3 +14,4 @@ pub mod retention;
 mod rewritten;
 pub mod schedules;
 pub mod unusual;
+mod yields;
