@@ -88,6 +88,8 @@ pub enum ReportLine {
     Fault(String),
     /// Why the dump cannot be used although a later one can succeed.
     Again(String),
+    /// What was altered while it was dumped, so that the definitions and counts may not be those of the dump.
+    Altered(String),
 }
 
 impl ReportLine {

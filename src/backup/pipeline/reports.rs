@@ -81,6 +81,8 @@ pub struct Reports {
     pub faults: Vec<String>,
     /// Why the dump is to be made again.
     pub again: Option<String>,
+    /// What was altered during the dump.
+    pub altered: Option<String>,
 }
 
 impl std::fmt::Debug for Reports {
@@ -231,6 +233,7 @@ impl Reports {
             }
             ReportLine::Fault(fault) => push(&mut self.faults, &fault, FAULTS),
             ReportLine::Again(why) => self.again = Some(plain(&why)),
+            ReportLine::Altered(what) => self.altered = Some(plain(&what)),
         }
         Ok(())
     }

@@ -169,7 +169,8 @@ pub async fn dump(
         .await
         .map_err(|e| StepError::Retry(format!("The compression was interrupted: {e}")))?
         .map_err(|e| StepError::Fail(format!("The compression or encryption failed: {e}.")))?;
-    if let (Some(why), []) = (&reports.again, reports.sums.as_slice()) {
+    let again = reports.again.as_ref().or(reports.altered.as_ref());
+    if let (Some(why), []) = (again, reports.sums.as_slice()) {
         return Err(StepError::Retry(why.trim().to_owned()));
     }
     let [inside] = reports.sums.as_slice() else {
@@ -181,7 +182,7 @@ pub async fn dump(
         )));
     };
     if inside.code != 0 || code != 0 {
-        if let Some(why) = &reports.again {
+        if let Some(why) = again {
             return Err(StepError::Retry(why.trim().to_owned()));
         }
         let code = if inside.code == 0 { code } else { inside.code };

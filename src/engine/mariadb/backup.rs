@@ -36,8 +36,10 @@ const DEFINE_DATABASE: &str = include_str!("observe/definitions.sql");
 const DEFINE_SERVER: &str = include_str!("observe/server_definitions.sql");
 /// Statements for the session that ends a wait for a lock.
 const WATCH: &str = include_str!("observe/lock_timeout.sql");
-/// Statements for the session that keeps tables without transactions unchanged.
 const EXCHANGED: &str = include_str!("observe/exchanged_names.sql");
+/// Statements that find out whether definitions change.
+const ALTERED: &str = include_str!("observe/altered.sql");
+/// Statements for the session that keeps tables without transactions unchanged.
 const KEEP: &str = include_str!("observe/lock_plain_tables.sql");
 
 /// Users and roles, with their privileges on whole databases.
@@ -148,6 +150,7 @@ impl EngineBackup for Mariadb {
                     ("DB4SCI_DATABASE", database),
                     ("DB4SCI_SET", &set(plan, database, fingerprints)),
                     ("DB4SCI_LIST", LIST),
+                    ("DB4SCI_ALTERED", ALTERED),
                     ("DB4SCI_LOOK", LOOK),
                     ("DB4SCI_LOCK", LOCK),
                     ("DB4SCI_BEGUN", BEGUN),

@@ -8,6 +8,7 @@ pub mod failed_dumps;
 pub mod final_backup;
 pub mod frozen_copy;
 pub mod mariadb;
+mod mariadb_altered;
 pub mod mariadb_disturbed;
 pub mod mariadb_outside;
 pub mod retention;

@@ -12,7 +12,7 @@ client --raw <"$work/in" >"$work/out" 2>"$work/err" &
 counter=$!
 exec 3>"$work/in"
 : >"$work/kept"
-failed() { cat "$work/err" >&2; exit 1; }
+failed() { cat "$work/err" >&2; grep '^db4sci: {"altered"' "$work/out" >&4 || :; exit 1; }
 # PROCESS FILE WORD: waits for a line that begins with this word; fails if the session has ended
 await() {
   until grep -q -e "^$3" "$2"; do
@@ -34,7 +34,7 @@ apart() {
   list=$(sed -e "s/.*/CONVERT(X'&' USING utf8mb4)/" "$work/far" | paste -s -d ,)
   printf '%s\n' "$DB4SCI_SET" "SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('Partitions of these tables of ', @database, ' are outside the data directory, so snapshots and copies do not contain them: ', CONCAT_WS(', ', $list), '. Their rows are in this backup; a restored server stores them in its data directory.')));" | client --raw
 }
-printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" >&3
+printf '%s\n' "$DB4SCI_SET" "$DB4SCI_LIST" "$DB4SCI_ALTERED" >&3
 printf '%s\n' "$DB4SCI_LOOK" >&3
 await "$counter" "$work/out" looked
 read -r id keep history <<END
@@ -82,11 +82,24 @@ everything() {
   [ -z "$coded" ] || views
 }
 # Compressed outside the container, with a better method and without using the server's own processor time.
-dumped everything "$@" 3>&- || { code=$?; cat "$work/watched" "$work/dumper" >&2; exit "$code"; }
+dumped everything "$@" 3>&- || {
+  code=$?
+  cat "$work/watched" "$work/dumper" >&2
+  # mariadb-dump fails by itself on a table that was altered or dropped in the meantime.
+  printf '%s\n' "EXECUTE altered USING 'after'; EXECUTE whether_altered;" >&3
+  exec 3>&-
+  wait "$counter" || :
+  grep '^db4sci: {"altered"' "$work/out" >&4 || :
+  exit "$code"
+}
 cat "$work/dumper" >&2
 # A very small dump may have finished unnoticed.
 grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
-printf '%s\n' "SET @report = 'again';" "$DB4SCI_EXCHANGED" "$DB4SCI_COUNTS" "SET @report = 'inexact';" "$DB4SCI_EXCHANGED" 'COMMIT;' >&3
+printf '%s\n' "SET @report = 'again';" "$DB4SCI_EXCHANGED" "$DB4SCI_COUNTS" "SET @report = 'inexact';" "$DB4SCI_EXCHANGED" >&3
+# While the rows are counted.
+DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
+define_database "$DB4SCI_DEFINE" 3>&- >&4
+printf '%s\n' "EXECUTE altered USING 'after'; EXECUTE whether_altered;" 'COMMIT;' >&3
 exec 3>&-
 wait "$counter" || { cat "$work/watched" >&2; failed; }
 if [ "$keep" != 0 ]; then
@@ -98,5 +111,3 @@ if [ "$keep" != 0 ]; then
 fi
 cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&4
 ! grep -q '^db4sci: {"again"' "$work/out" || exit 1
-DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
-define_database "$DB4SCI_DEFINE" >&4

@@ -59,6 +59,5 @@ SELECT CONCAT('db4sci: ', JSON_OBJECT('note', CONCAT('The history of these syste
          ' is not in this backup, only their current rows: ', GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', '), '.')))
   FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = 'SYSTEM VERSIONED' AND NOT @history HAVING COUNT(*) > 0;
 SET @broken = (SELECT COUNT(*) FROM mysql.db4sci_view WHERE kind = 'broken');
-EXECUTE objects USING 1;
 SET @id = CONNECTION_ID();
 SELECT CONCAT_WS(' ', 'looked', @id, @keep IS NOT NULL, @history);

@@ -6,16 +6,16 @@ SET @can = EXISTS (SELECT 1 FROM information_schema.SYSTEM_VARIABLES WHERE VARIA
 -- The history of tables is dumped if the server can restore it, which it cannot for transaction-precise versioning.
 SET @history = @can AND NOT EXISTS (SELECT 1 FROM information_schema.COLUMNS
                                        WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND GENERATION_EXPRESSION = 'ROW START' AND DATA_TYPE = 'bigint');
-CREATE TEMPORARY TABLE mysql.db4sci_counted (kind VARCHAR(20), name VARCHAR(64) COLLATE utf8mb4_bin, versioned INT, moment INT, amount BIGINT)
+CREATE TEMPORARY TABLE mysql.db4sci_counted (kind VARCHAR(20), name VARCHAR(64) COLLATE utf8mb4_bin, versioned INT, amount BIGINT)
   CHARACTER SET utf8mb4 ENGINE = MEMORY;
 -- Run while no schema can change: the tables that the dump will find, except those that cannot be locked meanwhile.
 PREPARE tables FROM 'INSERT INTO mysql.db4sci_counted (kind, name, versioned)
   SELECT ''table'', TABLE_NAME, TABLE_TYPE = ''SYSTEM VERSIONED'' FROM information_schema.TABLES LEFT JOIN information_schema.ENGINES USING (ENGINE)
    WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE IN (''BASE TABLE'', ''SYSTEM VERSIONED'')
      AND (TRANSACTIONS = ''YES'' OR ENGINE IN (''MyISAM'', ''Aria'', ''ARCHIVE'', ''CSV'', ''MRG_MyISAM''))';
--- Run before and after the dump. The values of sequences belong to no snapshot, so they are not counted.
-PREPARE objects FROM 'INSERT INTO mysql.db4sci_counted (kind, name, moment, amount)
-  SELECT ''object'', what, ?, n FROM (
+-- The values of sequences belong to no snapshot, so they are not counted.
+PREPARE objects FROM 'INSERT INTO mysql.db4sci_counted (kind, name, amount)
+  SELECT ''object'', what, n FROM (
     SELECT ''view'' AS what, COUNT(*) - @broken AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = ''VIEW''
     UNION ALL SELECT ''sequence'', COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_TYPE = ''SEQUENCE''
     UNION ALL SELECT ''routine'', COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = @database AND ROUTINE_SCHEMA = @database COLLATE utf8mb4_bin
