@@ -89,6 +89,9 @@ impl App {
              have the same instance id",
             config.instance
         );
+        if config.admin_db.url.is_none() {
+            bootstrap::record_instance(&config)?;
+        }
         let read_only = admin_db::switches::read_only(&mut connection).await?;
         drop(connection);
         let started = clock.now();

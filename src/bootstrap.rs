@@ -41,6 +41,48 @@ const ANSWER: Duration = Duration::from_secs(5);
 struct SavedConnection {
     port: u16,
     sealed: String,
+    /// The instance that made it; portals before this field did not record it.
+    #[serde(default)]
+    instance: Option<String>,
+}
+
+impl SavedConnection {
+    /// Reads `file`; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// If another instance made it: that instance's server may be using the data at this moment.
+    fn read(file: &Path, config: &Config) -> anyhow::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
+        };
+        let saved: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+        if let Some(other) = saved.instance.as_deref().filter(|name| *name != config.instance.as_str()) {
+            bail!(
+                "the data directory {} belongs to the instance {other}, not {}: set DB4SCI__INSTANCE={other}, or choose \
+                 another data_dir. Nothing was changed.",
+                config.data_dir.display(),
+                config.instance
+            );
+        }
+        Ok(Some(saved))
+    }
+}
+
+/// Records the instance of a data directory that an earlier version made, once it is known to be the right one.
+///
+/// # Errors
+/// If the file cannot be read or written.
+pub fn record_instance(config: &Config) -> anyhow::Result<()> {
+    let file = config.data_dir.join(NAME).join("connection.json");
+    match SavedConnection::read(&file, config)? {
+        Some(saved) if saved.instance.is_none() => {
+            let saved = SavedConnection { instance: Some(config.instance.to_string()), ..saved };
+            Ok(write_private(&file, serde_json::to_string(&saved)?.as_bytes())?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Everything needed to create or start mydb_admin.
@@ -106,24 +148,22 @@ impl Bootstrap<'_> {
     /// The saved connection, generated at the first start.
     fn saved(&self) -> anyhow::Result<SavedConnection> {
         let file = self.dir().join("connection.json");
-        match std::fs::read_to_string(&file) {
-            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                if holds_data(&self.dir().join("data")) {
-                    bail!(
-                        "{} holds a database but {} is missing, so its password is unknown. Restore that file.",
-                        self.dir().join("data").display(),
-                        file.display()
-                    );
-                }
-                let password = Password::generate(self.random);
-                let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
-                let saved = SavedConnection { port: free_port()?, sealed };
-                write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
-                Ok(saved)
-            }
-            Err(e) => Err(e).with_context(|| format!("can't read {}", file.display())),
+        if let Some(saved) = SavedConnection::read(&file, self.config)? {
+            return Ok(saved);
         }
+        if holds_data(&self.dir().join("data")) {
+            bail!(
+                "{} holds a database but {} is missing, so its password is unknown. Restore that file.",
+                self.dir().join("data").display(),
+                file.display()
+            );
+        }
+        let password = Password::generate(self.random);
+        let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
+        let instance = Some(self.config.instance.to_string());
+        let saved = SavedConnection { port: free_port()?, sealed, instance };
+        write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
+        Ok(saved)
     }
 
     fn image(&self) -> anyhow::Result<&CatalogImage> {
@@ -313,13 +353,7 @@ pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<S
         return Ok(Some(url.clone()));
     }
     let file = config.data_dir.join(NAME).join("connection.json");
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
-    };
-    let saved: SavedConnection =
-        serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let Some(saved) = SavedConnection::read(&file, config)? else { return Ok(None) };
     let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
     let password = sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
     Ok(Some(url(saved.port, &password)))

@@ -148,7 +148,10 @@ fn dump(name: &str, kind: EntryKind) -> Result<DumpFile, String> {
     };
     match kind {
         EntryKind::Other => return Err("It is not a regular file.".to_owned()),
-        EntryKind::File(bytes) if bytes <= SMALLEST => return Err(format!("It has only {bytes} bytes.")),
+        EntryKind::File(0) => return Err("The file is empty.".to_owned()),
+        EntryKind::File(bytes) if bytes <= SMALLEST => {
+            return Err(format!("It has only {bytes} bytes, so it is not a dump."));
+        }
         EntryKind::File(_) | EntryKind::Directory => {}
     }
     let template = TemplateName::parse(stem).map_err(|e| e.to_string())?;

@@ -123,7 +123,10 @@ async fn unusable_files_are_named_and_a_missing_dump_keeps_its_template() {
     let wide = api.get("/api/v1/templates/wide").await.expect(200).json();
     assert_eq!(wide["version"], json!(1), "{wide}");
     let page = admin.get("/templates").await.expect(200).text();
-    assert!(page.contains("It has only 9 bytes.") && page.contains("It is not a regular file."), "{page}");
+    assert!(
+        page.contains("It has only 9 bytes, so it is not a dump.") && page.contains("It is not a regular file."),
+        "{page}"
+    );
 
     // The directory is not mounted: templates keep working, and the reason is shown.
     std::fs::rename(dumps(&portal), dumps(&portal).with_extension("away")).expect("renamed");

@@ -61,7 +61,7 @@ async fn nightly_problems_are_shown_to_administrators_until_they_are_solved() {
     portal.sql("update notice set ended_at = now() where kind = 'dump_unusable'");
     night(&portal).await;
     let page = told(&admin).await;
-    assert!(page.contains(missing) && page.contains("It has only 7 bytes."), "{page}");
+    assert!(page.contains(missing) && page.contains("It has only 7 bytes, so it is not a dump."), "{page}");
 
     // All is well again.
     std::fs::remove_file(dumps(&portal).join("fresh.sql.gz")).expect("removed");

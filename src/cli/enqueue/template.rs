@@ -14,6 +14,7 @@ use crate::admin_db::{backups, templates};
 use crate::app::App;
 use crate::cli::surroundings::{Surroundings, end, say};
 use crate::cli::table::{moment, table};
+use crate::domain::duration::duration_text;
 use crate::domain::engine::EngineKind;
 use crate::domain::names::TemplateName;
 use crate::domain::quantity::ByteSize;
@@ -205,7 +206,10 @@ async fn show(app: &App, t: &Template) -> anyhow::Result<()> {
     let mut db = app.db.acquire().await?;
     let latest = versions::latest(&mut db, t.id, VERSIONS).await?;
     let users = if t.users.is_empty() { "everybody".to_owned() } else { t.users.join(", ") };
-    let ttl = t.ttl_seconds.map_or_else(|| "kept".to_owned(), |seconds| format!("{seconds} s"));
+    let ttl = t.ttl_seconds.map_or_else(
+        || "kept".to_owned(),
+        |seconds| duration_text(u64::try_from(seconds).unwrap_or_default().saturating_mul(1000)),
+    );
     let facts = [
         ("name", t.name.clone()),
         ("image", t.image.clone()),

@@ -102,7 +102,7 @@ pub(super) fn of_error(response: Response) -> Response {
     let info = response.extensions().get::<ErrorInfo>();
     let detail = info.and_then(|info| info.detail.clone());
     let words = detail.unwrap_or_else(|| match code {
-        StatusCode::UNAUTHORIZED => "Send the header Authorization: Bearer with a token of the portal.".to_owned(),
+        StatusCode::UNAUTHORIZED => "Send the header Authorization: Bearer with a token of the portal that is valid: not expired, and not revoked.".to_owned(),
         _ => code.canonical_reason().unwrap_or("Error").to_owned(),
     });
     let mut converted = said(code, &words);

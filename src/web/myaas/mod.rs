@@ -28,6 +28,7 @@ pub fn router(portal: &Shared) -> Router {
     Router::new()
         .merge(calls.clone())
         .nest("/v1", calls)
+        .route("/v1/", get(calls::status))
         .layer(from_fn(layers::matched))
         .fallback(async || answers::not_found())
         .layer(CatchPanicLayer::new())
