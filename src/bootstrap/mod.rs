@@ -3,6 +3,8 @@
 //! The connection (port, encrypted password) is stored in the data directory next to the database's files, so that a
 //! restarted portal finds the same database again, even if its container was removed manually.
 
+mod saved_connection;
+
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
+use self::saved_connection::{SEAL_CONTEXT, SavedConnection, url};
 use crate::admin_db::MIGRATOR;
 use crate::catalog::{Catalog, CatalogImage};
 use crate::clock::Clock;
@@ -24,66 +26,16 @@ use crate::domain::password::Password;
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::engine::{InjectedFile, ServerSpec, Tools};
 use crate::runtime::{ContainerSpec, Mount, Publish, Runtime};
-use crate::secrets::{Random, Sealer, write_private};
+use crate::secrets::{Random, Sealer};
 use crate::storage::Files;
 use crate::tls::Authority;
 
-/// Name of the container, after the instance and a dash; also the name of the database.
-pub const NAME: &str = "mydb_admin";
-const SEAL_CONTEXT: &str = "mydb_admin/password";
+pub use self::saved_connection::{NAME, existing_url, record_instance};
+
 /// Timeout for a new mydb_admin to respond, without the time to pull its image.
 const START: Duration = Duration::from_secs(120);
 /// Timeout of one connection attempt.
 const ANSWER: Duration = Duration::from_secs(5);
-
-/// The saved connection details.
-#[derive(Serialize, Deserialize)]
-struct SavedConnection {
-    port: u16,
-    sealed: String,
-    /// The instance that made it; portals before this field did not record it.
-    #[serde(default)]
-    instance: Option<String>,
-}
-
-impl SavedConnection {
-    /// Reads `file`; `None` if it does not exist.
-    ///
-    /// # Errors
-    /// If another instance made it: that instance's server may be using the data at this moment.
-    fn read(file: &Path, config: &Config) -> anyhow::Result<Option<Self>> {
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e).with_context(|| format!("can't read {}", file.display())),
-        };
-        let saved: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
-        if let Some(other) = saved.instance.as_deref().filter(|name| *name != config.instance.as_str()) {
-            bail!(
-                "the data directory {} belongs to the instance {other}, not {}: set DB4SCI__INSTANCE={other}, or choose \
-                 another data_dir. Nothing was changed.",
-                config.data_dir.display(),
-                config.instance
-            );
-        }
-        Ok(Some(saved))
-    }
-}
-
-/// Records the instance of a data directory that an earlier version made, once it is known to be the right one.
-///
-/// # Errors
-/// If the file cannot be read or written.
-pub fn record_instance(config: &Config) -> anyhow::Result<()> {
-    let file = config.data_dir.join(NAME).join("connection.json");
-    match SavedConnection::read(&file, config)? {
-        Some(saved) if saved.instance.is_none() => {
-            let saved = SavedConnection { instance: Some(config.instance.to_string()), ..saved };
-            Ok(write_private(&file, serde_json::to_string(&saved)?.as_bytes())?)
-        }
-        _ => Ok(()),
-    }
-}
 
 /// Everything needed to create or start mydb_admin.
 pub struct Bootstrap<'a> {
@@ -147,8 +99,8 @@ impl Bootstrap<'_> {
 
     /// The saved connection, generated at the first start.
     fn saved(&self) -> anyhow::Result<SavedConnection> {
-        let file = self.dir().join("connection.json");
-        if let Some(saved) = SavedConnection::read(&file, self.config)? {
+        let file = saved_connection::file(self.config);
+        if let Some(saved) = SavedConnection::read(self.config)? {
             return Ok(saved);
         }
         if holds_data(&self.dir().join("data")) {
@@ -160,9 +112,8 @@ impl Bootstrap<'_> {
         }
         let password = Password::generate(self.random);
         let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
-        let instance = Some(self.config.instance.to_string());
-        let saved = SavedConnection { port: free_port()?, sealed, instance };
-        write_private(&file, serde_json::to_string(&saved)?.as_bytes())?;
+        let saved = SavedConnection { port: free_port()?, sealed, instance: Some(self.config.instance.to_string()) };
+        saved.write(self.config)?;
         Ok(saved)
     }
 
@@ -346,19 +297,6 @@ pub async fn tables(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(db).await
 }
 
-/// The URL of an existing mydb_admin, for commands that start nothing. `None` if no portal of this instance has created
-/// one yet.
-pub fn existing_url(config: &Config, random: &Random) -> anyhow::Result<Option<SecretString>> {
-    if let Some(url) = &config.admin_db.url {
-        return Ok(Some(url.clone()));
-    }
-    let file = config.data_dir.join(NAME).join("connection.json");
-    let Some(saved) = SavedConnection::read(&file, config)? else { return Ok(None) };
-    let sealer = Sealer::from_file(&config.seal_key, random.clone())?;
-    let password = sealer.open(&hex::decode(&saved.sealed)?, SEAL_CONTEXT)?;
-    Ok(Some(url(saved.port, &password)))
-}
-
 /// Opens the pool, waits until mydb_admin responds, and runs the migrations.
 pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool> {
     let about = &config.admin_db;
@@ -378,11 +316,6 @@ pub async fn open(url: &SecretString, config: &Config) -> anyhow::Result<PgPool>
             Err(e) => return Err(e).context("mydb_admin's tables could not be migrated"),
         }
     }
-}
-
-fn url(port: u16, password: &SecretString) -> SecretString {
-    // A generated password consists of letters and digits, so it needs no URL encoding.
-    SecretString::from(format!("postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}?sslmode=prefer", password.expose_secret()))
 }
 
 /// A port that is free at the moment. It is fixed once the container uses it.
