@@ -49,7 +49,7 @@ async fn look(w: &StepContext) -> Result<(), StepError> {
     if let Some(snapshot) = snapshots::origin(&mut db, id).await?.filter(|s| s.made_at.is_some()) {
         // From now on the clone shows the time of its data.
         copies::set_origin(&mut db, c.id, snapshot.container_id, snapshot.id).await?;
-        let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
+        let at = snapshot.as_of();
         drop(db);
         w.changed();
         w.progress(&format!("As of {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).await;
@@ -71,7 +71,7 @@ async fn fill(w: &StepContext) -> Result<(), StepError> {
     let mut db = app.db.acquire().await?;
     copies::set_cut_off(&mut db, c.id, snapshot.id).await?;
     drop(db);
-    let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
+    let at = snapshot.as_of();
     w.progress(&format!("As of {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).await;
     Ok(())
 }

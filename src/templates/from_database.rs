@@ -48,7 +48,7 @@ pub async fn create_from_database(
     actor: &Actor,
 ) -> Result<Template, RequestError> {
     let image = snapshot.map_or(&c.image, |s| &s.image);
-    let source = match snapshot.map(|s| s.frozen_at.unwrap_or(s.requested_at)) {
+    let source = match snapshot.map(Snapshot::as_of) {
         Some(at) => format!("snapshot of {} from {}", c.name, at.format("%Y-%m-%d %H:%M UTC")),
         None => format!("database {}", c.name),
     };

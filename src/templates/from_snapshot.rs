@@ -43,7 +43,7 @@ pub(super) async fn read(w: &StepContext, t: &Template, v: &TemplateVersion, id:
     {
         return Err(StepError::Fail(why));
     }
-    let at = snapshot.frozen_at.unwrap_or(snapshot.requested_at);
+    let at = snapshot.as_of();
     let hook_sha256 = hook_sha256(hook::of(w, t).await?).await?;
     let bytes = snapshot.bytes.unwrap_or(0);
     let facts = SourceFacts { bytes, mtime: at, sha256: String::new(), hook_sha256 };

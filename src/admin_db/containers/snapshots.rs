@@ -55,6 +55,11 @@ impl Snapshot {
         format!("snapshot/{id}")
     }
 
+    /// The time of its data; until it has been taken, that of its request.
+    pub fn as_of(&self) -> DateTime<Utc> {
+        self.frozen_at.unwrap_or(self.requested_at)
+    }
+
     /// Whether it is a copy of the data at one moment.
     pub fn is_copy(&self) -> bool {
         self.reason == USER || self.reason == CLONE

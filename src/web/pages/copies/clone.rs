@@ -61,7 +61,7 @@ async fn about(ctx: &Context, c: &Container, typed: &Fields) -> Result<About, Ap
     let mut facts = vec![Fact::text("Database", &c.name)];
     match &snapshot {
         Some(s) => {
-            facts.push(Fact::when("Snapshot of", &Moment::new(s.frozen_at.unwrap_or(s.requested_at), ctx.now())));
+            facts.push(Fact::when("Snapshot of", &Moment::new(s.as_of(), ctx.now())));
         }
         None => facts.push(Fact::text("Data", "the current data")),
     }

@@ -93,7 +93,7 @@ fn refusal(c: &Container) -> Option<String> {
 fn row(s: &Snapshot, c: &Container, now: DateTime<Utc>) -> SnapshotRow {
     let clone = format!("{}?snapshot={}", urls::database_page(&c.name, DatabasePage::Clone), s.id);
     SnapshotRow {
-        at: Moment::new(s.frozen_at.unwrap_or(s.requested_at), now),
+        at: Moment::new(s.as_of(), now),
         note: s.note.clone(),
         chip: if s.made_at.is_some() { Chip::new("run", "stored") } else { Chip::new("busy", "being taken") },
         size: size(s.bytes),
@@ -144,7 +144,7 @@ pub(crate) async fn taken(ctx: &Context, c: &Container, id: &str) -> Result<Snap
 
 /// The page that asks before a snapshot replaces the data.
 pub(crate) fn restore_page(ctx: &Context, c: &Container, s: &Snapshot) -> ConfirmPage {
-    let at = s.frozen_at.unwrap_or(s.requested_at).format("%Y-%m-%d %H:%M:%S UTC");
+    let at = s.as_of().format("%Y-%m-%d %H:%M:%S UTC");
     ConfirmPage {
         frame: ctx.frame_of(c),
         title: format!("Restore {} to {at}", c.name),
@@ -176,7 +176,7 @@ pub async fn confirm_delete(ctx: Context, Path((name, id)): Path<(String, String
         title: format!("Delete a snapshot of {}", c.name),
         will: vec![format!(
             "The snapshot of {} is deleted. You can no longer restore it.",
-            s.frozen_at.unwrap_or(s.requested_at).format("%Y-%m-%d %H:%M:%S UTC")
+            s.as_of().format("%Y-%m-%d %H:%M:%S UTC")
         )],
         kept: vec!["The database, and clones made from the snapshot.".to_owned()],
         action: urls::snapshot_delete(&c.name, s.id),

@@ -147,7 +147,7 @@ async fn sources(db: &mut PgConnection, ctx: &Context, chosen: &str) -> Result<V
     for c in found.iter().filter(|c| matches!(c.state, ContainerState::Running | ContainerState::Stopped)) {
         choices.push(Choice::new(format!("{DATABASE}{}", c.name), format!("{}, current data", c.name), chosen));
         for s in snapshots::copies_of(&mut *db, c.id, ctx.now()).await?.iter().filter(|s| s.made_at.is_some()) {
-            let at = s.frozen_at.unwrap_or(s.requested_at).format("%Y-%m-%d %H:%M UTC");
+            let at = s.as_of().format("%Y-%m-%d %H:%M UTC");
             let label = format!("{}, snapshot from {at} {}", c.name, s.note);
             choices.push(Choice::new(format!("snapshot:{}", s.id), label.trim_end(), chosen));
         }
