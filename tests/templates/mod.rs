@@ -1,5 +1,6 @@
 //! Templates: imported from dumps, and databases made from them, on the pages, by the API and on port 5001.
 
+mod allowed_tiers;
 mod bad_dumps;
 mod bad_values;
 mod ci;
@@ -18,7 +19,6 @@ mod problems;
 mod sidecar;
 mod sources;
 mod space;
-mod tiers;
 
 use std::path::PathBuf;
 use std::time::Duration;
