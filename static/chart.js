@@ -3,7 +3,8 @@
 "use strict";
 
 (() => {
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+  const options = { hour: "2-digit", minute: "2-digit", timeZoneName: "short", hourCycle: "h23" };
+  const clock = new Intl.DateTimeFormat(undefined, options);
   const area = (target) => (target instanceof Element ? target.closest(".chart .area") : null);
   const value = (found) => found.closest(".chart").querySelector("figcaption strong");
 

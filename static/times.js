@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const clock = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  const clock = { hour: "2-digit", minute: "2-digit", timeZoneName: "short", hourCycle: "h23" };
   const time = new Intl.DateTimeFormat(undefined, clock);
   const day = new Intl.DateTimeFormat(undefined, { ...clock, month: "short", day: "numeric" });
   const written = /(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) UTC/;

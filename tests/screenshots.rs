@@ -16,6 +16,8 @@ use crate::support::portal::environment;
 const TALLEST: u64 = 4000;
 
 async fn picture(browser: &Browser, file: &Path, (width, height): (u32, u32)) {
+    // Where a form scrolled the page to its first error, the bar at the top would be in the middle.
+    browser.script("window.scrollTo(0, 0)").await;
     let full = browser.script("return Math.ceil(document.documentElement.getBoundingClientRect().height)").await;
     part(browser, file, (width, full.as_u64().unwrap_or(0).clamp(u64::from(height), TALLEST))).await;
 }

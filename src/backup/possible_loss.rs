@@ -106,11 +106,14 @@ fn day(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 fn span(seconds: i64) -> String {
     let minutes = (seconds.max(0) + 59) / 60;
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, m) => format!("{m} min"),
-        (0, h, m) => format!("{h} h {m} min"),
-        (d, 0, _) => format!("{d} d"),
-        (d, h, _) => format!("{d} d {h} h"),
+    let hours = (minutes + 59) / 60;
+    // Hours up to two days, as the age of a backup is shown.
+    match (minutes / 60, minutes % 60) {
+        (0, m) => format!("{m} min"),
+        (h @ ..48, 0) => format!("{h} h"),
+        (h @ ..48, m) => format!("{h} h {m} min"),
+        _ if hours % 24 == 0 => format!("{} d", hours / 24),
+        _ => format!("{} d {} h", hours / 24, hours % 24),
     }
 }
 
@@ -126,8 +129,9 @@ mod tests {
     fn durations_of_possible_loss_are_rounded_up() {
         assert_eq!(
             (span(-5), span(1), span(11_520), span(90_000), span(172_800)),
-            ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "1 d 1 h".into(), "2 d".into())
+            ("0 min".into(), "1 min".into(), "3 h 12 min".into(), "25 h".into(), "2 d".into())
         );
+        assert_eq!((span(86_430).as_str(), span(180_001).as_str()), ("24 h 1 min", "2 d 3 h"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum RequestError {
     #[error("This database no longer exists.")]
     Gone,
     /// No backup target is configured.
-    #[error("No backup target is configured. An administrator can add one ([[target]]).")]
+    #[error("No backup target is configured. Ask an administrator to add one.")]
     NoTarget,
     /// The portal cannot back up this engine yet.
     #[error("Backups of {0} are not supported yet.")]

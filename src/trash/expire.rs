@@ -26,8 +26,7 @@ pub enum Removal {
 impl Removal {
     /// How the reaper removes `c`.
     pub fn of(c: &Container) -> Self {
-        // Or it never ran.
-        if c.started_at.is_none() || c.is_disposable() { Self::Purge } else { Self::ToTrash }
+        if c.goes_to_trash() { Self::ToTrash } else { Self::Purge }
     }
 
     fn flow(self) -> &'static Flow {

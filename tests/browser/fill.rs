@@ -43,7 +43,7 @@ select gen_random_uuid(),
             else (array['Mass spectrometry runs of the spring campaign, matched with the freezer inventory',
                         'Gates and counts', 'Slides, annotations and their readers',
                         'Nightly extract; ask before you join it with anything that names a patient'])[1 + n % 4] end,
-       'standard', 536870912, 1000, 'filled-' || n, case when n = 13 then null else 31000000::bigint * n * n end, now(),
+       'standard', 536870912, 500, 'filled-' || n, case when n = 13 then null else 31000000::bigint * n * n end, now(),
        'ada', now() - n * interval '17 hours', now() - n * interval '9 hours'
   from generate_series(1, 40) n
 ";
@@ -200,16 +200,18 @@ select 'main', 'lab/mydb_admin/' || to_char(at, 'YYYYMMDD\"T\"HH24MISS\"Z\"'), a
   from generate_series(0, 4) n, lateral (select now() - n * interval '1 hour' - interval '12 min' as at) m;
 insert into notice (id, container_id, kind, text, at, tell_after)
 select gen_random_uuid(), id, case when name = 'cohort-9' then 'backup_missed' else 'drill_failed' end,
-       case when name = 'cohort-9' then 'A backup was due at 2026-11-25 02:10 UTC and was not made in time. The newest one is from 2026-11-24 02:10 UTC. The database is stopped.'
-            else 'The backup from 2026-11-24 02:10 UTC could not be restored for proof: s3://backups/portal/019a/019b/database-1.pgdump.zst is not what was stored: its SHA-256 is '
+       case when name = 'cohort-9' then 'A backup was due at ' || to_char(day, 'YYYY-MM-DD') || ' 02:10 UTC and was not made in time. The newest one is from '
+                 || to_char(day - interval '1 day', 'YYYY-MM-DD') || ' 02:10 UTC. The database is stopped.'
+            else 'The backup from ' || to_char(day - interval '1 day', 'YYYY-MM-DD') || ' 02:10 UTC could not be restored for proof: s3://backups/portal/019a/019b/database-1.pgdump.zst is not what was stored: its SHA-256 is '
                  || repeat('0a1b', 16) || ', and the manifest says ' || repeat('2c3d', 16) || '. This backup is damaged.' end,
        now() - interval '2 hours', now()
-  from container where name in ('imaging-3', 'cohort-9', 'longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
+  from container, lateral (select (now() - interval '1 day') at time zone 'UTC' as day) d
+ where name in ('imaging-3', 'cohort-9', 'longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
 update container set expires_at = now() + interval '20 hours', expiry_set_at = now() - interval '10 days', expiry_warned_at = now()
  where name in ('longitudinal-cohort-follow-up-2019-00016', 'cohort-20');
 insert into notice (id, container_id, kind, text, at, tell_after)
 select gen_random_uuid(), id, 'expires_soon',
-       'The database expires at 2026-11-26 02:10 UTC. It then stops and moves to the trash, where it is kept for 10 days. Extend it if you still need it.',
+       'The database expires at ' || to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC. It then stops and moves to the trash, where it is kept for 10 days. Extend it if you still need it.',
        now() - interval '1 hour', now()
   from container where name = 'longitudinal-cohort-follow-up-2019-00016';
 insert into template (id, name, engine, image, storage, source, dbname, dbuser, memory_bytes, millicpus, ttl_seconds, users, description, created_by, created_at)

@@ -19,8 +19,8 @@ async fn times_are_shown_in_utc_and_beside_it_in_local_time() {
     let page = browser.text("main").await;
     let plain = page.replace('\u{202f}', " ");
     // The day is named if it is another one.
-    assert!(plain.contains("2026-11-01 23:30 UTC · Nov 2, 08:30 AM GMT+9"), "{page}");
-    let both = "Since 2026-11-02 08:00 UTC · 05:00 PM GMT+9, until 2026-11-02 10:00 UTC · 07:00 PM GMT+9.";
+    assert!(plain.contains("2026-11-01 23:30 UTC · Nov 2, 08:30 GMT+9"), "{page}");
+    let both = "Since 2026-11-02 08:00 UTC · 17:00 GMT+9, until 2026-11-02 10:00 UTC · 19:00 GMT+9.";
     assert!(plain.contains(both), "within a sentence: {page}");
     browser.script("document.dispatchEvent(new Event('parts'))").await;
     assert_eq!(browser.text("main").await.matches("GMT+9").count(), page.matches("GMT+9").count(), "only once");

@@ -118,10 +118,7 @@ fn owners(portal: &TestPortal) -> Vec<Stop> {
             ..wrong("settings-wrong", OWNER, of(LONG, "/settings"))
         },
         stop("extend", OWNER, of(LONG, "/extend")),
-        Stop {
-            way: Way::Submit(&[("ttl", "1e3")], "Set time to live"),
-            ..wrong("extend-wrong", OWNER, of(LONG, "/extend"))
-        },
+        Stop { way: Way::Submit(&[("ttl", "1e3")], "Set expiry"), ..wrong("extend-wrong", OWNER, of(LONG, "/extend")) },
         stop("delete", OWNER, of(LONG, "/delete")),
         Stop {
             way: Way::Submit(&[("confirm", "something")], "Delete database"),

@@ -13,6 +13,10 @@ async fn whole_life(image: &str, version: &str) {
     assert!(text.contains(&format!("PostgreSQL {version}")), "{text}");
     let psql = page.all("pre, code").into_iter().find(|t| t.trim_start().starts_with("psql ")).expect("a psql line");
     assert!(psql.contains(&format!("port={}", portal.port("lab"))), "{psql}");
+    assert!(text.contains("moves to the trash. You can restore it"), "{text}");
+    let backups = ada.get("/containers/lab/backups").await.expect(200).text();
+    let none = "No backups are made: no backup target is configured.";
+    assert!(backups.contains(none) && !backups.contains("is due"), "no backup is announced: {backups}");
 
     let db = portal.connect("lab", "correct-horse").await.expect("the user signs in");
     db.batch_execute("create table kept (x text); insert into kept values ('💧 row')")

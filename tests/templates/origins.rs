@@ -95,6 +95,12 @@ async fn a_backup_becomes_a_template_for_its_owner_only() {
     assert_eq!(mine.get("word").await, Ok(Some("first".to_owned())));
     assert_eq!((mine.get("secret").await, mine.get("later").await), (Ok(Some("a name".to_owned())), Ok(None)));
     mine.put("own", "written").await.expect("its owner writes");
+    // It is not backed up, so its pages do not promise the trash.
+    for page in ["", "/settings", "/extend"] {
+        let text = ada.get(&format!("/containers/mine{page}")).await.expect(200).text();
+        let gone = text.contains("deleted permanently; there is no trash for it");
+        assert!(gone && !text.contains("moves to the trash"), "{page}: {text}");
+    }
     bob_api.get("/api/v1/templates/course").await.expect(404);
     // Its owner follows its import; nobody else does.
     let import = format!("/api/v1/jobs/{}", portal.sql("select job_id from template_version"));

@@ -160,6 +160,11 @@ impl Container {
         self.template_version.is_some() && Policy::parse(&self.backup_freq) == Some(Policy::Never)
     }
 
+    /// Whether it moves to the trash when it is deleted or expires: there is data, and nobody can make it again.
+    pub fn goes_to_trash(&self) -> bool {
+        self.started_at.is_some() && !self.is_disposable()
+    }
+
     /// Whether its data is shown as that of another database: it is a clone, or was restored from a backup.
     pub fn shows_source(&self) -> bool {
         self.origin.is_some() || self.restored_from.is_some()

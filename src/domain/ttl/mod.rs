@@ -46,7 +46,7 @@ pub enum Ttl {
 
 impl Ttl {
     /// Parses `45m`, `8h`, `7d`, `2w`, a number of seconds, a date (the end of that day in `zone`), a date-time in
-    /// `zone`, or one with its offset as in RFC 3339. Empty means never.
+    /// `zone`, or one with its offset as in RFC 3339. ` UTC` after a date selects that time zone. Empty means never.
     ///
     /// # Errors
     /// Why it is not a time to live.
@@ -248,6 +248,10 @@ fn date(text: &str, zone: Tz) -> Result<DateTime<Utc>, TtlFault> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
     }
+    let (text, zone) = match text.strip_suffix("UTC").filter(|rest| rest.ends_with(' ')) {
+        Some(rest) => (rest.trim_end(), Tz::UTC),
+        None => (text, zone),
+    };
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return last_second(day, zone).ok_or_else(fault);
     }

@@ -76,6 +76,8 @@ fn each_kind_of_error_has_its_own_sentence() {
         ("01/31/2027", "is not a valid date"),
         ("2027-01-31T25:00", "is not a valid date"),
         ("2027-01-31 12:00 Mars", "is not a valid date"),
+        ("2027-01-31 12:00UTC", "“2027-01-31 12:00UTC” is not a valid date"),
+        ("2027-01-32 12:00 UTC", "“2027-01-32 12:00 UTC” is not a valid date"),
         ("99999-01-01", "is not a valid date"),
     ] {
         let said = end_in(Tz::UTC, text).unwrap_err().to_string();
@@ -95,6 +97,9 @@ fn dates_refer_to_the_time_zone_of_the_site() {
     assert_eq!(at(berlin, "2027-01-31T12:00"), utc("2027-01-31T11:00:00Z"));
     assert_eq!(at(berlin, "2027-01-31 12:00:30"), utc("2027-01-31T11:00:30Z"));
     assert_eq!(at(berlin, "2027-01-31T12:00:00-08:00"), utc("2027-01-31T20:00:00Z"));
+    // As the pages show times.
+    assert_eq!(at(berlin, "2027-01-31 12:00 UTC"), utc("2027-01-31T12:00:00Z"));
+    assert_eq!(at(berlin, "2027-01-31 UTC"), utc("2027-01-31T23:59:59Z"));
     assert_eq!(at(berlin, "2027-01-31T12:00:00.9Z"), utc("2027-01-31T12:00:00Z"));
     assert_eq!(at(Tz::UTC, "2028-02-29"), utc("2028-02-29T23:59:59Z"));
 }

@@ -1,7 +1,8 @@
 //! Reads the field `ttl`, when a database expires, and describes it for forms.
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
+use crate::admin_db::containers::Container;
 use crate::domain::engine::EngineKind;
 use crate::domain::ttl::{Ttl, TtlLimits};
 use crate::domain::user::{Role, User};
@@ -42,9 +43,11 @@ pub fn changed_end(
     fields: &Fields,
 ) -> Result<Option<Option<DateTime<Utc>>>, String> {
     let zone = ctx.app().config.backups.window.zone;
-    let same = match Ttl::parse(fields.text(TTL), zone) {
+    let text = fields.text(TTL).trim();
+    let same = match Ttl::parse(text, zone) {
         Ok(Ttl::Forever) => present.is_none(),
-        Ok(Ttl::Until(at)) => present.map(|at| at.trunc_subsecs(0)) == Some(at),
+        // The text of the form leaves out the seconds.
+        Ok(Ttl::Until(at)) => present.map(|at| at.trunc_subsecs(0)) == Some(at) || text == self::present(present),
         Ok(Ttl::Lasting(_)) | Err(_) => false,
     };
     if same { Ok(None) } else { end(ctx, engine, fields).map(Some) }
@@ -56,23 +59,30 @@ pub fn suggestion(ctx: &Context, engine: EngineKind) -> String {
 }
 
 /// The current expiry, as a form shows and reads it.
-pub fn present(ctx: &Context, end: Option<DateTime<Utc>>) -> String {
-    let zone = ctx.app().config.backups.window.zone;
-    end.map_or_else(String::new, |at| at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true))
+pub fn present(end: Option<DateTime<Utc>>) -> String {
+    end.map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-/// The field for a form.
+/// The field for a new database, which moves to the trash when it expires.
 pub fn field(ctx: &Context, engine: EngineKind, value: impl Into<String>, error: Option<String>) -> Field {
+    described(ctx, engine, true).value(value).error(error)
+}
+
+/// The field for an existing database.
+pub fn field_of(ctx: &Context, c: &Container, value: impl Into<String>, error: Option<String>) -> Field {
+    described(ctx, c.engine, c.goes_to_trash()).value(value).error(error)
+}
+
+fn described(ctx: &Context, engine: EngineKind, goes_to_trash: bool) -> Field {
     let most = match limits(ctx, engine).longest {
         Some(longest) => format!("At most {longest} from now."),
         None => "If you leave it empty, the database does not expire.".to_owned(),
     };
+    let then = match goes_to_trash {
+        true => "The database then moves to the trash.",
+        false => "The database is then deleted permanently; there is no trash for it.",
+    };
     let zone = ctx.app().config.backups.window.zone;
-    Field::text(TTL, "Time to live")
-        .help(format!(
-            "When the database expires and moves to the trash: a time from now such as 8h, 7d or 2w, or a date such as \
-             2027-01-31 ({zone}). {most}"
-        ))
-        .value(value)
-        .error(error)
+    Field::text(TTL, "Expires")
+        .help(format!("A time from now such as 8h, 7d or 2w, or a date such as 2027-01-31 ({zone}). {then} {most}"))
 }

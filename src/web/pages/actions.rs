@@ -141,6 +141,10 @@ async fn delete_page(
     drop(db);
     let (mut will, possible) = final_backup(ctx, c, stopped_deletion(latest.first()));
     will.push(match c.state {
+        ContainerState::Running if !c.goes_to_trash() => {
+            "The server stops, all connections are closed, and the database is deleted permanently.".to_owned()
+        }
+        _ if !c.goes_to_trash() => "The database is deleted permanently.".to_owned(),
         ContainerState::Stopped => "The database moves to the trash and can no longer be started.".to_owned(),
         _ => "The server stops and all connections are closed.".to_owned(),
     });
@@ -163,8 +167,8 @@ async fn delete_page(
         } else {
             vec![
                 format!(
-                    "Its data, name and port are kept in the trash for {days} days. Until then you can restore \
-                         it."
+                    "Its data, name and port are kept in the trash for {days} days. During that time you can restore \
+                     it."
                 ),
                 "After that, its data is deleted permanently.".to_owned(),
                 "Its backups are kept even then. You can find them under My databases.".to_owned(),

@@ -75,7 +75,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
         notices: told,
         possible_loss: possible_loss::sentence(&Assurance::of_rows(&rows), now),
         sealed: (rows.iter().any(|b| b.is_good() && !b.opens(&keys))).then(|| SEALED.to_owned()),
-        policy: Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, now),
+        policy: policy(&ctx, &c),
         pause: pause(&c),
         now_action: ActionButton::post("Back up now", format!("{base}/backup")).primary().unavailable(possible.err()),
         cancel: job.as_ref().map(cancel_button),
@@ -87,6 +87,14 @@ pub async fn show(ctx: Context, Path(name): Path<String>) -> Result<Response, Ap
             (|row| row.started.clone(), |row| &mut row.repeats),
         ),
     })
+}
+
+/// When the next backup is made, if any can be.
+fn policy(ctx: &Context, c: &Container) -> String {
+    match ctx.app().stores.first() {
+        Some(_) => Policy::stored(&c.backup_freq).sentence(c.id, ctx.app().config.backups.window, ctx.now()),
+        None => "No backups are made: no backup target is configured.".to_owned(),
+    }
 }
 
 /// Checks whether a backup can be made now; the error gives the reason.

@@ -96,7 +96,7 @@ pub async fn show(ctx: Context, Path(name): Path<String>, uri: Uri, headers: Hea
         trash: trash(&ctx, &c, expired),
         delete_href: (alive && active.is_none() && allowed(&ctx, &c, Action::Delete))
             .then(|| urls::database_page(&c.name, DatabasePage::Delete)),
-        trash_days: u32::try_from(ctx.app().config.trash_days).unwrap_or(0),
+        trash_days: u32::try_from(ctx.app().config.trash_days).ok().filter(|_| c.goes_to_trash()),
         cancel: match under_way {
             Some(job) => cancel_action(&ctx, job).await?,
             None => None,

@@ -24,7 +24,7 @@ fn view(ctx: &Context, c: &Container, tab: Tab, value: String, error: Option<Str
         head: head(ctx, c, None),
         ends: c.expires_at.map(|at| Moment::new(at, ctx.now())),
         action: urls::database_page(&c.name, DatabasePage::Extend),
-        field: ttl::field(ctx, c.engine, value, error).focus(true),
+        field: ttl::field_of(ctx, c, value, error).focus(true),
         tab: tab.label(),
         back_href: tab.href(c),
     }
@@ -33,8 +33,12 @@ fn view(ctx: &Context, c: &Container, tab: Tab, value: String, error: Option<Str
 /// `GET /containers/{name}/extend`
 pub async fn form(ctx: Context, Path(name): Path<String>) -> Result<Response, AppError> {
     let c = ctx.container(&name, Action::Edit).await?;
-    let suggestion = ttl::suggestion(&ctx, c.engine);
-    page(&view(&ctx, &c, Tab::left_or_overview(&ctx, &c), suggestion, None))
+    // An empty field would remove the expiry.
+    let value = match ttl::suggestion(&ctx, c.engine) {
+        none if none.is_empty() => ttl::present(c.expires_at),
+        suggestion => suggestion,
+    };
+    page(&view(&ctx, &c, Tab::left_or_overview(&ctx, &c), value, None))
 }
 
 /// `POST /containers/{name}/extend` with `ttl`, counted from now

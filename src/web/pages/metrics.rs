@@ -22,6 +22,7 @@ use crate::web::tabs::Tab;
 use crate::web::urls;
 use crate::web::urls::DatabasePage;
 use crate::web::views::elements::chart::{Chart, Unit};
+use crate::web::views::elements::format::every_text;
 use crate::web::views::metrics::{DatabaseContents, MetricsPage, ObjectRow};
 use crate::web::views::{Fact, Link, Moment, Size};
 
@@ -115,7 +116,7 @@ pub async fn show(
         databases: seen.map(|s| s.databases.iter().map(contents).collect()).unwrap_or_default(),
         seen: look.as_ref().and_then(|l| l.at).map(|at| Moment::new(at, now)),
         failed: look.as_ref().and_then(|l| failed(l, now)),
-        every_minutes: ctx.app().config.jobs.survey.as_secs().div_ceil(60),
+        every: every_text(ctx.app().config.jobs.survey.as_secs().div_ceil(60)),
     })
 }
 

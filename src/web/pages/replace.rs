@@ -24,10 +24,10 @@ use crate::web::urls;
 use crate::web::urls::BackupAction;
 use crate::web::urls::DatabasePage;
 use crate::web::views::confirm::ConfirmPage;
-use crate::web::views::{Choice, Field};
+use crate::web::views::{Choice, Field, Frame, Link};
 
 fn kept(what: &str) -> String {
-    format!("{what} for {KEPT_DAYS} days. Until then you can switch back to it on the Backups tab.")
+    format!("{what} for {KEPT_DAYS} days. During that time you can switch back to it on the Backups tab.")
 }
 
 fn mistyped(c: &Container, fields: &Fields) -> Option<String> {
@@ -99,18 +99,19 @@ pub async fn go_back_form(ctx: Context, Path((name, id)): Path<(String, String)>
         Some(i) => format!("{} {}", i.engine.label(), i.version),
         None => image.to_owned(),
     };
-    let mut will = vec!["The server starts with the previous data.".to_owned()];
+    let mut will = vec!["The server starts with the previous data. Changes made since then are undone.".to_owned()];
     if snapshot.image != c.image {
         will.push(format!("It runs {} again.", label(&snapshot.image)));
     }
+    let backups = urls::database_page(&c.name, DatabasePage::Backups);
     page(&ConfirmPage {
-        frame: ctx.frame_of(&c),
+        frame: Frame { parent: Some(Link::new("Backups", &backups)), ..ctx.frame_of(&c) },
         title: format!("Switch {} to previous data", c.name),
         will,
         kept: vec![kept("The current data is kept")],
         action: urls::snapshot_restore(&c.name, snapshot.id),
         button: "Switch to previous data".to_owned(),
-        back_href: urls::database_page(&c.name, DatabasePage::Backups),
+        back_href: backups,
         back_label: "Cancel".to_owned(),
         ..ConfirmPage::default()
     })
@@ -146,7 +147,7 @@ fn upgrade_page(ctx: &Context, c: &Container, fields: Option<&Fields>, error: Op
         title: format!("Upgrade {}", c.name),
         will: vec![
             if c.state == ContainerState::Stopped {
-                "The database cannot be started until the upgrade is done. It is running afterwards.".to_owned()
+                "The database cannot be started until the upgrade is done. Then it starts.".to_owned()
             } else {
                 "The server stops and the database is unavailable until the upgrade is done.".to_owned()
             },

@@ -13,6 +13,7 @@ use crate::admin_db::log::{LogEntry, Outcome};
 use crate::domain::quantity::{ByteSize, MilliCpus};
 use crate::domain::state::ContainerState;
 use crate::domain::user::{Action, User};
+use crate::domain::version::parts;
 use crate::provision::edit::edit;
 use crate::web::context::{Context, page, page_with, to};
 use crate::web::error::AppError;
@@ -82,7 +83,7 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
             .value(value("cpus", MilliCpus(c.millicpus).to_string()))
             .error(fault(faults, "cpus")),
         cores_field(value(cores::FIELD, c.cpuset.clone().unwrap_or_default()), fault(faults, cores::FIELD)),
-        ttl::field(ctx, c.engine, value(ttl::TTL, ttl::present(ctx, c.expires_at)), fault(faults, ttl::TTL)),
+        ttl::field_of(ctx, c, value(ttl::TTL, ttl::present(c.expires_at)), fault(faults, ttl::TTL)),
     ];
     if c.engine.engine().backup().is_some() {
         let (chosen, line) = (value("backup_freq", c.backup_freq.clone()), value("backup_cron", String::new()));
@@ -95,13 +96,14 @@ fn fields(ctx: &Context, c: &Container, typed: Option<&Fields>, faults: &Faults)
 fn version(ctx: &Context, c: &Container) -> (String, Option<String>) {
     let label = c.engine.label();
     let version = shared::version(ctx.app(), c);
-    if later(ctx, c).is_empty() {
-        return (format!("{label} {version}. No later version is available."), None);
-    }
-    (
-        format!("{label} {version}. A later version is available."),
-        Some(urls::database_page(&c.name, DatabasePage::Upgrade)),
-    )
+    let mut later: Vec<_> = later(ctx, c).iter().map(|i| i.version.as_str()).collect();
+    later.sort_by_key(|version| parts(version));
+    let what = match later.as_slice() {
+        [] => return (format!("{label} {version}. No later version is available."), None),
+        [one] => format!("A later version is available: {one}."),
+        several => format!("Later versions are available: {}.", several.join(", ")),
+    };
+    (format!("{label} {version}. {what}"), Some(urls::database_page(&c.name, DatabasePage::Upgrade)))
 }
 
 fn view(

@@ -91,8 +91,8 @@ pub struct ContainerPage {
     pub trash: Option<Trash>,
     /// The page that deletes it; `None` if the user may not.
     pub delete_href: Option<String>,
-    /// How many days a deleted database stays in the trash.
-    pub trash_days: u32,
+    /// How many days it stays in the trash once deleted; `None` if it is deleted permanently at once.
+    pub trash_days: Option<u32>,
 }
 
 /// How to connect.

@@ -55,6 +55,11 @@ pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> 
         ["containers"] | ["containers", "new"] => ended(vec![own], "New database"),
         ["containers", "new", ..] => ended(vec![own, Link::new("New database", "/containers/new")], "From a dump"),
         ["containers", name] => ended(databases, name),
+        // They belong to the backups, although they have the URL of a snapshot.
+        ["containers", name, "snapshots", ..] if parent.is_some() => {
+            let way = [databases, vec![Link::new(*name, urls::database(name))]].concat();
+            ended(way.into_iter().chain(parent.cloned()).collect(), "Previous data")
+        }
         ["containers", name, rest @ ..] => {
             let base = urls::database(name);
             words([databases, vec![Link::new(*name, &base)]].concat(), &base, rest)
@@ -70,7 +75,14 @@ pub(super) fn crumbs(here: &str, nav: &str, parent: Option<&Link>) -> Vec<Link> 
             let here = parent.map_or("", |page| page.label.as_str());
             ended(vec![Link::new("Help", urls::docs("first-steps"))], here)
         }
-        ["admin", "users", _] => ended(vec![admin, Link::new("Users", "/admin/users")], "Account"),
+        ["admin", "users", _, rest @ ..] => {
+            let users = vec![admin, Link::new("Users", "/admin/users")];
+            match (rest, parent) {
+                ([], Some(account)) => ended(users, &account.label),
+                ([], None) => ended(users, "Account"),
+                (rest, account) => words(users.into_iter().chain(account.cloned()).collect(), "", rest),
+            }
+        }
         ["admin", "backups", id] if word(id).is_none() => {
             ended(vec![admin, Link::new("Backups", "/admin/backups")], "Backup")
         }
@@ -143,13 +155,23 @@ mod tests {
             told(&format!("/containers/lab/backups/{id}/restore"), "home"),
             "My databases </> › lab </containers/lab> › Backups </containers/lab/backups> › Restore"
         );
+        let below = |here: &str, nav: &str, parent: Link| {
+            crumbs(here, nav, Some(&parent)).iter().map(|l| l.label.clone()).collect::<Vec<_>>().join(" › ")
+        };
+        let ada = || Link::new("ada", "/x");
+        assert_eq!(below(&format!("/admin/users/{id}"), "admin-users", ada()), "Administration › Users › ada");
         assert_eq!(
-            told(&format!("/admin/users/{id}/delete"), "admin-users"),
-            "Administration </admin> › Users </admin/users> › Delete"
+            below(&format!("/admin/users/{id}/delete"), "admin-users", ada()),
+            "Administration › Users › ada › Delete"
+        );
+        let previous = format!("/containers/lab/snapshots/{id}/restore");
+        assert_eq!(
+            below(&previous, "home", Link::new("Backups", "/x")),
+            "My databases › lab › Backups › Previous data"
         );
         assert_eq!(
-            told(&format!("/admin/users/{id}"), "admin-users"),
-            "Administration </admin> › Users </admin/users> › Account"
+            told(&previous, "home"),
+            "My databases </> › lab </containers/lab> › Snapshots </containers/lab/snapshots> › Restore"
         );
     }
 }

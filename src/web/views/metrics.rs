@@ -30,8 +30,8 @@ pub struct MetricsPage {
     pub seen: Option<Moment>,
     /// Time and cause of a later scan's failure.
     pub failed: Option<(Moment, String)>,
-    /// Minutes between scans.
-    pub every_minutes: u64,
+    /// How often it is measured: "every 5 minutes".
+    pub every: String,
 }
 
 /// A database inside the server.

@@ -129,7 +129,8 @@ async fn an_upgrade_keeps_name_port_user_and_data_and_can_be_undone() {
     let ports = || portal.sql("select string_agg(port::text, ',') from port where container_id is not null");
     let before = ports();
     let settings = ada.get("/containers/lab/settings").await.expect(200).text();
-    assert!(settings.contains("A later version is available"), "{settings}");
+    let later = settings.split("available: ").nth(1).and_then(|said| said.split('.').next()).unwrap_or_default();
+    assert!(later.contains("17") && !later.contains("15"), "{settings}");
     ada.get("/containers/lab/upgrade").await.expect(200);
     let to = [("image", crate::support::POSTGRES_17), ("confirm", "lab")];
 

@@ -177,7 +177,7 @@ pub async fn list(ctx: Context, Query(query): Query<BackupsQuery>) -> Result<Res
         own,
         policy: ctx.app().config.backups.keep.sentence(),
         filter: query.form(),
-        pager: pager(shown.len(), ("backup", "backups"), first, next),
+        pager: pager((shown.len(), shown.len()), ("backup", "backups"), first, next),
         rows: shown,
     })
 }

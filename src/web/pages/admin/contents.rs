@@ -62,7 +62,7 @@ pub async fn contents(ctx: Context, Query(query): Query<ContentsQuery>) -> Resul
             keep: Vec::new(),
             active: !text.is_empty(),
         },
-        pager: pager(found.len(), ("database", "databases"), first, next),
+        pager: pager((found.len(), found.len()), ("database", "databases"), first, next),
         rows: found.iter().map(|c| row(&ctx, c, now)).collect(),
         csv_href: address("/admin/contents", &[("q", &query.q), ("format", "csv")]),
         json_href: address("/admin/contents", &[("q", &query.q), ("format", "json")]),

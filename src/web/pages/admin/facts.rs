@@ -73,7 +73,7 @@ pub(crate) fn admin_db(app: &App, (version, size): &(String, i64)) -> FactGroup 
     };
     let open = format!("{} of at most {}", app.db.size(), config.admin_db.connections);
     group(
-        "mydb_admin",
+        "The portal’s own database (mydb_admin)",
         Some(Chip::new("run", "responding")),
         vec![
             place,
@@ -131,14 +131,16 @@ pub(crate) fn work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> FactGroup 
     let mut facts = Vec::new();
     for work in periodic {
         let title = schedule::title(&work.name);
-        let next = Moment::new(work.next_run, now);
+        let next = match work.next_run {
+            at if at <= now => "due now".to_owned(),
+            at => format!("next {}", Moment::new(at, now).ago),
+        };
         facts.push(match work.last_run {
             Some(at) => {
                 let last = Moment::new(at, now);
-                let text = format!("{}, next {}", last.ago, next.ago);
-                Fact { text, written: None, ..Fact::when(title, &last) }
+                Fact { text: format!("{}, {next}", last.ago), written: None, ..Fact::when(title, &last) }
             }
-            None => Fact::when(title, &next),
+            None => Fact { text: next, written: None, ..Fact::when(title, &Moment::new(work.next_run, now)) },
         });
         facts.extend(error_of(work).map(|error| Fact::text(format!("{title} failed"), error)));
     }

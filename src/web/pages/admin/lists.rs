@@ -28,9 +28,15 @@ pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
     if set.is_empty() { path.to_owned() } else { format!("{path}?{}", set.join("&")) }
 }
 
-/// The position in a list of which `shown` rows are shown. `next` is the URL of the next page.
-pub(crate) fn pager(shown: usize, (one, many): (&str, &str), first: Option<String>, next: Option<String>) -> Pager {
-    let text = count_text(shown as u64, one, many);
+/// The position in a list of which this many things are shown, in this many rows. `next` is the URL of the next page.
+pub(crate) fn pager(
+    (shown, rows): (usize, usize),
+    (one, many): (&str, &str),
+    first: Option<String>,
+    next: Option<String>,
+) -> Pager {
+    let count = count_text(shown as u64, one, many);
+    let text = if rows == shown { count } else { format!("{count} in {}", count_text(rows as u64, "row", "rows")) };
     let part = first.is_some() || next.is_some();
     Pager { summary: if part { format!("{text} on this page") } else { text }, first, next }
 }
@@ -123,7 +129,7 @@ pub async fn log(ctx: Context, Query(query): Query<LogQuery>) -> Result<Response
         frame: ctx.frame("admin-log"),
         filter: query.form(),
         rows: rows.iter().map(row).collect(),
-        pager: pager(rows.len(), ("row", "rows"), first, next),
+        pager: pager((rows.len(), rows.len()), ("row", "rows"), first, next),
     })
 }
 
@@ -162,11 +168,12 @@ pub async fn jobs(ctx: Context, Query(query): Query<JobsQuery>) -> Result<Respon
         };
         Link::new(label, address("/admin/jobs", &[("status", s.as_str())])).current(status == Some(s))
     }));
+    let shown = collapsed(rows.iter().map(|l| job_row(&l.job, l.container_name.as_deref(), now)));
     page(&JobsPage {
         frame: ctx.frame("admin-jobs"),
         statuses,
-        rows: collapsed(rows.iter().map(|l| job_row(&l.job, l.container_name.as_deref(), now))),
-        pager: pager(rows.len(), ("job", "jobs"), after.map(|_| link("")), next),
+        pager: pager((rows.len(), shown.len()), ("job", "jobs"), after.map(|_| link("")), next),
+        rows: shown,
     })
 }
 
@@ -185,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_pager_says_when_there_is_more() {
-        assert_eq!(pager(1, ("row", "rows"), None, None).summary, "1 row");
-        assert_eq!(pager(100, ("row", "rows"), None, Some("/x".to_owned())).summary, "100 rows on this page");
+        assert_eq!(pager((1, 1), ("row", "rows"), None, None).summary, "1 row");
+        assert_eq!(pager((6, 3), ("job", "jobs"), None, None).summary, "6 jobs in 3 rows");
+        assert_eq!(pager((100, 100), ("row", "rows"), None, Some("/x".to_owned())).summary, "100 rows on this page");
     }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn view(ctx: &Context, after: &str, fields: &Fields, faults: &F
     let first = (!after.is_empty()).then(|| HERE.to_owned());
     Ok(UsersPage {
         frame: ctx.frame("admin-users"),
-        pager: pager(rows.len(), ("user", "users"), first, next),
+        pager: pager((rows.len(), rows.len()), ("user", "users"), first, next),
         rows: rows.iter().map(|l| row(l, now, (used.get(&l.account.id), limits))).collect(),
         form: form(fields, faults),
         form_open: !faults.is_empty(),

@@ -140,7 +140,7 @@ pub async fn states(ctx: Context, Query(query): Query<StatesQuery>) -> Result<Re
         checked: last_run.map(|at| Moment::new(at, now)),
         findings: shown,
         rows: rows.iter().map(row).collect(),
-        pager: pager(rows.len(), ("database", "databases"), first, next),
+        pager: pager((rows.len(), rows.len()), ("database", "databases"), first, next),
     })
 }
 

@@ -18,13 +18,18 @@ use crate::web::pages::admin::people::{chip, roles};
 use crate::web::urls;
 use crate::web::urls::UserAction;
 use crate::web::views::admin::user::{UserForm, UserPage};
-use crate::web::views::{ActionButton, Fact, Field, Moment};
+use crate::web::views::{ActionButton, Fact, Field, Frame, Link, Moment};
 
 /// The account with this id, as a URL names it.
 pub(super) async fn account(ctx: &Context, id: &str) -> Result<Account, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let mut db = ctx.app().db.acquire().await?;
     accounts::by_id(&mut db, id).await?.ok_or(AppError::NotFound)
+}
+
+/// The frame of a page about an account, whose URL does not contain the name.
+pub(super) fn frame(ctx: &Context, a: &Account) -> Frame {
+    Frame { parent: Some(Link::new(&a.username, urls::admin_user(a.id))), ..ctx.frame("admin-users") }
 }
 
 /// `GET /admin/users/{id}`
@@ -67,7 +72,7 @@ pub(super) async fn render(
         ),
     };
     let view = UserPage {
-        frame: ctx.frame("admin-users"),
+        frame: frame(ctx, &a),
         name: a.username.clone(),
         chip: chip(&a),
         facts,

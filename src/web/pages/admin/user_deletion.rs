@@ -17,7 +17,7 @@ use crate::web::error::AppError;
 use crate::web::forms::Fields;
 use crate::web::pages::admin::people::HERE;
 use crate::web::pages::admin::people_changes::{locked, refuse_own};
-use crate::web::pages::admin::user::account;
+use crate::web::pages::admin::user::{account, frame};
 use crate::web::urls;
 use crate::web::urls::UserAction;
 use crate::web::views::confirm::ConfirmPage;
@@ -91,7 +91,7 @@ async fn view(
         .suggestions(others.iter().map(|name| Choice::new(name, name, "")).collect())
         .required();
     Ok(ConfirmPage {
-        frame: ctx.frame("admin-users"),
+        frame: frame(ctx, a),
         title: format!("Delete the account {}", a.username),
         will: consequences(a, &owned, &names),
         kept: vec![

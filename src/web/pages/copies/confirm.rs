@@ -52,5 +52,7 @@ pub(super) fn space_and_time(c: &Container) -> String {
 
 /// What happens to the current data when it is replaced.
 pub(super) fn kept() -> String {
-    format!("The current data is kept for {KEPT_DAYS} days. Until then you can switch back to it on the Backups tab.")
+    format!(
+        "The current data is kept for {KEPT_DAYS} days. During that time you can switch back to it on the Backups tab."
+    )
 }

@@ -227,7 +227,8 @@ async fn render(
         main,
         more,
         button: format!("Create {label} database"),
-        usually: usual.map(|s| format!("usually ready in {}", seconds_text(s))),
+        // How long a dump takes depends on its size.
+        usually: usual.filter(|_| !dump).map(|s| format!("usually ready in {}", seconds_text(s))),
         problem,
     };
     page_with(status, &view)

@@ -207,8 +207,8 @@ fn upload_page(ctx: &Context, typed: &Fields, faults: &Faults) -> UploadPage {
                 .error(error_of(faults, "name"))
                 .required()
                 .max_length(60),
-            Field::code("dbname", "Name of the database")
-                .help("In the server. Leave empty to use the name of the template.")
+            Field::code("dbname", "Database in the server")
+                .help("Leave empty to use the name of the template.")
                 .value(typed.text("dbname"))
                 .error(error_of(faults, "dbname")),
             Field::code("dbuser", "Database user")

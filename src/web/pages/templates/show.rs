@@ -155,14 +155,14 @@ fn create_fields(
         text => text.to_owned(),
     };
     Ok(vec![
-        Field::code("name", "Name of the database")
+        Field::code("name", "Name")
             .help("Lower-case letters, digits, “-” and “_”.")
             .value(suggested)
             .error(error_of(faults, "name"))
             .required()
             .max_length(40),
-        Field::text("ttl", "Time to live")
-            .help(format!("For example 8h, 7d or a date. The database is deleted after that. {most}"))
+        Field::text("ttl", "Expires")
+            .help(format!("For example 8h, 7d or a date. The database is then deleted. {most}"))
             .value(ttl)
             .error(error_of(faults, "ttl")),
         Field::text("memory", "Memory").help("For example 512m or 2g.").value(memory).error(error_of(faults, "memory")),
@@ -192,11 +192,11 @@ fn settings_fields(ctx: &Context, t: &Template, (typed, faults): (&Fields, &Faul
         Field::text("description", "Description")
             .value(value("description", t.description.clone()))
             .error(error_of(faults, "description")),
-        Field::select("image", "Version of the server", images)
+        Field::select("image", "Server version", images)
             .help("Used from the next import on.")
             .error(error_of(faults, "image")),
-        Field::code("dbname", "Name of the database")
-            .help("In the server. Used from the next import on.")
+        Field::code("dbname", "Database in the server")
+            .help("Used from the next import on.")
             .value(value("dbname", t.dbname.clone()))
             .error(error_of(faults, "dbname"))
             .read_only(has_fixed_names),

@@ -28,6 +28,7 @@ impl Unit {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below 2^63")]
             Self::Bytes => crate::web::views::elements::format::size_text(value.max(0.0) as u64),
             Self::Count => format!("{value:.0}"),
+            Self::Cores if value < 0.005 => "0".to_owned(),
             Self::Cores if value < 0.095 => format!("{value:.2}"),
             Self::Cores => format!("{value:.1}"),
         }
@@ -256,6 +257,7 @@ mod tests {
     #[test]
     fn values_are_formatted_with_units() {
         assert_eq!(Unit::Bytes.text(3.0 * 1024.0 * 1024.0), "3 MiB");
+        assert_eq!(Unit::Cores.text(0.0), "0");
         assert_eq!(Unit::Cores.text(0.04), "0.04");
         assert_eq!(Unit::Cores.text(1.26), "1.3");
     }

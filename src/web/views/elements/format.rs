@@ -69,7 +69,7 @@ fn whole_units(seconds: u64) -> u64 {
     let unit = match seconds {
         60..3_600 => 60,
         3_600..172_800 => 3_600,
-        172_800..5_184_000 => 86_400,
+        172_800.. => 86_400,
         _ => 1,
     };
     seconds.next_multiple_of(unit)
@@ -118,10 +118,15 @@ pub fn size_text(bytes: u64) -> String {
     }
 }
 
-/// "every minute", "every 5 minutes".
+/// "every minute", "every 5 minutes", "every hour", "every 2 days".
 #[must_use]
 pub fn every_text(minutes: u64) -> String {
-    if minutes == 1 { "every minute".to_owned() } else { format!("every {minutes} minutes") }
+    let (number, unit) = match minutes {
+        1.. if minutes.is_multiple_of(1_440) => (minutes / 1_440, "day"),
+        1.. if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
+        _ => (minutes, "minute"),
+    };
+    if number == 1 { format!("every {unit}") } else { format!("every {number} {unit}s") }
 }
 
 /// "1 database", "12 databases", "1,200 databases".
@@ -180,6 +185,8 @@ mod tests {
             (-3_599, "in 1 h"),
             (-10 * 86_400 + 3, "in 10 d"),
             (-3 * 86_400, "in 3 d"),
+            (-90 * 86_400 + 2, "in 3 months"),
+            (-3_650 * 86_400 + 7_200, "in 10 years"),
         ];
         for (seconds, text) in cases {
             assert_eq!(seen(seconds), text, "{seconds} seconds ago");
@@ -222,8 +229,18 @@ mod tests {
     }
 
     #[test]
-    fn minutes_use_the_right_plural() {
-        assert_eq!((every_text(1).as_str(), every_text(5).as_str()), ("every minute", "every 5 minutes"));
+    fn intervals_use_the_right_unit_and_plural() {
+        for (minutes, text) in [
+            (1, "every minute"),
+            (5, "every 5 minutes"),
+            (60, "every hour"),
+            (90, "every 90 minutes"),
+            (360, "every 6 hours"),
+            (1_440, "every day"),
+            (2_880, "every 2 days"),
+        ] {
+            assert_eq!(every_text(minutes), text, "{minutes} minutes");
+        }
     }
 
     #[test]
