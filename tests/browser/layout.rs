@@ -24,8 +24,8 @@ async fn no_page_scrolls_sideways_or_logs_errors() {
     for stop in &tour.stops {
         tour.visit(&browser, stop, last).await;
         last = stop.as_whom;
-        // A telephone, a narrow tablet, where tables are no longer cards, and a tablet almost as wide as a computer.
-        for width in [640, 940, 360] {
+        // A telephone, a narrow and a usual tablet, where tables are no longer cards, and one almost as wide as a computer.
+        for width in [640, 768, 940, 360] {
             browser.resize(width, 800).await;
             let seen = browser.script(STICKS_OUT).await;
             if seen["wide"] == true || !seen["out"].as_array().is_some_and(Vec::is_empty) {

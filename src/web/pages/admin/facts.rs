@@ -132,7 +132,7 @@ pub(crate) fn work(periodic: &[ScheduledWork], now: DateTime<Utc>) -> FactGroup 
     for work in periodic {
         let title = schedule::title(&work.name);
         let next = match work.next_run {
-            at if at <= now => "due now".to_owned(),
+            at if (at - now).num_seconds() <= 0 => "due now".to_owned(),
             at => format!("next {}", Moment::new(at, now).ago),
         };
         facts.push(match work.last_run {
