@@ -15,7 +15,7 @@ use crate::sql::client_charset::ClientCharset;
 use crate::sql::connect::{Command, command};
 use crate::sql::contents::DatabaseFollower;
 use crate::sql::splitter::Splitter;
-use crate::sql::to_mariadb::{ChangeCounts, HistoryRows, RewriteRules, renamed, rewrite};
+use crate::sql::to_mariadb::{ChangeCounts, HistoryRows, LONGEST, RewriteRules, is_data, renamed, rewrite};
 use crate::sql::{Dialect, DumpPiece, PieceKind};
 
 /// Maximum number of server-wide statements to quote.
@@ -61,6 +61,7 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
         transactions: TransactionFollower::default(),
         charset: ClientCharset::default(),
         told: ChangeCounts::default(),
+        whole: None,
         history: HistoryRows::new(what.rules.as_ref().and_then(|rules| rules.last_moment)),
     };
     match sending.all(from) {
@@ -71,6 +72,16 @@ pub fn send(from: impl Read, what: &SendOptions, progress: &LoadProgress, out: &
         }
         Err(EarlyEnd::Bad(why)) => Err(why),
     }
+}
+
+/// What became of a piece of a statement.
+enum Collecting {
+    /// The statement is sent in pieces, or is in one piece.
+    Pieces,
+    /// Further pieces are needed.
+    More,
+    /// The whole statement.
+    Whole(Vec<u8>),
 }
 
 struct Sending<'a> {
@@ -89,6 +100,8 @@ struct Sending<'a> {
     charset: ClientCharset,
     /// Changes to statements.
     told: ChangeCounts,
+    /// The statement without rows that is collected, because it can only be rewritten as a whole.
+    whole: Option<Vec<u8>>,
     history: HistoryRows,
 }
 
@@ -176,8 +189,7 @@ impl Sending<'_> {
     fn statement(&mut self, piece: &DumpPiece<'_>) -> Result<(), EarlyEnd> {
         if piece.first {
             self.passes = self.passes(piece);
-            self.begun = None;
-            self.history.begins(piece.text);
+            (self.begun, self.whole) = (None, None);
             if self.passes && self.what.dialect == Dialect::Postgres {
                 self.transactions.statement(piece.text, piece.line);
             }
@@ -213,9 +225,21 @@ impl Sending<'_> {
                 return self.end(piece.ended);
             }
         }
+        let collected = match self.collect(piece)? {
+            Collecting::Pieces => None,
+            Collecting::More => return Ok(()),
+            Collecting::Whole(text) => Some(text),
+        };
+        let piece = &match &collected {
+            Some(text) => DumpPiece { text, first: true, ..*piece },
+            None => *piece,
+        };
+        if piece.first {
+            self.history.begins(piece.text);
+        }
         let text = match what.rules.as_ref().filter(|_| piece.first) {
             None => Cow::Borrowed(piece.text),
-            // A statement this long contains rows. Only its beginning can name a database.
+            // A statement in pieces contains rows. Only its beginning can name a database.
             Some(rules) if !piece.last => renamed(piece.text, &rules.places, &mut self.told),
             Some(rules) => match rewrite(piece.text, rules, &mut self.told) {
                 Some(text) => text,
@@ -247,6 +271,24 @@ impl Sending<'_> {
         self.end(piece.ended)
     }
 
+    /// Collects the pieces of a statement without rows.
+    fn collect(&mut self, piece: &DumpPiece<'_>) -> Result<Collecting, EarlyEnd> {
+        if piece.first && !piece.last && self.what.rules.is_some() && !is_data(piece.text) {
+            self.whole = Some(Vec::new());
+        }
+        let Some(mut whole) = self.whole.take() else { return Ok(Collecting::Pieces) };
+        if whole.len() + piece.text.len() > LONGEST {
+            let (line, most) = (self.begun.as_ref().map_or(piece.line, |begun| begun.line), LONGEST >> 20);
+            return Err(EarlyEnd::Bad(format!("The statement in line {line} is longer than {most} MiB.")));
+        }
+        whole.extend_from_slice(piece.text);
+        if piece.last {
+            return Ok(Collecting::Whole(whole));
+        }
+        self.whole = Some(whole);
+        Ok(Collecting::More)
+    }
+
     /// Terminates a statement. If the dump did not terminate it, a comment may extend to the end of its line.
     fn end(&mut self, ended: bool) -> Result<(), EarlyEnd> {
         if !ended {
@@ -270,6 +312,7 @@ impl Sending<'_> {
 #[cfg(test)]
 mod tests {
     use crate::import::sql_dump::send::*;
+    use crate::sql::to_mariadb::{DatabasePlaces, StatementScope};
     use std::time::Duration;
     use tokio::sync::mpsc;
 
@@ -279,10 +322,19 @@ mod tests {
     }
 
     fn tried(text: &str, dialect: Dialect, source: &str) -> Result<(String, LeftOut), String> {
-        let (out, mut pieces) = mpsc::channel(1000);
+        by_rules(text, dialect, source, None)
+    }
+
+    fn by_rules(
+        text: &str,
+        dialect: Dialect,
+        source: &str,
+        rules: Option<RewriteRules>,
+    ) -> Result<(String, LeftOut), String> {
+        let (out, mut pieces) = mpsc::channel(5000);
         let (progress, what) = (
             LoadProgress::default(),
-            SendOptions { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules: None },
+            SendOptions { dialect, source: source.to_owned(), lock: "0123456789abcdef".to_owned(), rules },
         );
         // Acts as a tool that accepts everything.
         let left = std::thread::scope(|scope| {
@@ -334,6 +386,31 @@ mod tests {
             let why = tried(cut, Dialect::Postgres, "").unwrap_err();
             assert!(why.contains("ends within the rows of the statement in line 2."), "{why}");
         }
+    }
+
+    #[test]
+    fn long_statements_without_rows_are_rewritten_as_a_whole() {
+        let rules = || RewriteRules {
+            account: ("ada".to_owned(), "%".to_owned()),
+            collations: true,
+            pass: StatementScope::All,
+            places: DatabasePlaces::default(),
+            last_moment: None,
+        };
+        let columns = (0..60_000).map(|n| format!("  `column_{n}` int COMMENT 'of no use',\n")).collect::<String>();
+        let table = format!("CREATE TABLE `t` (\n{columns}  `b` int\n) COLLATE=utf8mb4_0900_ai_ci");
+        let body = "SET @a = 'a long body';\n".repeat(60_000);
+        let code = format!("CREATE DEFINER=`root`@`localhost` PROCEDURE p()\nBEGIN\n{body}END");
+        let rows = format!("INSERT INTO `t` VALUES ('utf8mb4_0900_ai_ci'){}", ",('DEFINER=`root`')".repeat(100_000));
+        assert!(table.len() > 2 << 20 && code.len() > 1 << 20 && rows.len() > 1 << 20);
+        let text = format!("{table};\nDELIMITER ;;\n{code} ;;\nDELIMITER ;\n{rows};\n");
+        let (text, left) = by_rules(&text, Dialect::Mysql, "", Some(rules())).unwrap();
+        assert!(!text.contains("COLLATE=utf8mb4_0900_ai_ci") && !text.contains("root`@"), "{:?}", left.told);
+        assert!(text.contains(&body) && text.contains(&columns) && text.contains(&rows), "nothing is lost");
+        assert!(left.told.len() >= 2, "{:?}", left.told);
+        let endless = format!("CREATE TABLE t (a int) COMMENT='{}'", "x".repeat(LONGEST));
+        let why = by_rules(&format!("\n{endless};"), Dialect::Mysql, "", Some(rules())).unwrap_err();
+        assert_eq!(why, "The statement in line 2 is longer than 64 MiB.");
     }
 
     #[test]

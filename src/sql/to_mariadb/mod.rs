@@ -25,7 +25,7 @@ pub use crate::sql::to_mariadb::rewrite::{RewriteRules, StatementScope, rewrite}
 /// Size of a chunk of output.
 const PIECE: usize = 256 * 1024;
 /// Maximum size of a statement that is examined as a whole. Statements with data are not.
-const LONGEST: usize = 64 * 1024 * 1024;
+pub(crate) const LONGEST: usize = 64 * 1024 * 1024;
 
 /// Converts a whole dump and sends it in chunks.
 ///
@@ -51,8 +51,8 @@ pub fn pour(
         if piece.first {
             whole = None;
             passes = true;
-            history.begins(piece.text);
             if is_data(piece.text) {
+                history.begins(piece.text);
                 passes = matches!(rules.pass, StatementScope::All | StatementScope::Data);
             } else {
                 whole = Some(Vec::new());
@@ -69,6 +69,7 @@ pub fn pour(
         }
         if piece.last {
             if let Some(statement) = whole.take() {
+                history.begins(&statement);
                 match rewrite(&statement, rules, &mut told) {
                     Some(text) => {
                         if let Some(command) = charset.follow(&text) {
@@ -100,7 +101,7 @@ fn keep_lines(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// Whether a statement contains rows and is therefore passed on unchanged, in pieces.
-fn is_data(text: &[u8]) -> bool {
+pub(crate) fn is_data(text: &[u8]) -> bool {
     let first = tokens(text).find(|t| !matches!(t.what, TokenKind::Comment | TokenKind::Executed));
     first.is_some_and(|t| t.is_any(text, &["INSERT", "REPLACE"]))
 }
