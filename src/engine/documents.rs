@@ -29,12 +29,12 @@ pub struct DocumentBatch {
     pub places: Vec<DocumentPlace>,
 }
 
-/// A document that the server refused.
+/// A document that could not be read, or that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedDocument {
     /// Where it comes from.
     pub place: DocumentPlace,
-    /// The server's message.
+    /// The reason.
     pub why: String,
 }
 
@@ -44,17 +44,38 @@ struct Refused {
     first: Vec<RefusedDocument>,
 }
 
+/// The documents of a load that could not be read, or that the server refused.
+#[derive(Debug, Clone, Default)]
+pub struct RefusedDocuments(Arc<Mutex<Refused>>);
+
+impl RefusedDocuments {
+    /// Records one.
+    pub fn add(&self, document: RefusedDocument) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.count += 1;
+        if refused.first.len() < MOST {
+            refused.first.push(document);
+        }
+    }
+
+    /// Their number, and the first of them.
+    pub fn all(&self) -> (u64, Vec<RefusedDocument>) {
+        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (refused.count, refused.first.clone())
+    }
+}
+
 /// The documents to load. The sender closes the channel after the last one; an error means that they are incomplete.
 #[derive(Clone)]
 pub struct Documents {
     batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Result<DocumentBatch, String>>>>,
-    refused: Arc<Mutex<Refused>>,
+    refused: RefusedDocuments,
 }
 
 impl Documents {
-    /// The documents received from this channel.
-    pub fn new(batches: mpsc::Receiver<Result<DocumentBatch, String>>) -> Self {
-        Self { batches: Arc::new(tokio::sync::Mutex::new(batches)), refused: Arc::default() }
+    /// The documents received from this channel. Those that the server refuses are added to `refused`.
+    pub fn new(batches: mpsc::Receiver<Result<DocumentBatch, String>>, refused: RefusedDocuments) -> Self {
+        Self { batches: Arc::new(tokio::sync::Mutex::new(batches)), refused }
     }
 
     /// The next documents; `None` at the end.
@@ -69,17 +90,7 @@ impl Documents {
 
     /// Records a document that the server refused.
     pub(super) fn refuse(&self, document: RefusedDocument) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.count += 1;
-        if refused.first.len() < MOST {
-            refused.first.push(document);
-        }
-    }
-
-    /// The number of documents that the server refused, and the first of them.
-    pub fn refused(&self) -> (u64, Vec<RefusedDocument>) {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        (refused.count, refused.first.clone())
+        self.refused.add(document);
     }
 }
 

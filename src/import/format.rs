@@ -118,11 +118,19 @@ fn neo4j(head: &[u8], packing: Packing) -> Option<Result<Dump, String>> {
     })
 }
 
-/// Whether a text starts like JSON lines, or like CSV with the names of fields.
+/// Whether a text starts like JSON lines, like an array of documents, or like CSV with the names of fields.
 fn is_collection(text: &str) -> bool {
     let first = text.trim_start().lines().next().unwrap_or_default();
+    let separated = first.contains(',') || first.contains([';', '\t']) && !SqlText::split(text).is_sql();
     first.starts_with('{')
-        || (first.contains(',') && !first.starts_with(['<', '[', '%', '-', '#', '/']) && !first.ends_with(';'))
+        || is_array(text)
+        || (separated && !first.starts_with(['<', '[', '%', '-', '#', '/']) && !first.ends_with(';'))
+}
+
+/// Whether a text begins like an array of documents, or like an empty one.
+fn is_array(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('[').map(str::trim_start);
+    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(['{', ']']))
 }
 
 /// The server's version in the header of a pg_dump archive.
@@ -205,10 +213,25 @@ mod tests {
         assert_eq!(of("insert into t values ('engine=1');").unwrap().format, Format::PgPlain);
         let of_mongo =
             |text: &str| of_head(text.as_bytes(), Packing::None, Some(EngineKind::Mongodb)).map(|d| d.format);
-        for text in ["name,age\nada,36\n", "{\"a\": 1}\n", "\"name\",\"age\"\nada,36\n"] {
+        for text in [
+            "name,age\nada,36\n",
+            "name;age\nada;36\n",
+            "name\tage\nada\t36\n",
+            "{\"a\": 1}\n",
+            "[{\"a\": 1}]",
+            " [\n  {\"a\": 1},\n",
+            "\"name\",\"age\"\nada,36\n",
+        ] {
             assert_eq!(of_mongo(text), Ok(Format::MongoFiles), "{text}");
         }
-        for text in ["[{\"a\": 1}]", "<html>", "-- a comment\nselect 1;", "create table t (i int);"] {
+        for text in [
+            "[1, 2]",
+            "[section]",
+            "select 1; select 2",
+            "<html>",
+            "-- a comment\nselect 1;",
+            "create table t (i int);",
+        ] {
             assert_ne!(of_mongo(text), Ok(Format::MongoFiles), "{text}");
         }
         let neutral = |engine| of_head(b"create table t (i int);", Packing::None, Some(engine)).unwrap().format;

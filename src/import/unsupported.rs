@@ -52,7 +52,7 @@ fn text_kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
     if first.starts_with('[') {
         return Some((
             "a JSON array",
-            "Upload one JSON document per line, as mongoexport writes them without --jsonArray, and choose MongoDB.",
+            "To load an array of documents, or one document per line, as a collection, choose MongoDB.",
         ));
     }
     if first.starts_with('{') {
@@ -144,7 +144,7 @@ mod tests {
             (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "the bytes 0001020304050607"),
             (b"%PDF-1.4", "a PDF document"),
             ("🐘".as_bytes(), "the text “🐘”"),
-            (b"[\n  { \"a\": 1 },\n", "without --jsonArray"),
+            (b"[\n  { \"a\": 1 },\n", "choose MongoDB"),
             (b"{ \"a\": 1 }\n", "choose MongoDB"),
             (b"// fill\ndb.mice.insertOne({})", "a script for mongosh"),
             (b"MERGE (m:Mouse {id: 1});", "a Cypher script"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bson::Document;
 use tokio::sync::mpsc;
 
-use crate::engine::documents::{DocumentBatch, DocumentPlace};
+use crate::engine::documents::{DocumentBatch, DocumentPlace, RefusedDocument, RefusedDocuments};
 
 /// Documents sent at a time.
 const DOCUMENTS: usize = 1000;
@@ -15,7 +15,13 @@ const BYTES: usize = 8 * 1024 * 1024;
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Where the documents go.
-pub type DocumentsOut = mpsc::Sender<Result<DocumentBatch, String>>;
+#[derive(Debug)]
+pub struct DocumentsOut {
+    /// Those that were read.
+    pub sender: mpsc::Sender<Result<DocumentBatch, String>>,
+    /// Those that cannot be read.
+    pub refused: RefusedDocuments,
+}
 
 /// Documents that are sent together.
 pub(super) struct Batch<'a> {
@@ -25,11 +31,24 @@ pub(super) struct Batch<'a> {
     documents: Vec<Document>,
     places: Vec<DocumentPlace>,
     bytes: usize,
+    /// Number of documents that were added.
+    added: u64,
+    /// The first document that cannot be read.
+    failed: Option<RefusedDocument>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(file: &str, collection: &'a str, out: &'a DocumentsOut) -> Self {
-        Self { file: file.into(), collection, out, documents: Vec::new(), places: Vec::new(), bytes: 0 }
+        Self {
+            file: file.into(),
+            collection,
+            out,
+            documents: Vec::new(),
+            places: Vec::new(),
+            bytes: 0,
+            added: 0,
+            failed: None,
+        }
     }
 
     /// Adds a document. `false`: nobody receives it any more.
@@ -45,9 +64,35 @@ impl<'a> Batch<'a> {
             self.flush();
         }
         self.bytes += bytes;
+        self.added += 1;
         self.documents.push(document);
         self.places.push(DocumentPlace { file: self.file.clone(), line });
-        Ok(!self.out.is_closed())
+        Ok(!self.out.sender.is_closed())
+    }
+
+    /// Records that a document cannot be read.
+    pub(super) fn fail(&mut self, line: u64, why: String) {
+        let document = RefusedDocument { place: DocumentPlace { file: self.file.clone(), line }, why };
+        self.failed.get_or_insert_with(|| document.clone());
+        self.out.refused.add(document);
+    }
+
+    /// The name of the collection.
+    pub(super) fn collection(&self) -> &str {
+        self.collection
+    }
+
+    /// Whether the file had no documents.
+    ///
+    /// # Errors
+    /// A sentence, if none of its documents can be read.
+    pub(super) fn is_empty(&self) -> Result<bool, String> {
+        match &self.failed {
+            Some(RefusedDocument { place, why }) if self.added == 0 => {
+                Err(format!("{}, line {}: {why}.", place.file, place.line))
+            }
+            _ => Ok(self.added == 0),
+        }
     }
 
     pub(super) fn flush(&mut self) {
@@ -58,6 +103,6 @@ impl<'a> Batch<'a> {
         self.bytes = 0;
         let batch = DocumentBatch { collection: self.collection.to_owned(), documents, places };
         // If nobody receives it any more, the server’s words give the reason.
-        let _ = self.out.blocking_send(Ok(batch));
+        let _ = self.out.sender.blocking_send(Ok(batch));
     }
 }

@@ -1,13 +1,15 @@
-//! Collections of MongoDB: a file with JSON lines or CSV for each.
+//! Collections of MongoDB: a file with JSON lines, a JSON array or CSV for each.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use bson::{Bson, Document};
+use bson::Document;
 
 use super::batch::{Batch, DocumentsOut};
 use super::csv;
+use super::extended_json;
+use super::json_array::JsonArray;
 use super::list::{DumpFiles, Member};
 use crate::import::content::open;
 use crate::import::read_meter::BytesRead;
@@ -21,6 +23,10 @@ const PACKED: [&str; 2] = [".gz", ".zst"];
 const LONGEST: u64 = 64 * 1024 * 1024;
 /// The largest number of values: a document has at most 16 MiB, and a value in an array takes eight bytes or more.
 const MOST_VALUES: usize = 2 * 1024 * 1024;
+
+/// What is wrong with a line that contains only the beginning of a document.
+const UNENDED: &str =
+    "the document does not end on this line. Each line must be one document, so export without --pretty";
 
 /// The collection that a file of this name contains; `None` if it contains none.
 pub fn collection(file: &str) -> Option<&str> {
@@ -53,18 +59,19 @@ pub fn names(members: &[Member]) -> Result<Vec<(&str, &str)>, String> {
     Ok(found)
 }
 
-/// Reads the files of a directory and sends their documents.
+/// Reads the files of a directory and sends their documents. Returns remarks for the owner.
 ///
 /// # Errors
 /// A sentence with the file and the line that cannot be read.
-pub fn send_all(files: &DumpFiles, most: u64, passed: &BytesRead, out: &DocumentsOut) -> Result<(), String> {
+pub fn send_all(files: &DumpFiles, most: u64, passed: &BytesRead, out: &DocumentsOut) -> Result<Vec<String>, String> {
+    let mut told = Vec::new();
     for (file, collection) in names(&files.members)? {
-        send(&files.dir.join(file), (file, collection), most, passed, out)?;
+        told.extend(send(&files.dir.join(file), (file, collection), most, passed, out)?);
     }
-    Ok(())
+    Ok(told)
 }
 
-/// Reads one file, whose name for people is `name`, and sends its documents.
+/// Reads one file, whose name for people is `name`, and sends its documents. Returns remarks for the owner.
 ///
 /// # Errors
 /// A sentence with the file and the line that cannot be read.
@@ -74,27 +81,31 @@ pub fn send(
     most: u64,
     passed: &BytesRead,
     out: &DocumentsOut,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     let failed = |e: std::io::Error| format!("{name} cannot be read to the end: {e}.");
     let mut head = Vec::new();
     std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(failed)?;
     let content = open(path, Packing::of(&head), true, most, passed.clone()).map_err(failed)?;
     let mut from = BufReader::new(content.from);
-    let is_json = from.fill_buf().map_err(failed)?.trim_ascii_start().starts_with(b"{");
+    let first = from.fill_buf().map_err(failed)?.trim_ascii_start().first().copied();
     let mut batch = Batch::new(name, collection, out);
-    if is_json {
-        json_lines(from, name, &mut batch)?;
-    } else {
-        csv::read(from, name, &mut batch)?;
+    let mut told = Vec::new();
+    match first {
+        Some(b'{') => json_lines(from, name, &mut batch)?,
+        Some(b'[') => json_array(from, name, &mut batch)?,
+        _ => told.extend(csv::read(from, name, &mut batch)?),
+    }
+    if batch.is_empty()? {
+        told.push(format!("{name} contains no documents, so the collection “{}” was not created.", batch.collection()));
     }
     batch.flush();
-    Ok(())
+    Ok(told)
 }
 
-/// Reads a document from each line.
+/// Reads a document from each line. A line that contains none is recorded, unless it shows that no line contains one.
 fn json_lines(mut from: impl BufRead, name: &str, batch: &mut Batch<'_>) -> Result<(), String> {
     let mut text = Vec::new();
-    let mut line = 0;
+    let (mut line, mut first) = (0, true);
     loop {
         text.clear();
         line += 1;
@@ -104,16 +115,39 @@ fn json_lines(mut from: impl BufRead, name: &str, batch: &mut Batch<'_>) -> Resu
             return Ok(());
         }
         if text.len() as u64 == LONGEST {
-            return Err(at("it is longer than 64 MiB"));
+            batch.fail(line, "it is longer than 64 MiB".to_owned());
+            if text.last() != Some(&b'\n') {
+                from.skip_until(b'\n').map_err(|e| at(&e.to_string()))?;
+            }
+            first = false;
+            continue;
         }
         let text = text.trim_ascii();
         if text.is_empty() {
             continue;
         }
-        if !batch.add(document(text).map_err(|why| at(&why))?, line).map_err(|why| at(&why))? {
-            return Ok(());
+        match document(text).and_then(|document| batch.add(document, line)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Some lines of an indented document are documents themselves.
+            Err(why) if first && why == UNENDED => return Err(at(&why)),
+            Err(why) => batch.fail(line, why),
+        }
+        first = false;
+    }
+}
+
+/// Reads a document from each element of an array.
+fn json_array(from: impl BufRead, name: &str, batch: &mut Batch<'_>) -> Result<(), String> {
+    let (mut array, mut text) = (JsonArray::new(from, LONGEST), Vec::new());
+    while let Some(line) = array.next(&mut text).map_err(|(line, why)| format!("{name}, line {line}: {why}."))? {
+        match document(&text).and_then(|document| batch.add(document, line)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(why) => batch.fail(line, why),
         }
     }
+    Ok(())
 }
 
 /// Whether a text has more values than a document of MongoDB can have. Counted before the text is parsed, because each value
@@ -138,18 +172,13 @@ fn document(text: &[u8]) -> Result<Document, String> {
         return Err("it has more values than a document can have".to_owned());
     }
     if text.starts_with(b"[") {
-        return Err("it begins with “[”, but each line must be one document. Export without --jsonArray".to_owned());
+        return Err("it begins with “[”, but it must be one document".to_owned());
     }
     let value: serde_json::Value = serde_json::from_slice(text).map_err(|e| match e.is_eof() {
-        true => "the document does not end on this line. Each line must be one document, so export without --pretty"
-            .to_owned(),
+        true => UNENDED.to_owned(),
         false => format!("it is not JSON ({e})"),
     })?;
-    match Bson::try_from(value) {
-        Ok(Bson::Document(document)) => Ok(document),
-        Ok(_) => Err("it is not a document, which is written in braces".to_owned()),
-        Err(e) => Err(format!("it is not Extended JSON of MongoDB ({e})")),
-    }
+    extended_json::document(value)
 }
 
 #[cfg(test)]
@@ -163,23 +192,36 @@ mod tests {
         let text = format!("{{\"a\":\"\\\"{}\"}}", ",[{".repeat(MOST_VALUES));
         assert!(document(text.as_bytes()).is_ok(), "commas in a text are no values");
     }
+    use crate::engine::documents::RefusedDocuments;
     use crate::import::files::list::TestDir;
+    use bson::doc;
     use tokio::sync::mpsc;
 
-    /// The documents of a file with this content.
+    /// The documents of a file with this content, by their lines.
     fn read(name: &str, content: &[u8]) -> Result<Vec<(u64, Document)>, String> {
+        sent(name, content).map(|sent| sent.documents)
+    }
+
+    struct Sent {
+        documents: Vec<(u64, Document)>,
+        failed: Vec<(u64, String)>,
+        told: Vec<String>,
+    }
+
+    fn sent(name: &str, content: &[u8]) -> Result<Sent, String> {
         let dir = TestDir::new();
         std::fs::write(dir.path().join(name), content).unwrap();
         let files = DumpFiles::list(dir.path()).unwrap();
-        let (out, mut batches) = mpsc::channel(100);
-        send_all(&files, 1 << 30, &BytesRead::default(), &out)?;
-        drop(out);
-        let mut found = Vec::new();
+        let (sender, mut batches) = mpsc::channel(100);
+        let out = DocumentsOut { sender, refused: RefusedDocuments::default() };
+        let told = send_all(&files, 1 << 30, &BytesRead::default(), &out)?;
+        let failed = out.refused.all().1.into_iter().map(|refused| (refused.place.line, refused.why)).collect();
+        let mut documents = Vec::new();
         while let Ok(batch) = batches.try_recv() {
             let batch = batch.unwrap();
-            found.extend(batch.places.iter().map(|place| place.line).zip(batch.documents));
+            documents.extend(batch.places.iter().map(|place| place.line).zip(batch.documents));
         }
-        Ok(found)
+        Ok(Sent { documents, failed, told })
     }
 
     #[test]
@@ -197,17 +239,56 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_document_is_reported_with_its_line() {
+    fn an_invalid_document_is_reported_with_its_line_and_the_others_are_loaded() {
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(LONGEST).unwrap()));
         for (text, words) in [
-            ("{\"a\": 1}\n{\"a\": }\n", "mice.jsonl, line 2: it is not JSON"),
-            ("{\"a\": 1}\n7\n", "line 2: it is not a document"),
-            ("{\n\"a\": 1}\n", "line 1: the document does not end on this line"),
-            ("{\"a\": 1}\n[{\"a\": 1}]\n", "line 2: it begins with “[”"),
-            ("{\"a\": {\"$oid\": \"short\"}}\n", "line 1: it is not Extended JSON"),
+            ("{\"a\": }", "it is not JSON"),
+            ("7", "it is not a document"),
+            ("{\"a\": 1", "the document does not end on this line"),
+            ("[{\"a\": 1}]", "it begins with “[”"),
+            ("{\"a\": {\"$oid\": \"short\"}}", "it is not Extended JSON"),
+            ("{\"a\": {\"$binary\": \"?\", \"$type\": \"00\"}}", "it is not Extended JSON"),
+            (&long, "longer than 64 MiB"),
         ] {
-            let said = read("mice.jsonl", text.as_bytes()).unwrap_err();
-            assert!(said.contains(words), "{text}: {said}");
+            let found = sent("mice.jsonl", format!("{{\"a\": 1}}\n{text}\n{{\"a\": 3}}\n").as_bytes()).unwrap();
+            assert_eq!(found.documents, [(1, doc! { "a": 1 }), (3, doc! { "a": 3 })]);
+            let [(2, why)] = found.failed.as_slice() else { panic!("{:?}", found.failed) };
+            assert!(why.contains(words), "{why}");
+            // Nothing in the file can be read.
+            let said = read("mice.jsonl", format!("{{\n{text}\n").as_bytes()).err();
+            assert!(said.is_some_and(|said| said.starts_with("mice.jsonl, line 1: the document does not end")));
         }
+        let said = read("mice.jsonl", b"{\"a\": }\n7\n").unwrap_err();
+        assert!(said.starts_with("mice.jsonl, line 1: it is not JSON"), "{said}");
+        let said = read("mice.jsonl", b"{\n\"a\": [\n{}\n]\n}\n").unwrap_err();
+        assert!(said.contains("line 1: the document does not end on this line"), "{said}");
+    }
+
+    #[test]
+    fn an_array_of_documents_is_loaded() {
+        let found =
+            sent("b.json", b"[{\"_id\":1,\"n\":5},\n{\"_id\":2,\"n\":\n6}, 7, {\"_id\": {\"$oid\": 1}}]\n").unwrap();
+        assert_eq!(found.documents, [(1, doc! { "_id": 1, "n": 5 }), (2, doc! { "_id": 2, "n": 6 })]);
+        let lines: Vec<u64> = found.failed.iter().map(|(line, _)| *line).collect();
+        assert!(lines == [3, 3] && found.failed[0].1.contains("not a document"), "{:?}", found.failed);
+        let many = (0..2500).map(|n| format!(" {{\"_id\": {n}}}")).collect::<Vec<_>>().join(",\n");
+        assert_eq!(read("b.json", format!("\n[{many}]").as_bytes()).unwrap().len(), 2500);
+        let said = read("b.json", format!("[{many}").as_bytes()).unwrap_err();
+        assert!(said.starts_with("b.json, line 2500: the array does not end"), "{said}");
+        assert!(read("b.json", b"[1, 2]").unwrap_err().contains("b.json, line 1: it is not a document"));
+    }
+
+    #[test]
+    fn a_file_without_documents_is_told() {
+        for (name, text) in [("mice.csv", "id,name\n"), ("mice.json", "[]"), ("mice.csv", "id\n")] {
+            let found = sent(name, text.as_bytes()).unwrap();
+            assert!(found.documents.is_empty() && found.failed.is_empty());
+            assert_eq!(
+                found.told,
+                [format!("{name} contains no documents, so the collection “mice” was not created.")]
+            );
+        }
+        assert!(sent("mice.csv", b"id\n1\n").unwrap().told.is_empty());
     }
 
     #[test]

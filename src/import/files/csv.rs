@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::rc::Rc;
 
 use bson::{Bson, Document};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
 use super::batch::Batch;
+use super::csv_separator::{HEAD, Separator};
 
 /// Maximum bytes that a row may take, as text.
 const LONGEST: u64 = 64 << 20;
@@ -31,14 +32,17 @@ impl<R: Read> Read for LimitedRows<R> {
     }
 }
 
-/// Reads the rows.
+/// Reads the rows. Returns a remark, if the columns are not separated by commas.
 ///
 /// # Errors
 /// A sentence with the line of a row that cannot be read.
-pub(super) fn read(from: impl Read, name: &str, batch: &mut Batch<'_>) -> Result<(), String> {
+pub(super) fn read(mut from: impl Read, name: &str, batch: &mut Batch<'_>) -> Result<Option<String>, String> {
     let read = Rc::new(Cell::new(0));
-    let from = LimitedRows { from, read: read.clone() };
-    let mut rows = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
+    let mut head = Vec::new();
+    from.by_ref().take(HEAD).read_to_end(&mut head).map_err(|e| told(name, &e.into()))?;
+    let separator = Separator::of(&head).map_err(|why| format!("{name}, line 1: {why}."))?;
+    let from = LimitedRows { from: Cursor::new(head).chain(from), read: read.clone() };
+    let mut rows = ReaderBuilder::new().trim(Trim::Headers).delimiter(separator.byte()).from_reader(from);
     let header = rows.headers().map_err(|e| told(name, &e))?.clone();
     check(&header).map_err(|why| format!("{name}, line 1: {why}."))?;
     let mut row = StringRecord::new();
@@ -48,10 +52,10 @@ pub(super) fn read(from: impl Read, name: &str, batch: &mut Batch<'_>) -> Result
         let named = header.iter().zip(row.iter()).filter(|(_, text)| !text.is_empty());
         let document: Document = named.map(|(field, text)| (field.to_owned(), value(text))).collect();
         if !batch.add(document, line).map_err(|why| format!("{name}, line {line}: {why}."))? {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(separator.remark(name))
 }
 
 /// Checks the names of the fields.
@@ -114,11 +118,14 @@ fn told(name: &str, e: &csv::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::documents::RefusedDocuments;
+    use crate::import::files::batch::DocumentsOut;
     use bson::doc;
     use tokio::sync::mpsc;
 
     fn documents(text: &str) -> Result<Vec<(u64, Document)>, String> {
-        let (out, mut batches) = mpsc::channel(100);
+        let (sender, mut batches) = mpsc::channel(100);
+        let out = DocumentsOut { sender, refused: RefusedDocuments::default() };
         let mut batch = Batch::new("mice.csv", "mice", &out);
         read(text.as_bytes(), "mice.csv", &mut batch)?;
         batch.flush();
@@ -143,8 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn columns_may_be_separated_by_semicolons_or_tabs() {
+        let wanted = [(2, doc! { "id": 1, "name": "Ada, the first" }), (3, doc! { "id": 2, "name": "20,5" })];
+        for mark in [";", "\t"] {
+            let text = format!("id{mark}name\n1{mark}Ada, the first\n2{mark}20,5\n");
+            assert_eq!(documents(&text), Ok(wanted.clone().into()), "{text}");
+        }
+        let said = documents("id;name\n1;a\n2\n").unwrap_err();
+        assert!(said.starts_with("mice.csv, line 1: the columns are separated by semicolons"), "{said}");
+        let one = documents("\"a;b\"\n1\n").unwrap();
+        assert_eq!(one, [(2, doc! { "a;b": 1 })], "a name in quotes is one column");
+    }
+
+    #[test]
     fn an_endless_row_is_not_kept_in_memory() {
-        let (out, _batches) = mpsc::channel(100);
+        let (sender, _batches) = mpsc::channel(100);
+        let out = DocumentsOut { sender, refused: RefusedDocuments::default() };
         let mut batch = Batch::new("mice.csv", "mice", &out);
         let endless = b"a,b\n1,\"".as_slice().chain(std::io::repeat(b'x'));
         let said = read(endless, "mice.csv", &mut batch).unwrap_err();

@@ -5,12 +5,13 @@ use futures::StreamExt;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
+use super::batch::DocumentsOut;
 use super::collections;
 use super::list::DumpFiles;
 use crate::backup::engine_backup;
 use crate::engine::ServerSpec;
 use crate::engine::backup::{LoadForm, LoadPlan};
-use crate::engine::documents::Documents;
+use crate::engine::documents::{Documents, RefusedDocuments};
 use crate::import::dump_file::{DumpFile, LoadMeter, tell};
 use crate::import::selection::LoadTarget;
 use crate::manifest::dump::{Format, LoadFailure, LoadReport};
@@ -34,8 +35,10 @@ pub(crate) async fn insert(
     (id, plan): (&str, &ServerSpec<'_>),
     (password, target): (&SecretString, &LoadTarget),
 ) -> Result<LoadReport, StepError> {
-    let (out, batches) = mpsc::channel(WAITING);
-    let documents = Documents::new(batches);
+    let (sender, batches) = mpsc::channel(WAITING);
+    let refused = RefusedDocuments::default();
+    let documents = Documents::new(batches, refused.clone());
+    let out = DocumentsOut { sender, refused: refused.clone() };
     let form = LoadForm::Statements;
     let load = LoadPlan { form, password, lock: "", source: None, database: &target.database };
     let exec = engine_backup(plan.image.engine)?.load_documents(plan, &load, documents.clone());
@@ -52,7 +55,7 @@ pub(crate) async fn insert(
         };
         if let Err(why) = &done {
             // An incomplete input must not pass for the whole dump.
-            let _ = out.blocking_send(Err(why.clone()));
+            let _ = out.sender.blocking_send(Err(why.clone()));
         }
         done
     });
@@ -79,18 +82,19 @@ pub(crate) async fn insert(
     documents.close().await;
     let read = reading.await.map_err(|e| StepError::Fail(format!("Reading the dump was interrupted: {e}.")))?;
     // A problem with a file explains more than the words of the conversation that it ended.
-    read.map_err(StepError::Fail)?;
+    let told = read.map_err(StepError::Fail)?;
     let (code, words) = ended?;
     if code != 0 {
         let words = String::from_utf8_lossy(&words);
         return Err(StepError::Fail(format!("The documents could not be loaded completely: {}", words.trim())));
     }
-    let (failed, first) = documents.refused();
+    let (failed, first) = refused.all();
     let failures = first.into_iter().map(|refused| LoadFailure {
         file: Some(refused.place.file.to_string()),
         line: Some(refused.place.line),
         text: refused.why,
         ..LoadFailure::default()
     });
-    Ok(LoadReport { format: Some(Format::MongoFiles), failed, failures: failures.collect(), ..LoadReport::default() })
+    let failures = failures.collect();
+    Ok(LoadReport { format: Some(Format::MongoFiles), failed, failures, told, ..LoadReport::default() })
 }
