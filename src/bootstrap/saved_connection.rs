@@ -56,7 +56,7 @@ impl SavedConnection {
 
     /// Writes the file.
     pub fn write(&self, config: &Config) -> anyhow::Result<()> {
-        Ok(write_private(&file(config), serde_json::to_string(self)?.as_bytes())?)
+        write_private(&file(config), serde_json::to_string(self)?.as_bytes())
     }
 }
 

@@ -397,7 +397,7 @@ mod tests {
             places: DatabasePlaces::default(),
             last_moment: None,
         };
-        let columns = (0..60_000).map(|n| format!("  `column_{n}` int COMMENT 'of no use',\n")).collect::<String>();
+        let columns = "  `column` int COMMENT 'of no use',\n".repeat(60_000);
         let table = format!("CREATE TABLE `t` (\n{columns}  `b` int\n) COLLATE=utf8mb4_0900_ai_ci");
         let body = "SET @a = 'a long body';\n".repeat(60_000);
         let code = format!("CREATE DEFINER=`root`@`localhost` PROCEDURE p()\nBEGIN\n{body}END");
