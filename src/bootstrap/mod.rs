@@ -113,7 +113,7 @@ impl Bootstrap<'_> {
         let password = Password::generate(self.random);
         let sealed = hex::encode(self.sealer.seal(password.secret(), SEAL_CONTEXT)?);
         let saved = SavedConnection { port: free_port()?, sealed, instance: Some(self.config.instance.to_string()) };
-        saved.write(self.config)?;
+        saved.create(self.config)?;
         Ok(saved)
     }
 

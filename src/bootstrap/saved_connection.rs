@@ -54,8 +54,8 @@ impl SavedConnection {
         Ok(Some(saved))
     }
 
-    /// Writes the file.
-    pub fn write(&self, config: &Config) -> anyhow::Result<()> {
+    /// Writes the file, unless it exists.
+    pub fn create(&self, config: &Config) -> anyhow::Result<()> {
         write_private(&file(config), serde_json::to_string(self)?.as_bytes())
     }
 }
@@ -66,12 +66,15 @@ impl SavedConnection {
 /// # Errors
 /// If the file cannot be read or written.
 pub fn record_instance(config: &Config) -> anyhow::Result<()> {
-    match SavedConnection::read(config)? {
-        Some(saved) if saved.instance.is_none() => {
-            SavedConnection { instance: Some(config.instance.to_string()), ..saved }.write(config)
-        }
-        _ => Ok(()),
-    }
+    let Some(mut saved) = SavedConnection::read(config)?.filter(|saved| saved.instance.is_none()) else {
+        return Ok(());
+    };
+    saved.instance = Some(config.instance.to_string());
+    let file = file(config);
+    let new = file.with_extension(format!("instance-{}", std::process::id()));
+    write_private(&new, serde_json::to_string(&saved)?.as_bytes())?;
+    // In one step: nothing else knows the password.
+    std::fs::rename(&new, &file).with_context(|| format!("can't write {}", file.display()))
 }
 
 /// The URL of an existing mydb_admin, for commands that start nothing. `None` if no portal of this instance has created
