@@ -60,7 +60,7 @@ pub async fn take(
     until: Option<DateTime<Utc>>,
     actor: &Actor,
 ) -> Result<(Uuid, Uuid), RequestError> {
-    over_backup(app, c, actor, || take_once(app, c, (note, until), actor)).await
+    over_backup(app, &[c], actor, || take_once(app, c, (note, until), actor)).await
 }
 
 async fn take_once(
@@ -140,7 +140,7 @@ async fn is_taking(app: &App, id: Uuid) -> Result<bool, RequestError> {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn clone(app: &App, c: &Container, wanted: &CloneRequest, actor: &Actor) -> Result<Created, RequestError> {
-    over_backup(app, c, actor, || patiently(app, c.id, || clone_once(app, c, wanted, actor))).await
+    over_backup(app, &[c], actor, || patiently(app, c.id, || clone_once(app, c, wanted, actor))).await
 }
 
 async fn clone_once(app: &App, c: &Container, wanted: &CloneRequest, actor: &Actor) -> Result<Created, RequestError> {
@@ -235,7 +235,7 @@ pub(crate) async fn keep_secret(
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn restore(app: &App, c: &Container, snapshot: Uuid, actor: &Actor) -> Result<Uuid, RequestError> {
-    over_backup(app, c, actor, || restore_once(app, c, snapshot, actor)).await
+    over_backup(app, &[c], actor, || restore_once(app, c, snapshot, actor)).await
 }
 
 async fn restore_once(app: &App, c: &Container, snapshot: Uuid, actor: &Actor) -> Result<Uuid, RequestError> {
@@ -301,7 +301,7 @@ pub async fn refresh(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Re
     let source = source.ok_or(RequestError::NoSource)?;
     same_owner(c, &source)?;
     let attempt = || patiently(app, source.id, || refresh_once(app, c, &source, actor));
-    over_backup(app, c, actor, || over_backup(app, &source, actor, attempt)).await
+    over_backup(app, &[c, &source], actor, attempt).await
 }
 
 async fn refresh_once(app: &App, c: &Container, source: &Container, actor: &Actor) -> Result<Uuid, RequestError> {

@@ -32,7 +32,7 @@ pub async fn retry_clone(app: &App, c: &Container, actor: &Actor) -> Result<Uuid
     drop(db);
     let source = &source.ok_or(RequestError::NoSource)?;
     same_owner(c, source)?;
-    over_backup(app, source, actor, || patiently(app, source.id, || retry_once(app, c, source, actor))).await
+    over_backup(app, &[source], actor, || patiently(app, source.id, || retry_once(app, c, source, actor))).await
 }
 
 async fn retry_once(app: &App, c: &Container, source: &Container, actor: &Actor) -> Result<Uuid, RequestError> {

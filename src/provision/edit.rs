@@ -107,7 +107,7 @@ pub async fn edit(
     changes: &EditRequest,
     actor: &Actor,
 ) -> Result<Option<Uuid>, RequestError> {
-    over_backup(app, c, actor, || edit_once(app, c, changes, actor)).await
+    over_backup(app, &[c], actor, || edit_once(app, c, changes, actor)).await
 }
 
 async fn edit_once(

@@ -247,7 +247,7 @@ async fn become_container(
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn act(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {
-    over_backup(app, c, actor, || act_once(app, c, flow, actor)).await
+    over_backup(app, &[c], actor, || act_once(app, c, flow, actor)).await
 }
 
 async fn act_once(app: &App, c: &Container, flow: &'static Flow, actor: &Actor) -> Result<Uuid, RequestError> {

@@ -53,7 +53,7 @@ pub async fn rotate(app: &App, c: &Container, actor: &Actor) -> Result<Uuid, Req
     let password = Password::generate(&app.random);
     let sealed = app.sealer.seal(password.secret(), &CredentialKind::User.context(c.id))?;
     let credential = Credential { username: c.dbuser.clone(), sealed, generated: true };
-    over_backup(app, c, actor, || rotate_once(app, c, &credential, actor)).await
+    over_backup(app, &[c], actor, || rotate_once(app, c, &credential, actor)).await
 }
 
 async fn rotate_once(app: &App, c: &Container, credential: &Credential, actor: &Actor) -> Result<Uuid, RequestError> {

@@ -19,15 +19,15 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Time between two checks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Makes a request of `c`, which writes its rows in one transaction. If only a running backup refuses it, the backup is
-/// cancelled and the request made again: what else refuses a request leaves the backup running, provided that `request`
-/// checks it before it finds the database busy.
+/// Makes a request of these databases, which writes its rows in one transaction. If only running backups refuse it, they
+/// are cancelled and the request made again: what else refuses a request leaves them running, provided that `request`
+/// checks it before it finds a database busy.
 ///
 /// # Errors
 /// Those of `request`; [`RequestError::Busy`] if the backup does not end in time.
 pub(crate) async fn over_backup<T, F: Future<Output = Result<T, RequestError>>>(
     app: &App,
-    c: &Container,
+    of: &[&Container],
     actor: &Actor,
     request: impl Fn() -> F,
 ) -> Result<T, RequestError> {
@@ -36,12 +36,22 @@ pub(crate) async fn over_backup<T, F: Future<Output = Result<T, RequestError>>>(
         done => return done,
     };
     let mut db = app.db.acquire().await?;
-    // It may have begun after the caller read the row.
-    let now = containers::by_id(&mut db, c.id).await?;
+    let mut backups = Vec::new();
+    for c in of {
+        // It may have begun after the caller read the row.
+        match containers::by_id(&mut db, c.id).await? {
+            Some(now) if now.is_busy() => return Err(refused),
+            Some(now) => backups.extend(now.active_job_id.filter(|_| now.active_kind() == Some(JobKind::Backup))),
+            None => {}
+        }
+    }
     drop(db);
-    let backup = now.filter(|now| now.active_kind() == Some(JobKind::Backup)).and_then(|now| now.active_job_id);
-    let Some(backup) = backup else { return Err(refused) };
-    end(app, backup, actor).await?;
+    if backups.is_empty() {
+        return Err(refused);
+    }
+    for backup in backups {
+        end(app, backup, actor).await?;
+    }
     request().await
 }
 

@@ -36,7 +36,12 @@ pub async fn refresh(app: &App, t: &Template, actor: &Actor) -> Result<(Uuid, Uu
     if last.first().is_some_and(|v| v.status() == VersionStatus::Importing) {
         return Err(RequestError::Busy);
     }
-    over_backup(app, &c, actor, || patiently(app, c.id, || import(app, t, Some(&c), actor))).await
+    let request = || patiently(app, c.id, || import(app, t, Some(&c), actor));
+    match t.origin.snapshot() {
+        // What is in a snapshot does not depend on the database's jobs.
+        Some(_) => request().await,
+        None => over_backup(app, &[&c], actor, request).await,
+    }
 }
 
 /// The database that a template is made from; `None` if it is made from a dump.

@@ -54,7 +54,7 @@ pub static UNDELETE: Flow = Flow {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn delete(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {
-    over_backup(app, c, actor, || delete_once(app, c, without_backup, actor)).await
+    over_backup(app, &[c], actor, || delete_once(app, c, without_backup, actor)).await
 }
 
 async fn delete_once(app: &App, c: &Container, without_backup: bool, actor: &Actor) -> Result<Uuid, RequestError> {

@@ -151,14 +151,16 @@ pub(crate) async fn one(
     Ok((object, dumped.reports))
 }
 
-/// A dump in which definitions were altered is consistent, but cannot be compared with them. It is made again once, and
-/// accepted then, because some servers are altered all the time.
+/// A dump in which definitions were altered is consistent, but cannot be compared with them. It is made again, and accepted
+/// from the job's second attempt on, because some servers are altered all the time.
 fn accept_altered(reports: &mut Reports, what: &str, attempt: i32) -> Result<(), StepError> {
     if attempt < 2 {
         return Err(StepError::Retry(what.to_owned()));
     }
     reports.definitions.clear();
     reports.inexact = true;
-    reports.notes.push(format!("{what} They are not compared after a restore, and neither are the counts."));
+    reports
+        .notes
+        .push(format!("{what} They are not compared after a restore, and neither are the counts of this backup."));
     Ok(())
 }

@@ -29,7 +29,7 @@ pub async fn in_place(app: &App, c: &Container, backup: &Backup, actor: &Actor) 
         return Err(RequestError::NoSuchBackup);
     }
     openable(app, backup)?;
-    over_backup(app, c, actor, || in_place_once(app, c, backup, actor)).await
+    over_backup(app, &[c], actor, || in_place_once(app, c, backup, actor)).await
 }
 
 async fn in_place_once(app: &App, c: &Container, backup: &Backup, actor: &Actor) -> Result<Uuid, RequestError> {
@@ -76,7 +76,7 @@ pub async fn upgrade(app: &App, c: &Container, to: &CatalogImage, actor: &Actor)
     if !possible(from, to) {
         return Err(RequestError::NoUpgrade(format!("{} {}", to.label, to.version)));
     }
-    over_backup(app, c, actor, || upgrade_once(app, c, (to, store.name()), actor)).await
+    over_backup(app, &[c], actor, || upgrade_once(app, c, (to, store.name()), actor)).await
 }
 
 async fn upgrade_once(

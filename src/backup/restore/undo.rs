@@ -59,7 +59,7 @@ async fn done(w: &StepContext) -> Result<(), StepError> {
 /// # Errors
 /// [`RequestError`]; nothing is written then.
 pub async fn go_back(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {
-    over_backup(app, c, actor, || go_back_once(app, c, snapshot, actor)).await
+    over_backup(app, &[c], actor, || go_back_once(app, c, snapshot, actor)).await
 }
 
 async fn go_back_once(app: &App, c: &Container, snapshot: &Snapshot, actor: &Actor) -> Result<Uuid, RequestError> {

@@ -1,5 +1,6 @@
 -- Finds out whether definitions change during a dump: a checksum of all of them, before it and after the portal has asked
--- for them. Rows have a snapshot, definitions have none.
+-- for them. Rows have a snapshot, definitions have none. The options of sequences are not in information_schema, and
+-- routines are distinguished by second.
 CREATE TEMPORARY TABLE mysql.db4sci_signed (moment VARCHAR(6), signature DECIMAL(40)) CHARACTER SET utf8mb4 ENGINE = MEMORY;
 PREPARE altered FROM 'INSERT INTO mysql.db4sci_signed SELECT ?, COALESCE(SUM(CRC32(text)), 0) FROM (
   SELECT CONCAT_WS(''/'', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT) AS text

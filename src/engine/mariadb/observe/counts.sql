@@ -43,17 +43,17 @@ BEGIN NOT ATOMIC
     -- that becomes other bytes in the restore. Index 0 of an ENUM is dumped like the value '', if there is one.
     SELECT COALESCE(GROUP_CONCAT(CONCAT_WS(' + ',
              IF(CHARACTER_SET_NAME IN ('utf8mb3', 'utf8mb4', 'latin1', 'binary'), NULL, CONCAT('COALESCE(SUM(CAST(', q, ' AS BINARY) <> CAST(CONVERT(CONVERT(', q, ' USING utf8mb4) USING ', CHARACTER_SET_NAME, ') AS BINARY)), 0)')),
-             IF(DATA_TYPE = 'enum' AND COLUMN_TYPE REGEXP '[(,]\'\'[,)]', CONCAT('COALESCE(SUM(', q, ' + 0 = 0), 0)'), NULL)) SEPARATOR ' + '), '0')
+             IF(DATA_TYPE = 'enum' AND REGEXP_REPLACE(COLUMN_TYPE, '(?<=[(,])\'([^\']|\'\')+\'', 'x') LIKE '%\'\'%', CONCAT('COALESCE(SUM(', q, ' + 0 = 0), 0)'), NULL)) SEPARATOR ' + '), '0')
       INTO @lossy
       FROM (SELECT *, CONCAT('`', REPLACE(COLUMN_NAME, '`', '``'), '`') AS q FROM information_schema.COLUMNS
              WHERE TABLE_SCHEMA = @database AND TABLE_SCHEMA = @database COLLATE utf8mb4_bin AND TABLE_NAME = one AND TABLE_NAME = one COLLATE utf8mb4_bin
                AND EXTRA NOT LIKE '%VIRTUAL GENERATED%' AND CHARACTER_SET_NAME IS NOT NULL) c
-     WHERE CHARACTER_SET_NAME NOT IN ('utf8mb3', 'utf8mb4', 'latin1', 'binary') OR DATA_TYPE = 'enum' AND COLUMN_TYPE REGEXP '[(,]\'\'[,)]';
+     WHERE CHARACTER_SET_NAME NOT IN ('utf8mb3', 'utf8mb4', 'latin1', 'binary') OR DATA_TYPE = 'enum' AND REGEXP_REPLACE(COLUMN_TYPE, '(?<=[(,])\'([^\']|\'\')+\'', 'x') LIKE '%\'\'%';
     -- The sum of the rows' hashes does not depend on their order, and an added pair does not cancel out as with xor.
     SET @query = CONCAT('SELECT CONCAT(''db4sci: '', JSON_OBJECT(''count'', JSON_OBJECT(''database'', @database, ''kind'', ''table'', ''name'', @name, ''rows'', COUNT(*)',
       IF(@fingerprints, CONCAT(', ''fingerprint'', CAST(COALESCE(SUM(CAST(CONV(LEFT(MD5(CONCAT_WS('','', ', @fields, ')), 15), 16, 10) AS UNSIGNED)), 0) AS CHAR)'), ''),
       ')), IF(', @rounded, ' = 0, '''', CONCAT(CHAR(10 USING utf8mb4), ''db4sci: '', JSON_OBJECT(''note'', CONCAT(''Values of the type FLOAT in '', @database, ''.'', @name, '' are rounded to six digits in this backup, because mariadb-dump writes only six.'')))),',
-      ' IF(', @lossy, ' = 0, '''', CONCAT(CHAR(10 USING utf8mb4), ''db4sci: '', JSON_OBJECT(''note'', CONCAT(''This backup changes text in '', @database, ''.'', @name, '' ('', ', @lossy, ', '' values): mariadb-dump writes Unicode, from which these values come back as other bytes, such as backslashes in sjis, bytes that a character set does not define, or an invalid ENUM value beside the value “”. Convert the columns to utf8mb4, or to a binary type.'')))))',
+      ' IF(', @lossy, ' = 0, '''', CONCAT(CHAR(10 USING utf8mb4), ''db4sci: '', JSON_OBJECT(''note'', CONCAT(''This backup changes text in '', @database, ''.'', @name, '' (values: '', ', @lossy, ', ''): mariadb-dump writes Unicode, from which these values come back as other bytes, such as backslashes in sjis, bytes that a character set does not define, or an invalid ENUM value beside the value “”. Convert the columns to utf8mb4, or to a binary type.'')))))',
       ' FROM `', REPLACE(@database, '`', '``'), '`.`', REPLACE(one, '`', '``'), '`', IF(is_versioned AND @history, ' FOR SYSTEM_TIME ALL', ''));
     SAVEPOINT db4sci_table;
     EXECUTE IMMEDIATE @query;

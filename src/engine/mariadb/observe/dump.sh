@@ -13,6 +13,8 @@ counter=$!
 exec 3>"$work/in"
 : >"$work/kept"
 failed() { cat "$work/err" >&2; grep '^db4sci: {"altered"' "$work/out" >&4 || :; exit 1; }
+# TEXT…: for the counting session. If it has ended, its exit code says why, and not the signal for a lost reader.
+tell() { (trap '' PIPE; printf '%s\n' "$@" >&3) 2>/dev/null || :; }
 # PROCESS FILE WORD: waits for a line that begins with this word; fails if the session has ended
 await() {
   until grep -q -e "^$3" "$2"; do
@@ -82,24 +84,27 @@ everything() {
   [ -z "$coded" ] || views
 }
 # Compressed outside the container, with a better method and without using the server's own processor time.
+# The counting session blocks writes until the dump has begun. A small dump, or one that failed, may be over unnoticed.
+let_write() { grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-; }
 dumped everything "$@" 3>&- || {
   code=$?
   cat "$work/watched" "$work/dumper" >&2
   # mariadb-dump fails by itself on a table that was altered or dropped in the meantime.
-  printf '%s\n' "EXECUTE altered USING 'after'; EXECUTE whether_altered;" >&3
+  let_write || :
+  tell "EXECUTE altered USING 'after'; EXECUTE whether_altered;"
   exec 3>&-
   wait "$counter" || :
   grep '^db4sci: {"altered"' "$work/out" >&4 || :
   exit "$code"
 }
 cat "$work/dumper" >&2
-# A very small dump may have finished unnoticed.
-grep -q '^begun' "$work/out" || client -e "DO GET_LOCK('db4sci.$id', 1), SLEEP(0.1)" >/dev/null 3>&-
-printf '%s\n' "SET @report = 'again';" "$DB4SCI_EXCHANGED" "$DB4SCI_COUNTS" "SET @report = 'inexact';" "$DB4SCI_EXCHANGED" >&3
+let_write
+tell "SET @report = 'again';" "$DB4SCI_EXCHANGED" "$DB4SCI_COUNTS" "SET @report = 'inexact';" "$DB4SCI_EXCHANGED"
 # While the rows are counted.
 DB4SCI_SET="$DB4SCI_SET SET @left_out = '$(hexed broken | tr '\n' ',')';"
-define_database "$DB4SCI_DEFINE" 3>&- >&4
-printf '%s\n' "EXECUTE altered USING 'after'; EXECUTE whether_altered;" 'COMMIT;' >&3
+defined=0
+define_database "$DB4SCI_DEFINE" 3>&- >&4 || defined=$?
+tell "EXECUTE altered USING 'after'; EXECUTE whether_altered;" 'COMMIT;'
 exec 3>&-
 wait "$counter" || { cat "$work/watched" >&2; failed; }
 if [ "$keep" != 0 ]; then
@@ -111,3 +116,4 @@ if [ "$keep" != 0 ]; then
 fi
 cat "$work/out" "$work/kept" "$work/apart" | grep '^db4sci: ' >&4
 ! grep -q '^db4sci: {"again"' "$work/out" || exit 1
+exit "$defined"
